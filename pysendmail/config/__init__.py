@@ -1,0 +1,1 @@
+"""What pysendmail is told: one table of keys, read from YAML and the environment into one value."""

@@ -1,0 +1,95 @@
+"""What no key can know alone: settings that contradict each other, or hardly do what was meant.
+
+A check takes the whole configuration and answers with the trouble, or with an empty text.  The
+trouble is told about the first key in the check's row of the table.
+"""
+
+from __future__ import annotations
+
+from pysendmail.config.smarthost_url import parse_smarthost
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pysendmail.config.keys import Config
+    from pysendmail.config.smarthost_url import SmarthostAddress
+
+PASSWORD_KEYS = ("password", "password_file", "password_command")
+
+# RFC 2606 section 3, RFC 6761 section 6.5: names of examples, that never lead anywhere
+_EXAMPLE_DOMAINS = ("example", "example.com", "example.net", "example.org")
+
+
+def _passwords(config: Config) -> str:
+    given = [name for name in PASSWORD_KEYS if getattr(config, name)]
+    if len(given) > 1:
+        return f"only one of {', '.join(given)} can be the password's source"
+    if given and not config.user:
+        return f"{given[0]} is set, but there is no user to log in as"
+    if config.user and not given:
+        return f"a user needs a password: set one of {', '.join(PASSWORD_KEYS)}"
+    return ""
+
+
+def _encryption(config: Config) -> str:
+    addresses = [parse_smarthost(url) for url in config.smarthost]
+    if config.tls == "none" and any(address.scheme == "submissions" for address in addresses):
+        return "none contradicts a smarthost with submissions://, which is TLS from the start"
+    if config.tls != "none" or not config.user or config.insecure_password:
+        return ""
+    if all(address.host.startswith("/") for address in addresses):
+        return ""  # a Unix socket: nobody listens in between
+    return "none would show the password to whoever listens (insecure_password: true allows it)"
+
+
+def _verification(config: Config) -> str:
+    if config.tls_verify or not config.user or config.insecure_password:
+        return ""
+    return "without verification no password is sent (insecure_password: true allows it)"
+
+
+def _retry(config: Config) -> str:
+    if config.retry_first > config.retry_longest:
+        return "longer than retry_longest"
+    return ""
+
+
+# the keys a check looks at: it is left out when one of them is already known to be wrong
+CHECKS: tuple[tuple[tuple[str, ...], Callable[[Config], str]], ...] = (
+    (("user", *PASSWORD_KEYS), _passwords),
+    (("tls", "user", "insecure_password", "smarthost"), _encryption),
+    (("tls_verify", "user", "insecure_password"), _verification),
+    (("retry_first", "retry_longest"), _retry),
+)
+
+
+def find_contradictions(config: Config, wrong: frozenset[str]) -> list[tuple[str, str]]:
+    """Return pairs of a key's name and its trouble; checks on ``wrong`` keys are left out."""
+    return [
+        (names[0], trouble)
+        for names, check in CHECKS
+        if not wrong.intersection(names) and (trouble := check(config))
+    ]
+
+
+def find_doubts(config: Config) -> list[tuple[str, str]]:
+    """Return pairs of a key's name and what is allowed there but hardly meant."""
+    doubts = []
+    if not config.smarthost:
+        doubts.append(("smarthost", "not set: mail waits in the spool until it is"))
+    for address in map(parse_smarthost, config.smarthost):
+        if _is_example(address):
+            doubts.append(("smarthost", f"{address} is the name of an example"))
+    if b"." not in config.origin and not config.origin.startswith(b"["):
+        origin = config.origin.decode()
+        doubts.append(("origin", f"bare names become NAME@{origin}, which means nothing elsewhere"))
+    if config.insecure_password:
+        doubts.append(("insecure_password", "the password may travel where others can read it"))
+    return doubts
+
+
+def _is_example(address: SmarthostAddress) -> bool:
+    return any(
+        address.host == domain or address.host.endswith(f".{domain}") for domain in _EXAMPLE_DOMAINS
+    )

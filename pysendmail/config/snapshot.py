@@ -1,0 +1,193 @@
+"""A compiled copy of the YAML file beside it, so that the shim need not load a YAML parser.
+
+``/etc/pysendmail/.pysendmail.yaml.snapshot`` holds what the file says (not the environment, not
+the defaults), in marshal's format.  It is believed only when its owner is root or the reader,
+nobody else can write it, and the YAML file's (mtime, size, inode), our version and Python's agree
+with it; else the YAML is parsed: slower, never wrong.
+
+It never holds a secret, and tells nobody more than the YAML file itself would: of a file that not
+everyone may read it holds only the settings that every caller of sendmail needs.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+
+from pysendmail import __version__
+from pysendmail.config import defaults
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pysendmail.config.load import Loaded
+    from pysendmail.config.settings import Settings
+    from pysendmail.config.values import Value
+
+# what every caller of sendmail needs, and may know
+PUBLIC_DEFAULTS: dict[str, Value] = {
+    "socket": defaults.SOCKET,
+    "spool": defaults.SPOOL,
+    "wait": defaults.WAIT_S,
+    "message_size": defaults.MESSAGE_SIZE,
+    "delivery_mode": defaults.DELIVERY_MODE,
+}
+
+SNAPSHOT_LIMIT = 1024**2
+
+_MAGIC = ("pysendmail configuration", __version__, sys.hexversion)
+_OTHERS_WRITE = 0o022
+_OTHERS_READ = 0o004
+
+
+class Snapshot:
+    """Values by key name.  ``complete``: the YAML file says nothing that is not here."""
+
+    __slots__ = ("complete", "values")
+
+    def __init__(self, values: dict[str, Value], *, complete: bool) -> None:
+        self.values = values
+        self.complete = complete
+
+    def __repr__(self) -> str:
+        return f"Snapshot({self.values!r}, complete={self.complete})"
+
+
+def public_settings(environ: Mapping[str, str]) -> dict[str, Value]:
+    """Return socket, spool, wait, message_size and delivery_mode, as the shim needs them.
+
+    From the environment, over the file (by its snapshot when there is a valid one), over the
+    defaults.  A file that this user may not read, and mistakes in other keys, do not matter here.
+    Raises ConfigError when one of the five is wrong or the file is not YAML.
+    """
+    named = environ.get(defaults.CONFIG_VARIABLE)
+    path = named or defaults.CONFIG_PATH
+    settings = PUBLIC_DEFAULTS | _public_of_file(path, named=bool(named))
+    for name in PUBLIC_DEFAULTS:
+        variable = defaults.VARIABLE_PREFIX + name.upper()
+        text = environ.get(variable)
+        if text:
+            settings[name] = _parse_variable(name, variable, text)
+    return settings
+
+
+def read_snapshot(config_path: str) -> Snapshot | None:
+    """Return the snapshot of a YAML file, None when there is none to be believed."""
+    try:
+        status = os.stat(config_path)
+        content = marshal.loads(_read_trusted(snapshot_path(config_path)))  # noqa: S302
+        magic, identity, values, complete = content
+    except (OSError, ValueError, EOFError, TypeError):
+        return None
+    if magic != _MAGIC or identity != (status.st_mtime_ns, status.st_size, status.st_ino):
+        return None
+    return Snapshot(values, complete=complete)
+
+
+def write_snapshot(loaded: Loaded) -> bool:
+    """Write the snapshot of a configuration just loaded; False when it came from no YAML file.
+
+    Raises OSError when the directory cannot be written, which does no harm.
+    """
+    if loaded.file is None:
+        return False
+    values, complete = _divulgable(loaded.file)
+    content = marshal.dumps((_MAGIC, loaded.file.identity, values, complete))
+    path = snapshot_path(loaded.path)
+    # written under another name: a reader sees the old one or the new one, whole
+    temporary = f"{path}.{os.getpid()}"
+    try:
+        _write_new(temporary, content)
+        os.rename(temporary, path)
+    except OSError:
+        _remove(temporary)
+        raise
+    return True
+
+
+def snapshot_path(config_path: str) -> str:
+    """Return where the snapshot of a YAML file is."""
+    directory, name = os.path.split(config_path)
+    return os.path.join(directory, f".{name}.snapshot")
+
+
+def _public_of_file(path: str, *, named: bool) -> dict[str, Value]:
+    snapshot = read_snapshot(path)
+    if snapshot is not None:
+        return {name: snapshot.values[name] for name in PUBLIC_DEFAULTS if name in snapshot.values}
+    try:
+        os.stat(path)
+        return _public_of_yaml(path)
+    except OSError as error:
+        # no file: all at the defaults. Not ours to read: nor are the credentials, and the settings
+        # of the shim are at their defaults or in the snapshot that `pysendmail check` writes
+        if isinstance(error, PermissionError) or (
+            isinstance(error, FileNotFoundError) and not named
+        ):
+            return {}
+        trouble = f"{path}: {error.strerror}"
+    from pysendmail.config.errors import ConfigError
+
+    raise ConfigError([trouble])
+
+
+def _public_of_yaml(path: str) -> dict[str, Value]:
+    from pysendmail.config.errors import ConfigError
+    from pysendmail.config.file import read_file
+
+    settings = read_file(path)
+    errors = [line for name, line in settings.errors if not name or name in PUBLIC_DEFAULTS]
+    if errors:
+        raise ConfigError(errors)
+    return {name: settings.values[name] for name in PUBLIC_DEFAULTS if name in settings.values}
+
+
+def _parse_variable(name: str, variable: str, text: str) -> Value:
+    from pysendmail.config.errors import ConfigError
+    from pysendmail.config.keys import KEYS
+
+    key = next(key for key in KEYS if key.name == name)
+    try:
+        return key.parse(text)
+    except ValueError as error:
+        raise ConfigError([f"{variable}: key {name!r}: {error}"]) from None
+
+
+def _read_trusted(path: str) -> bytes:
+    """Return the content of a file that only root or this very user can have written."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+        if status.st_uid not in (0, os.geteuid()) or status.st_mode & _OTHERS_WRITE:
+            raise PermissionError(f"{path} may be someone else's work")
+        return os.read(descriptor, SNAPSHOT_LIMIT)
+    finally:
+        os.close(descriptor)
+
+
+def _divulgable(settings: Settings) -> tuple[dict[str, Value], bool]:
+    from pysendmail.config.keys import KEYS
+
+    names = {key.name for key in KEYS if not key.secret}
+    if not settings.mode & _OTHERS_READ:
+        names &= PUBLIC_DEFAULTS.keys()
+    values = {name: value for name, value in settings.values.items() if name in names}
+    return values, len(values) == len(settings.values)
+
+
+def _write_new(path: str, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    try:
+        os.fchmod(descriptor, 0o644)  # whatever the umask: every caller of sendmail reads it
+        os.write(descriptor, content)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass  # it was never made
