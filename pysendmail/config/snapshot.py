@@ -21,10 +21,20 @@ from pysendmail.config import defaults
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TypedDict
 
     from pysendmail.config.load import Loaded
     from pysendmail.config.settings import Settings
     from pysendmail.config.values import Value
+
+    class PublicSettings(TypedDict):
+        """What the shim needs to know: paths, seconds, octets."""
+
+        socket: str
+        spool: str
+        wait: float
+        message_size: int
+        delivery_mode: str
 
 # what every caller of sendmail needs, and may know
 PUBLIC_DEFAULTS: dict[str, Value] = {
@@ -55,22 +65,25 @@ class Snapshot:
         return f"Snapshot({self.values!r}, complete={self.complete})"
 
 
-def public_settings(environ: Mapping[str, str]) -> dict[str, Value]:
+def public_settings(environ: Mapping[str, str], *, file: bool = True) -> PublicSettings:
     """Return socket, spool, wait, message_size and delivery_mode, as the shim needs them.
 
     From the environment, over the file (by its snapshot when there is a valid one), over the
-    defaults.  A file that this user may not read, and mistakes in other keys, do not matter here.
+    defaults.  A file that this user may not read, and mistakes in other keys, do not matter here;
+    without `file` it is not looked at at all.
     Raises ConfigError when one of the five is wrong or the file is not YAML.
     """
     named = environ.get(defaults.CONFIG_VARIABLE)
     path = named or defaults.CONFIG_PATH
-    settings = PUBLIC_DEFAULTS | _public_of_file(path, named=bool(named))
+    settings = dict(PUBLIC_DEFAULTS)
+    if file:
+        settings |= _public_of_file(path, named=bool(named))
     for name in PUBLIC_DEFAULTS:
         variable = defaults.VARIABLE_PREFIX + name.upper()
         text = environ.get(variable)
         if text:
             settings[name] = _parse_variable(name, variable, text)
-    return settings
+    return settings  # type: ignore[return-value]  # each was parsed by the table of keys
 
 
 def read_snapshot(config_path: str) -> Snapshot | None:

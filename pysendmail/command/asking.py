@@ -1,0 +1,69 @@
+"""Ask about the queue: the daemon where there is one, else the spool itself.
+
+Prints the answer as it comes and returns the exit status. Used by mailq, runq and pysendmail.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pysendmail.command.stdin import say
+from pysendmail.submission.answer import ERROR, EXIT, OUTPUT
+from pysendmail.submission.exit_status import EX_UNAVAILABLE
+from pysendmail.submission.request import format_head
+from pysendmail.submission.socket_door import AnswerLost, NoDaemon, ask
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pysendmail.config.snapshot import PublicSettings
+
+QUEUE = b"queue"
+
+
+def ask_queue(program: bytes, settings: PublicSettings, records: list[bytes]) -> int:
+    """Ask something about the queue and print the answer."""
+    try:
+        return show(program, ask(settings["socket"], format_head(QUEUE, records)))
+    except AnswerLost as error:
+        say(2, b"%b: %b" % (program, str(error).encode()))
+        return EX_UNAVAILABLE
+    except NoDaemon as error:
+        closed = error
+    spool = settings["spool"]
+    if not os.access(f"{spool}/queue", os.R_OK | os.W_OK | os.X_OK):
+        say(
+            2,
+            b"%b: no daemon is running (%b), and the spool is not yours to read"
+            % (program, str(closed).encode()),
+        )
+        return EX_UNAVAILABLE
+    return show(program, ask_spool(spool, records))
+
+
+def ask_spool(spool: str, records: list[bytes]) -> Iterable[tuple[bytes, bytes]]:
+    """Answer for a daemon that is not there, to somebody who may read the spool anyway."""
+    from pysendmail.daemon.control import Viewer, respond
+    from pysendmail.spool.directory import DirectorySpool
+
+    viewer = Viewer(os.geteuid(), trusted=True)
+    return respond(DirectorySpool(spool), records, viewer, lambda queue_id: False)
+
+
+def show(program: bytes, records: Iterable[tuple[bytes, bytes]]) -> int:
+    """Print the lines of an answer and return its exit status."""
+    buffered = bytearray()
+    for letter, value in records:
+        if letter == OUTPUT:
+            buffered += value + b"\n"
+            if len(buffered) < 8192:
+                continue
+        if buffered:
+            say(1, bytes(buffered[:-1]))
+            buffered.clear()
+        if letter == ERROR:
+            say(2, b"%b: %b" % (program, value))
+        elif letter == EXIT:
+            return int(value)
+    return EX_UNAVAILABLE

@@ -1,0 +1,152 @@
+"""pysendmail check: what is in force, and whether the smarthosts would take mail from us.
+
+Reads the configuration as the daemon would, says which settings differ from their defaults and
+where they come from (secrets masked), who can read the password, and opens a session to each
+smarthost: connection, TLS, login. Nothing is sent unless an address to send to is given.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+
+from pysendmail.config.errors import ConfigError
+from pysendmail.config.load import load
+from pysendmail.config.secrets import credential_path, read_password
+from pysendmail.config.snapshot import write_snapshot
+from pysendmail.message.aliases import read_aliases
+from pysendmail.message.outcome import DELIVERED
+from pysendmail.relay.attempt import attempt, told
+from pysendmail.relay.session import open_session
+from pysendmail.relay.smarthost import smarthosts_of
+from pysendmail.smtp import SmtpError
+from pysendmail.submission.accept import accept
+from pysendmail.submission.direct import OneSession
+from pysendmail.submission.exit_status import EX_CONFIG, EX_OK, EX_UNAVAILABLE
+from pysendmail.submission.notices import new_queue_id
+from pysendmail.submission.request import Request
+from pysendmail.submission.submitter import find_submitter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pysendmail.config.keys import Config
+    from pysendmail.config.load import Loaded
+    from pysendmail.relay.smarthost import Smarthost
+    from pysendmail.smtp import Client
+
+CHECK_S = 20.0  # how long one smarthost may take
+
+
+def check(*, connect: bool, send_to: str) -> int:
+    """Check everything and print what was found; returns the exit status."""
+    try:
+        loaded = load(os.environ)
+        password = read_password(loaded.config)
+    except ConfigError as error:
+        for line in error.errors:
+            print(line, file=sys.stderr)
+        return EX_CONFIG
+    show_settings(loaded)
+    status = EX_OK if show_aliases(loaded.config) else EX_CONFIG
+    if not connect:
+        return status
+    smarthosts = smarthosts_of(loaded.config, password)
+    reachable = [show_smarthost(smarthost, loaded.config) for smarthost in smarthosts]
+    if not all(reachable) or not smarthosts:
+        status = EX_UNAVAILABLE
+    if send_to and any(reachable) and not send(loaded.config, smarthosts, send_to):
+        status = EX_UNAVAILABLE
+    return status
+
+
+def show_settings(loaded: Loaded) -> None:
+    """Print what was configured, and leave the shim's snapshot where we may."""
+    print(f"configuration: {loaded.path}{'' if loaded.file else ' (not there)'}")
+    for name, text, source in loaded.changes():
+        print(f"  {name} = {text}  [{source}]")
+    if loaded.config.password_file:
+        print(f"  the password can be read by {readers_of(loaded.config.password_file)}")
+    for warning in loaded.warnings:
+        print(f"warning: {warning}")
+    try:
+        write_snapshot(loaded)
+    except OSError as error:
+        print(f"note: no snapshot for sendmail was written ({error})")
+
+
+def readers_of(name: str) -> str:
+    """Return who can read a file, by its owner and mode."""
+    status = os.stat(credential_path(name, os.environ))
+    readers = [f"uid {status.st_uid}"]
+    if status.st_mode & stat.S_IRGRP:
+        readers.append(f"group {status.st_gid}")
+    if status.st_mode & stat.S_IROTH:
+        readers.append("everybody")
+    return ", ".join(readers)
+
+
+def show_aliases(config: Config) -> bool:
+    """Print what is wrong with the aliases file; tell whether it is in order."""
+    errors = read_aliases(config.aliases).errors
+    for error in errors:
+        print(error)
+    return not errors
+
+
+def show_smarthost(smarthost: Smarthost, config: Config) -> bool:
+    """Open a session, print how it went, and end it; tell whether mail would be taken."""
+    name = smarthost.name.decode()
+    began = time.monotonic()
+    try:
+        client = open_session(smarthost, hostname=config.hostname, deadline=began + CHECK_S)
+    except SmtpError as trouble:
+        print(f"smarthost {name}: {told(trouble).decode('utf-8', 'backslashreplace')}")
+        return False
+    for line in describe(client, smarthost):
+        print(f"smarthost {name}: {line}")
+    client.quit()
+    return True
+
+
+def describe(client: Client, smarthost: Smarthost) -> list[str]:
+    """Return what a person wants to know of an open session."""
+    props = client.tls_session_props
+    if props is None:
+        lines = ["connected, NOT encrypted"]
+    else:
+        verified = "certificate verified" if client.tls_verified else "certificate NOT verified"
+        lines = [f"connected, {props.version} {props.cipher}, {verified}"]
+    if client.authenticated:
+        lines.append(f"logged in as {smarthost.user.decode('utf-8', 'backslashreplace')}")
+    offers = b", ".join(sorted(client.extensions.keywords))
+    lines.append(f"offers {offers.decode('ascii', 'backslashreplace') or 'no extensions'}")
+    return lines
+
+
+def send(config: Config, smarthosts: tuple[Smarthost, ...], address: str) -> bool:
+    """Send one message to `address` and print what became of it."""
+    from pysendmail.message.content import Content
+
+    raw = Content()
+    raw.write(
+        b"Subject: pysendmail check\nTo: %b\n\nThis message was sent by pysendmail check.\n"
+        % os.fsencode(address)
+    )
+    accepted = accept(
+        Request(queue_id=new_queue_id(), size=raw.size, operands=(os.fsencode(address),)),
+        raw,
+        find_submitter(os.getuid()),
+        config=config,
+        aliases=read_aliases(config.aliases),
+        now=time.time(),
+        content=Content,
+    )
+    sessions = OneSession(config.hostname)
+    result = attempt(accepted.envelope, accepted.message, smarthosts, sessions)
+    sessions.close()
+    for outcome in result.outcomes:
+        recipient = outcome.recipient.decode("utf-8", "backslashreplace")
+        print(f"{recipient}: {outcome.kind}: {outcome.text.decode('utf-8', 'backslashreplace')}")
+    return all(outcome.kind == DELIVERED for outcome in result.outcomes)

@@ -1,0 +1,199 @@
+"""pysendmaild: the daemon, in the background, in the foreground (systemd, PID 1) or lingering.
+
+Started by root it takes the user who owns the spool, after it has read configuration and password:
+what serves callers has no privilege. python-daemon detaches it; everything it needs to know is said
+to `DaemonContext` in words, since its defaults (umask 0, no descriptors, detach as PID 1's child)
+are not ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pwd
+import signal
+import sys
+
+from pysendmail import __version__
+from pysendmail.command.stdin import repair_descriptors, say
+from pysendmail.config.errors import ConfigError
+from pysendmail.config.load import load
+from pysendmail.config.secrets import read_password
+from pysendmail.config.snapshot import write_snapshot
+from pysendmail.daemon.lifecycle import FLUSH, RELOAD, STOP, AlreadyRunning, Daemon, SpoolLock
+from pysendmail.daemon.listener import open_listener
+from pysendmail.journal import STDERR, SYSLOG, WARNING, Journal
+from pysendmail.spool.directory import DirectorySpool
+from pysendmail.spool.errors import SpoolError
+from pysendmail.submission.drop_door import make_drop_directory
+from pysendmail.submission.exit_status import EX_CONFIG, EX_TEMPFAIL, EX_UNAVAILABLE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from types import FrameType
+    from typing import NoReturn
+
+    from pysendmail.config.keys import Config
+    from pysendmail.config.load import Loaded
+
+SYSTEM_USER = "pysendmail"
+
+
+def main() -> NoReturn:
+    """Run the daemon and leave with an exit status of sysexits(3)."""
+    repair_descriptors()
+    os._exit(run(parse_arguments(sys.argv[1:])))
+
+
+def parse_arguments(words: list[str]) -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="pysendmaild", description="Take mail from sendmail and hand it to the smarthost."
+    )
+    parser.add_argument("--foreground", action="store_true", help="do not detach; log to stderr")
+    parser.add_argument("--linger", action="store_true", help="end when the queue is empty")
+    parser.add_argument("--config", metavar="FILE", help="another configuration file")
+    parser.add_argument("--version", action="version", version=__version__)
+    return parser.parse_args(words)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Start the daemon; returns its exit status."""
+    if options.config:
+        os.environ["PYSENDMAIL_CONFIG"] = os.path.abspath(options.config)
+    try:
+        loaded = load(os.environ)
+        password = read_password(loaded.config)
+    except ConfigError as error:
+        for line in error.errors:
+            say(2, f"pysendmaild: {line}".encode())
+        return EX_CONFIG
+    config = loaded.config
+    try:
+        save_snapshot(loaded)
+        prepare_directories(config)
+        take_spool_owner(config.spool)
+        DirectorySpool.create(config.spool).close()
+        make_drop_directory(config.spool)
+        lock = SpoolLock(config.spool)
+        listener = open_listener(config.socket, os.environ)
+    except AlreadyRunning as error:
+        if not options.linger:
+            say(2, f"pysendmaild: {error}".encode())
+        return EX_UNAVAILABLE
+    except (OSError, SpoolError) as error:
+        say(2, f"pysendmaild: {error}".encode())
+        return EX_TEMPFAIL
+    serve(options, loaded, password, lock, listener)
+    return 0
+
+
+def save_snapshot(loaded: Loaded) -> None:
+    """Leave the shim a copy that it reads without a YAML parser, if we may write there."""
+    try:
+        write_snapshot(loaded)
+    except OSError:
+        pass  # the shim reads the YAML file itself then
+
+
+def prepare_directories(config: Config) -> None:
+    """As root, make spool and socket directory and give them to their owner."""
+    if os.geteuid() != 0:
+        return
+    if not os.path.isdir(config.spool):
+        os.makedirs(config.spool, mode=0o711)
+        try:
+            entry = pwd.getpwnam(SYSTEM_USER)
+            os.chown(config.spool, entry.pw_uid, entry.pw_gid)
+        except KeyError:
+            pass  # a container without that user: the spool is root's, and so is the daemon
+    owner = os.stat(config.spool)
+    directory = os.path.dirname(config.socket)
+    if not os.path.isdir(directory):
+        os.makedirs(directory, mode=0o755)
+        os.chown(directory, owner.st_uid, owner.st_gid)
+
+
+def take_spool_owner(spool: str) -> None:
+    """As root, become the user who owns the spool, for good."""
+    if os.geteuid() != 0:
+        return
+    owner = os.stat(spool)
+    if owner.st_uid == 0:
+        return
+    os.setgroups([])
+    os.setresgid(owner.st_gid, owner.st_gid, owner.st_gid)
+    os.setresuid(owner.st_uid, owner.st_uid, owner.st_uid)
+
+
+def serve(
+    options: argparse.Namespace,
+    loaded: Loaded,
+    password: bytes | None,
+    lock: SpoolLock,
+    listener: socket.socket,
+) -> None:
+    """Detach where that is wanted, and run until the end."""
+    from daemon import DaemonContext
+
+    config = loaded.config
+    context = DaemonContext(
+        detach_process=not options.foreground,
+        umask=0o077,
+        working_directory=config.spool,
+        files_preserve=[lock, listener],
+        stdin=None,
+        stdout=open_if(1) if options.foreground else None,
+        stderr=open_if(2) if options.foreground else None,
+        initgroups=False,
+        signal_map={},  # our own handlers are set when there is somebody to tell
+    )
+    with context:
+        lock.sign()
+        journal = Journal(
+            config.log or (STDERR if options.foreground else SYSLOG), "pysendmaild", os.environ
+        )
+        for warning in loaded.warnings:
+            journal.event("", "configuration", priority=WARNING, said=warning)
+        daemon = Daemon(
+            config,
+            password,
+            DirectorySpool(config.spool),
+            journal,
+            os.environ,
+            listener,
+            read_configuration,
+            linger=options.linger,
+        )
+        handle_signals(daemon)
+        daemon.run()
+
+
+def open_if(descriptor: int) -> object:
+    """Return a file object over a descriptor that is ours to keep."""
+    return open(descriptor, "w", closefd=False)
+
+
+def read_configuration() -> tuple[Config, bytes | None]:
+    """Return configuration and password as they are now; raises ConfigError."""
+    config = load(os.environ).config
+    return config, read_password(config)
+
+
+def handle_signals(daemon: Daemon) -> None:
+    """Turn signals into orders; one thread obeys them in turn."""
+
+    def handler(order: str) -> object:
+        def take(_number: int, _frame: FrameType | None) -> None:
+            daemon.orders.put(order)
+
+        return take
+
+    for number, order in (
+        (signal.SIGTERM, STOP),
+        (signal.SIGINT, STOP),
+        (signal.SIGHUP, RELOAD),
+        (signal.SIGUSR1, FLUSH),
+    ):
+        signal.signal(number, handler(order))  # type: ignore[arg-type]

@@ -1,0 +1,180 @@
+"""sendmail, and the other names it goes by: mailq, newaliases, runq.
+
+A fresh process for each message, so it is lean: what is imported here at the top is all that a
+submission to the daemon or to the drop directory needs (a test looks at sys.modules). It reads the
+message to its end, then tries the three doors in order: the daemon's socket; direct, where this
+user may read the credentials and write the spool; the drop directory.
+
+Success prints nothing. Failure prints one line on standard error and exits as sysexits(3) says;
+exit status 0 means that responsibility for the message was taken.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pysendmail.command import options as cli
+from pysendmail.command.stdin import TooLarge, drain, read_message, repair_descriptors, say
+from pysendmail.config.errors import ConfigError
+from pysendmail.config.snapshot import public_settings
+from pysendmail.message.content import Content
+from pysendmail.submission import request as asked
+from pysendmail.submission.answer import Answer
+from pysendmail.submission.drop_door import drop, drop_directory
+from pysendmail.submission.exit_status import (
+    EX_CONFIG,
+    EX_DATAERR,
+    EX_IOERR,
+    EX_TEMPFAIL,
+    Refused,
+)
+from pysendmail.submission.request import Request, format_request
+from pysendmail.submission.socket_door import AnswerLost, NoDaemon, submit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import NoReturn
+
+    from pysendmail.command.options import Options
+    from pysendmail.config.snapshot import PublicSettings
+
+MEMORY = 1024 * 1024  # octets of a message that are kept in memory, beyond that in an unnamed file
+GRACE_S = 15.0  # how much later than `wait` the daemon's answer may come
+
+
+def main() -> NoReturn:
+    """Run the program and leave with its exit status; never returns, never prints a traceback."""
+    repair_descriptors()
+    program = os.path.basename(os.fsencode(sys.argv[0]))
+    try:
+        status = run(program, [os.fsencode(word) for word in sys.argv[1:]])
+    except Refused as refused:
+        status = refused.status
+        say(2, b"%b: %b" % (program, refused.line))
+    except KeyboardInterrupt:
+        status = 130
+    except Exception as error:  # nothing was taken yet: let the caller try again
+        status = EX_TEMPFAIL
+        say(
+            2, f"{os.fsdecode(program)}: {type(error).__name__}: {error}".encode("utf-8", "replace")
+        )
+    os._exit(status)  # no flush that could fail and turn the exit status into 120
+
+
+def run(program: bytes, words: list[bytes]) -> int:
+    """Do what the command line says and return the exit status."""
+    options = cli.parse_options(program, words)
+    if options.configuration is not None:
+        os.environ["PYSENDMAIL_CONFIG"] = os.fsdecode(options.configuration)
+    if options.mode == cli.DELIVER:
+        return deliver(options)
+    if options.mode == cli.NOTHING:
+        return 0
+    from pysendmail.command import sendmail_modes
+
+    return sendmail_modes.run(options.mode, program)
+
+
+def deliver(options: Options) -> int:
+    """Take one message from standard input and hand it to somebody who answers for it."""
+    settings, trouble = settings_of(os.environ)
+    limit = settings["message_size"]
+    content = Content(memory=MEMORY, directory=drop_directory(settings["spool"]))
+    try:
+        read_message(content, limit=limit, dots=options.dots)
+    except TooLarge as error:
+        raise Refused(
+            EX_DATAERR, b"message larger than %d octets (message_size)" % limit
+        ) from error
+    except OSError as error:
+        raise Refused(EX_IOERR, b"cannot read the message: %b" % str(error).encode()) from error
+    try:
+        answer = hand_over(request_of(options, content.size), content, settings)
+    except Refused as refused:
+        if trouble and refused.status == EX_TEMPFAIL:
+            raise Refused(EX_CONFIG, trouble) from refused
+        raise
+    for line in answer.output:
+        say(1, line)
+    for line in answer.errors:
+        say(2, b"sendmail: " + line)
+    if options.dots:
+        drain()
+    return answer.status
+
+
+def settings_of(environ: Mapping[str, str]) -> tuple[PublicSettings, bytes]:
+    """Return the shim's settings, and what is wrong with the configuration file.
+
+    A file that somebody is editing must not stop the mail: the daemon goes on with what it has
+    read.
+    """
+    try:
+        return public_settings(environ), b""
+    except ConfigError as error:
+        return public_settings(environ, file=False), error.errors[0].encode()
+
+
+def request_of(options: Options, size: int) -> Request:
+    """Return the request for a message of `size` octets."""
+    return Request(
+        queue_id=os.urandom(7).hex().upper(),
+        size=size,
+        sender=options.sender,
+        operands=options.operands,
+        from_header=options.from_header,
+        full_name=options.full_name or os.environb.get(b"NAME", b""),
+        body_type=options.body_type,
+        notify=options.notify,
+        ret=options.ret,
+        envid=options.envid,
+        gateway=options.gateway,
+        literal=options.literal,
+        mode=asked.INTERACTIVE if options.verbose else options.delivery_mode,
+        error_mode=options.error_mode,
+        verbose=options.verbose,
+        hops=options.hops,
+        tag=options.tag,
+    )
+
+
+def hand_over(request: Request, content: Content, settings: PublicSettings) -> Answer:
+    """Try the three doors in order."""
+    head = format_request(request)
+    silence = settings["wait"] + GRACE_S
+    try:
+        return submit(settings["socket"], head, content.chunks(), silence=silence)
+    except NoDaemon as error:
+        closed = error
+    except AnswerLost as error:
+        # The daemon may have the message already: only the drop directory, which tells a queue id
+        # that was seen before, can take it now.
+        return leave(request, head, content, settings, error)
+    if os.access(f"{settings['spool']}/queue", os.W_OK | os.X_OK):
+        from pysendmail.submission.direct import Unable, submit_direct
+
+        try:
+            return submit_direct(request, content, os.environ, uid=os.getuid())
+        except Unable:
+            pass  # credentials that are not for us: the daemon will do it
+    return leave(request, head, content, settings, closed)
+
+
+def leave(
+    request: Request, head: bytes, content: Content, settings: PublicSettings, closed: Exception
+) -> Answer:
+    """Leave the message in the drop directory, after telling the caller of mistakes of his own."""
+    from pysendmail.submission.accept import check
+
+    check(request, content)
+    try:
+        drop(settings["spool"], request.queue_id, head, content.chunks())
+    except OSError as error:
+        raise Refused(
+            EX_TEMPFAIL,
+            f"cannot leave the message in {drop_directory(settings['spool'])}: "
+            f"{error.strerror}; {closed}".encode(),
+        ) from error
+    return Answer(0)

@@ -1,0 +1,68 @@
+"""What sendmail does besides taking mail: list the queue, run it, check the aliases, give help."""
+
+from __future__ import annotations
+
+import os
+
+from pysendmail import __version__
+from pysendmail.command import options as cli
+from pysendmail.command.asking import ask_queue
+from pysendmail.command.stdin import say
+from pysendmail.config.snapshot import public_settings
+from pysendmail.submission.exit_status import EX_CONFIG, EX_OK
+
+HELP = b"""usage: sendmail [-t] [-i] [-f SENDER] [-F NAME] [OPTION...] [--] [RECIPIENT...]
+       mailq | newaliases | runq
+Reads a message from standard input and hands it to the configured smarthost.
+See sendmail(8) for the options, pysendmail(8) for the administrator's tool."""
+
+
+def run(mode: str, program: bytes) -> int:
+    """Do what a mode other than delivery asks for; standard input is not read."""
+    if mode == cli.HELP:
+        say(1, HELP)
+        return EX_OK
+    if mode == cli.VERSION:
+        say(1, f"pysendmail {__version__}".encode())
+        return EX_OK
+    if mode == cli.ALIASES:
+        return check_aliases(program)
+    if mode == cli.FLUSH:
+        return run_queue(program)
+    return ask_queue(program, public_settings(os.environ), [b"alist"])
+
+
+def run_queue(program: bytes) -> int:
+    """Have everything attempted now: by the daemon, else here, by one that ends when the queue is
+    empty.
+    """
+    settings = public_settings(os.environ)
+    status = ask_queue(program, settings, [b"aflush"])
+    if status == EX_OK:
+        from pysendmail.submission.direct import start_lingering_daemon
+
+        if not daemon_listens(settings["socket"]):
+            start_lingering_daemon(os.environ)
+    return status
+
+
+def daemon_listens(path: str) -> bool:
+    """Tell whether a daemon serves the submission socket."""
+    from pysendmail.submission.request import format_head
+    from pysendmail.submission.socket_door import AnswerLost, NoDaemon, ask
+
+    try:
+        return any(True for _record in ask(path, format_head(b"status", []), silence=5.0))
+    except (NoDaemon, AnswerLost):
+        return False
+
+
+def check_aliases(program: bytes) -> int:
+    """Say what is wrong with the aliases file; there is no database to rebuild."""
+    from pysendmail.config.load import load
+    from pysendmail.message.aliases import read_aliases
+
+    aliases = read_aliases(load(os.environ, use_snapshot=True).config.aliases)
+    for error in aliases.errors:
+        say(2, b"%b: %b" % (program, error.encode()))
+    return EX_CONFIG if aliases.errors else EX_OK

@@ -1,0 +1,1 @@
+"""The daemon: it owns the credentials, the warm connections and the queue."""

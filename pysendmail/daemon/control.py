@@ -1,0 +1,190 @@
+"""What may be asked about the queue and done to it, and by whom.
+
+The same answers whether the daemon gives them over its socket or a tool finds no daemon and opens
+the spool itself. Root, the daemon's own user and the members of its group may see and do
+everything; others see and change their own messages, and the true totals of the queue, so that a
+monitor counts right.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+
+from pysendmail.daemon.listing import format_entry, format_json, format_total
+from pysendmail.message.outcome import printable
+from pysendmail.spool.errors import BadQueueId, EntryBusy
+from pysendmail.submission.answer import ERROR, EXIT, OUTPUT
+from pysendmail.submission.exit_status import EX_NOPERM, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pysendmail.spool.contract import Spool
+    from pysendmail.spool.entry import Entry
+
+    Record = tuple[bytes, bytes]
+
+ACTIONS = {b"hold": "hold", b"release": "release", b"delete": "remove", b"flush": "expedite"}
+
+
+class Viewer:
+    """Who asks: his uid, and whether he may see and change everything."""
+
+    __slots__ = ("trusted", "uid")
+
+    def __init__(self, uid: int, *, trusted: bool) -> None:
+        self.uid = uid
+        self.trusted = trusted
+
+    def may_touch(self, entry: Entry) -> bool:
+        """Tell whether the entry is his to see and change."""
+        return self.trusted or entry.uid == self.uid
+
+
+def viewer_of(uid: int, gid: int) -> Viewer:
+    """Return the viewer with this uid and gid, as a daemon under our own ids sees him."""
+    return Viewer(uid, trusted=uid in (0, os.geteuid()) or os.getegid() in groups_of(uid, gid))
+
+
+def groups_of(uid: int, gid: int) -> list[int]:
+    """Return all groups of a user, as the system's databases have them."""
+    if gid == 0 or os.getegid() == 0:
+        return []  # a daemon of root's group trusts root alone, not everybody whose group is root's
+    try:
+        return os.getgrouplist(pwd.getpwuid(uid).pw_name, gid)
+    except KeyError:
+        return [gid]
+
+
+def group_name() -> str:
+    """Return the name of the group whose members may do everything."""
+    try:
+        return grp.getgrgid(os.getegid()).gr_name
+    except KeyError:
+        return str(os.getegid())
+
+
+def respond(
+    spool: Spool, records: list[bytes], viewer: Viewer, active: Callable[[str], bool]
+) -> Iterator[Record]:
+    """Yield the answer to a queue request.
+
+    Records: `a` and the action (list, show, hold, release, delete, flush), `q` and a queue id, any
+    number of times, `j` for JSON. `active` tells whether an entry is being attempted now.
+    """
+    action, ids, as_json = b"", [], False
+    for record in records:
+        if record[:1] == b"a":
+            action = record[1:]
+        elif record[:1] == b"q":
+            ids.append(record[1:].decode("ascii", "replace").upper())
+        elif record == b"j":
+            as_json = True
+    if action == b"list":
+        yield from list_entries(spool, viewer, ids, active, as_json=as_json)
+    elif action == b"show":
+        yield from show_entries(spool, viewer, ids)
+    elif action in ACTIONS:
+        yield from change_entries(spool, viewer, ACTIONS[action], ids)
+    else:
+        yield ERROR, b"unknown action '%b'" % printable(action)
+        yield EXIT, b"%d" % EX_USAGE
+
+
+def list_entries(
+    spool: Spool,
+    viewer: Viewer,
+    ids: list[str],
+    active: Callable[[str], bool],
+    *,
+    as_json: bool,
+) -> Iterator[Record]:
+    """Yield the listing: each entry as it is read, so that a long queue shows at once."""
+    count = size = 0
+    for entry in spool.entries():
+        count += 1
+        size += entry.size
+        if not viewer.may_touch(entry) or (ids and entry.queue_id not in ids):
+            continue
+        busy = active(entry.queue_id)
+        if as_json:
+            yield OUTPUT, format_json(entry, active=busy)
+        else:
+            for line in format_entry(entry, active=busy):
+                yield OUTPUT, line
+    if not as_json:
+        for line in format_total(count, size):
+            yield OUTPUT, line
+    yield EXIT, b"0"
+
+
+def show_entries(spool: Spool, viewer: Viewer, ids: list[str]) -> Iterator[Record]:
+    """Yield what is known of some entries, and their messages."""
+    status = 0
+    for queue_id in ids:
+        entry = find(spool, queue_id)
+        if entry is None or not viewer.may_touch(entry):
+            status = EX_UNAVAILABLE
+            yield ERROR, no_such(queue_id)
+            continue
+        yield OUTPUT, format_json(entry, active=False)
+        yield OUTPUT, b""
+        yield from message_lines(spool, queue_id)
+    yield EXIT, b"%d" % status
+
+
+def message_lines(spool: Spool, queue_id: str) -> Iterator[Record]:
+    """Yield a message line by line; what no terminal should see is made visible."""
+    message = spool.open_message(queue_id)
+    if message is None:
+        return
+    rest = b""
+    for chunk in message.chunks():
+        *lines, rest = (rest + chunk).split(b"\r\n")
+        for line in lines:
+            yield OUTPUT, printable(line, 1000)
+    message.close()
+
+
+def change_entries(spool: Spool, viewer: Viewer, action: str, ids: list[str]) -> Iterator[Record]:
+    """Hold, release, remove or expedite entries: those named, or all that are his for a flush."""
+    status, done = 0, 0
+    if not ids and action == "expedite":
+        ids = [entry.queue_id for entry in spool.entries() if viewer.may_touch(entry)]
+        if not ids:
+            yield EXIT, b"0"
+            return
+    for queue_id in ids:
+        entry = find(spool, queue_id)
+        if entry is None:
+            status = EX_UNAVAILABLE
+            yield ERROR, no_such(queue_id)
+        elif not viewer.may_touch(entry):
+            status = EX_NOPERM
+            yield ERROR, no_such(queue_id)
+        else:
+            try:
+                done += spool.change(queue_id, action)
+            except EntryBusy:
+                if action != "expedite":
+                    status = EX_TEMPFAIL
+                    yield ERROR, b"%b is being attempted at this moment" % queue_id.encode()
+    if done:
+        spool.wake()
+    yield EXIT, b"%d" % status
+
+
+def find(spool: Spool, queue_id: str) -> Entry | None:
+    """Return the entry with this id, None when there is none or it is no queue id."""
+    try:
+        return spool.find(queue_id)
+    except BadQueueId:
+        return None
+
+
+def no_such(queue_id: str) -> bytes:
+    """Return the line for an id that is not in the queue, or not for this viewer's eyes."""
+    return b"%b: no such message in the queue" % printable(queue_id.encode(), 40)

@@ -1,0 +1,134 @@
+"""Intake of the drop directory: what anyone may have put there becomes an entry, or goes.
+
+Nothing in there is trusted. A file counts only when it is a regular file with one link, opened
+without following a link or waiting on a FIFO; its owner is the submitter. It is removed after the
+message is durable in the spool, so a crash in between makes the daemon find it again, and the queue
+id in it keeps it from being entered twice. A torn file - no exit status 0 was ever given for one -
+and whatever cannot be read as a request is put aside into `broken/`; links, FIFOs and the like are
+removed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from pysendmail.message.content import FileSlice
+from pysendmail.submission.drop_door import WRITING
+from pysendmail.submission.request import HEAD_LIMIT, SUBMIT, parse_request, split_head
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pysendmail.submission.request import Request
+
+ABANDONED_S = 24 * 3600.0  # a writer that takes longer than this has died
+
+
+class DropIntake:
+    """Takes in one drop directory.
+
+    `take(request, raw, uid)` must make the submission durable, or refuse it for good, before it
+    returns; `put_aside(name)` moves a file of the directory to where a person will find it;
+    `note(what, name)` is for the log.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        *,
+        take: Callable[[Request, FileSlice, int], None],
+        put_aside: Callable[[str], None],
+        note: Callable[[str, str], None],
+    ) -> None:
+        self._directory = directory
+        self._take = take
+        self._put_aside = put_aside
+        self._note = note
+        self._seen = 0
+
+    def changed(self) -> bool:
+        """Tell whether the directory has changed since the last sweep began."""
+        try:
+            return os.stat(self._directory).st_mtime_ns != self._seen
+        except OSError:
+            return False
+
+    def sweep(self, now: float) -> None:
+        """Take in every file that is ready; raises OSError when the spool cannot take one."""
+        seen = os.stat(self._directory).st_mtime_ns
+        for name in self._names():
+            path = f"{self._directory}/{name}"
+            if name.startswith(WRITING):
+                self._forget_abandoned(path, name, now)
+            else:
+                self._take_file(path, name)
+        self._seen = seen
+
+    def _names(self) -> Iterator[str]:
+        with os.scandir(self._directory) as found:
+            for item in found:
+                yield item.name
+
+    def _take_file(self, path: str, name: str) -> None:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            self._reject(path, name, error.strerror or "cannot be opened")
+            return
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+                self._reject(path, name, "not a regular file with one link")
+                return
+            try:
+                request, start = read_request(fd, status.st_size)
+            except ValueError as error:
+                self._note(f"put aside: {error}", name)
+                self._put_aside(name)
+                return
+            raw = FileSlice(fd, start, request.size)
+            self._take(request, raw, status.st_uid)
+        finally:
+            os.close(fd)
+        os.unlink(path)
+
+    def _reject(self, path: str, name: str, why: str) -> None:
+        """Remove what no submitter of ours has written."""
+        self._note(f"removed: {why}", name)
+        try:
+            os.unlink(path)
+        except IsADirectoryError:
+            self._put_aside(name)
+        except OSError:
+            pass  # its owner was quicker
+
+    def _forget_abandoned(self, path: str, name: str, now: float) -> None:
+        """Remove a file whose writer has died long ago: nobody was told that it had been taken."""
+        try:
+            if now - os.lstat(path).st_mtime > ABANDONED_S:
+                self._reject(path, name, "abandoned by its writer")
+        except FileNotFoundError:
+            pass  # finished meanwhile
+
+
+def read_request(fd: int, size: int) -> tuple[Request, int]:
+    """Return the request of a drop file and where its message begins; raises ValueError."""
+    head = os.pread(fd, min(size, 64 * 1024), 0)
+    end = head.find(b"\0\0")
+    while end < 0 and len(head) < min(size, HEAD_LIMIT):
+        more = os.pread(fd, 1024 * 1024, len(head))
+        if not more:
+            break
+        head += more
+        end = head.find(b"\0\0")
+    if end < 0:
+        raise ValueError("it holds no request")
+    verb, records = split_head(head[: end + 2])
+    if verb != SUBMIT:
+        raise ValueError("it asks for something else than a submission")
+    request = parse_request(records)
+    if size - (end + 2) != request.size:
+        raise ValueError(f"torn: {size - end - 2} octets of message, {request.size} were meant")
+    return request, end + 2

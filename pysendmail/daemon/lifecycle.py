@@ -1,0 +1,188 @@
+"""The life of a daemon: lock, socket, threads, signals, drain, end.
+
+One daemon for one spool: the lock is held by the process and dies with it. SIGTERM and SIGINT drain
+(no new submissions, what is under way ends or is spooled), SIGHUP reloads the configuration,
+SIGUSR1 runs the queue. A lingering daemon ends by itself when nothing has waited and nobody has
+called for a while.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import queue
+import socket
+import threading
+import time
+
+from pysendmail.daemon.drop_intake import DropIntake
+from pysendmail.daemon.scheduler import Scheduler
+from pysendmail.daemon.server import Server
+from pysendmail.daemon.state import Relay, State
+from pysendmail.daemon.submissions import Submissions
+from pysendmail.daemon.workers import Workers
+from pysendmail.journal import ERROR, WARNING
+from pysendmail.spool.errors import SpoolError
+from pysendmail.submission.drop_door import drop_directory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableMapping
+
+    from pysendmail.config.keys import Config
+    from pysendmail.journal import Journal
+    from pysendmail.spool.contract import Spool
+
+STOP, RELOAD, FLUSH = "stop", "reload", "flush"
+
+DRAIN_S = 25.0  # systemd and containers kill after 30 (or 10: then the spool has it all the same)
+LINGER_S = 20.0  # a burst of cron jobs finds the daemon that the first of them started
+
+
+class AlreadyRunning(Exception):
+    """Another daemon serves this spool."""
+
+
+class SpoolLock:
+    """The lock that makes a daemon the only one of its spool; ends with the process."""
+
+    def __init__(self, spool: str) -> None:
+        self._fd = os.open(f"{spool}/daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            pid = os.read(self._fd, 20).decode("ascii", "replace").strip()
+            os.close(self._fd)
+            raise AlreadyRunning(f"another daemon (pid {pid}) serves {spool}") from error
+
+    def sign(self) -> None:
+        """Write our pid into the lock, for people; what counts is who holds it."""
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+
+    def fileno(self) -> int:
+        """Return the descriptor that holds the lock."""
+        return self._fd
+
+
+class Daemon:
+    """One daemon; `orders` takes STOP, RELOAD and FLUSH from signal handlers.
+
+    `read_configuration` returns configuration and password; it raises ConfigError.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        password: bytes | None,
+        spool: Spool,
+        journal: Journal,
+        environ: MutableMapping[str, str],
+        listener: socket.socket,
+        read_configuration: Callable[[], tuple[Config, bytes | None]],
+        *,
+        linger: bool = False,
+    ) -> None:
+        self.orders: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._environ = environ
+        self._journal = journal
+        self._linger = linger
+        self._read_configuration = read_configuration
+        workers = Workers(config.connections, self._worker_failed)
+        relay = Relay(config, password, journal)
+        scratch = drop_directory(config.spool)
+        self._state = State(config, relay, spool, workers, journal, scratch=scratch)
+        submissions = Submissions(self._state)
+        drops = DropIntake(
+            scratch,
+            take=submissions.take_dropped,
+            put_aside=lambda name: put_aside(config.spool, name),
+            note=lambda what, name: journal.event(
+                "", "drop file " + what, priority=WARNING, name=name
+            ),
+        )
+        self._scheduler = Scheduler(self._state, drops)
+        self._server = Server(listener, self._state, submissions, self._scheduler)
+
+    def run(self) -> None:
+        """Serve until told to stop, or until nothing is left to do for a lingering daemon."""
+        for part in (self._scheduler.run, self._server.run):
+            threading.Thread(target=part, name=part.__qualname__, daemon=True).start()
+        self._journal.event("", "ready", pid=os.getpid(), spool=self._state.config.spool)
+        notify(self._environ, b"READY=1")
+        idle_since = time.monotonic()
+        while True:
+            try:
+                order = self.orders.get(timeout=1.0)
+            except queue.Empty:
+                if not self._linger or not self._idle():
+                    idle_since = time.monotonic()
+                elif time.monotonic() - idle_since > LINGER_S:
+                    break
+                continue
+            if order == STOP:
+                break
+            self._obey(order)
+        self._drain()
+
+    def _obey(self, order: str) -> None:
+        if order == FLUSH:
+            self._state.relay.pool.retry_now()
+            for entry in self._state.spool.entries():
+                try:
+                    self._state.spool.change(entry.queue_id, "expedite")
+                except SpoolError:
+                    continue  # it is being attempted
+            return
+        notify(self._environ, b"RELOADING=1\nMONOTONIC_USEC=%d" % (time.monotonic_ns() // 1000))
+        try:
+            config, password = self._read_configuration()
+        except Exception as error:
+            self._journal.event("", "not reloaded", priority=ERROR, said=str(error))
+        else:
+            for key in ("spool", "socket", "connections"):
+                if getattr(config, key) != getattr(self._state.config, key):
+                    self._journal.event("", "needs a restart", priority=WARNING, key=key)
+            self._state.reload(config, Relay(config, password, self._journal))
+            self._state.spool.wake()
+            self._journal.event("", "reloaded")
+        notify(self._environ, b"READY=1")
+
+    def _idle(self) -> bool:
+        state = self._state
+        return not (state.spool.count() or self._scheduler.busy()) and self._server.idle()
+
+    def _drain(self) -> None:
+        """End in order: nobody new comes in, nothing new begins, what runs may finish."""
+        notify(self._environ, b"STOPPING=1")
+        state = self._state
+        state.accepts_deliveries = False
+        self._scheduler.stop()
+        self._server.close(DRAIN_S)
+        clean = state.workers.close(DRAIN_S)
+        state.relay.pool.close()
+        self._journal.event("", "stopped" if clean else "stopped with deliveries under way")
+
+    def _worker_failed(self, error: Exception) -> None:
+        self._journal.event("", "delivery failed in itself", priority=ERROR, said=repr(error))
+
+
+def put_aside(spool: str, name: str) -> None:
+    """Move a file of the drop directory to where a person will find it, under a name of its own."""
+    directory = f"{spool}/broken"
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    os.rename(f"{drop_directory(spool)}/{name}", f"{directory}/drop-{os.urandom(8).hex()}")
+
+
+def notify(environ: MutableMapping[str, str], text: bytes) -> None:
+    """Tell the service manager, if there is one that listens (sd_notify(3))."""
+    address = environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
+        try:
+            manager.sendto(text, address)
+        except OSError:
+            pass  # its absence is no reason to stop the mail

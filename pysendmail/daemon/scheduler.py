@@ -1,0 +1,134 @@
+"""The scheduler: brings what is due to the workers, and keeps the house.
+
+One thread. It sleeps until the next entry is due, a smarthost may be probed, somebody rings the
+spool's bell, or a second has passed (the drop directory is looked at then: its submitters have no
+bell to ring). While every smarthost is away nothing is claimed, so ten thousand waiting entries
+cost nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from pysendmail.daemon.settle import settle
+from pysendmail.journal import WARNING
+from pysendmail.relay.attempt import attempt
+from pysendmail.spool.errors import SpoolError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pysendmail.daemon.drop_intake import DropIntake
+    from pysendmail.daemon.state import State
+
+LOOK_S = 1.0  # how often the drop directory and the idle connections are looked at
+HOUSEKEEPING_S = 600.0
+
+
+class Scheduler:
+    """Runs the queue of one daemon until it is told to stop."""
+
+    def __init__(self, state: State, drops: DropIntake) -> None:
+        self._state = state
+        self._drops = drops
+        self._in_hand: set[str] = set()
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._swept = float("-inf")
+
+    def run(self) -> None:
+        """Bring entries to the workers until `stop`; no trouble of one round ends the next."""
+        state = self._state
+        while not self._stopping.is_set():
+            try:
+                self.keep_house()
+                self.take_drops()
+                self.dispatch()
+                state.spool.wait(self.pause())
+            except (OSError, SpoolError) as error:
+                state.journal.event("", "spool trouble", priority=WARNING, said=str(error))
+                self._stopping.wait(LOOK_S)
+
+    def stop(self) -> None:
+        """End `run` soon."""
+        self._stopping.set()
+        self._state.spool.wake()
+
+    def attempting(self, queue_id: str) -> bool:
+        """Tell whether an entry is in the workers' hands."""
+        with self._lock:
+            return queue_id in self._in_hand
+
+    def busy(self) -> bool:
+        """Tell whether any entry is in the workers' hands."""
+        with self._lock:
+            return bool(self._in_hand)
+
+    def take_drops(self) -> None:
+        """Take in the drop directory where it has changed."""
+        if self._drops.changed():
+            self._drops.sweep(time.time())
+
+    def dispatch(self) -> None:
+        """Give the workers as many due entries as they can begin at once."""
+        state = self._state
+        spare = state.workers.spare
+        if not spare or not state.relay.pool.admits():
+            return
+        for queue_id in state.spool.due(time.time(), spare + len(self._in_hand)):
+            with self._lock:
+                if queue_id in self._in_hand or spare <= 0:
+                    continue
+                self._in_hand.add(queue_id)
+            spare -= 1
+            state.workers.put(self._delivery(queue_id))
+
+    def pause(self) -> float:
+        """Return how long nothing will happen, at most LOOK_S."""
+        state = self._state
+        due = state.spool.next_due()
+        if due is None or not state.workers.spare:
+            return LOOK_S
+        pause = max(due - time.time(), state.relay.pool.next_probe())
+        return min(max(pause, 0.0), LOOK_S) if pause > 0 else LOOK_S / 20
+
+    def keep_house(self) -> None:
+        """End idle connections, and now and then sweep the spool."""
+        state = self._state
+        state.relay.pool.sweep()
+        if time.monotonic() - self._swept < HOUSEKEEPING_S:
+            return
+        self._swept = time.monotonic()
+        for finding in state.spool.sweep(time.time()):
+            state.journal.event("", "spool swept", priority=WARNING, found=str(finding))
+
+    def _delivery(self, queue_id: str) -> Callable[[], None]:
+        def deliver() -> None:
+            try:
+                self.deliver(queue_id)
+            finally:
+                with self._lock:
+                    self._in_hand.discard(queue_id)
+                self._state.spool.wake()
+
+        return deliver
+
+    def deliver(self, queue_id: str) -> None:
+        """Make one attempt at one entry, where nobody else has it."""
+        state = self._state
+        claim = state.spool.claim(queue_id)
+        if claim is None:
+            return
+        try:
+            entry = claim.entry
+            envelope = entry.envelope.with_recipients(entry.pending)
+            message = claim.message()
+            try:
+                result = attempt(envelope, message, state.relay.smarthosts, state.relay.pool)
+            finally:
+                message.close()
+            settle(claim, result, config=state.config, journal=state.journal, now=time.time())
+        finally:
+            claim.release()

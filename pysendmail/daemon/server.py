@@ -1,0 +1,203 @@
+"""The server behind the submission socket: one connection, one request, one answer.
+
+Each connection has a thread of its own, and there are at most `CONNECTIONS` of them,
+`CONNECTIONS_PER_UID` for one user: who asks for more is closed at once and takes the drop
+directory. A head must come within `HEAD_S` and a message must keep coming; nobody holds a thread by
+silence.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections import Counter
+
+from pysendmail.daemon.control import respond, viewer_of
+from pysendmail.daemon.listener import peer_of
+from pysendmail.daemon.status import report
+from pysendmail.journal import ERROR as LOG_ERROR
+from pysendmail.submission.answer import ERROR, EXIT, Answer, format_answer
+from pysendmail.submission.exit_status import EX_DATAERR, EX_TEMPFAIL, EX_USAGE, Refused
+from pysendmail.submission.request import HEAD_LIMIT, SUBMIT, parse_request, split_head
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pysendmail.daemon.scheduler import Scheduler
+    from pysendmail.daemon.state import State
+    from pysendmail.daemon.submissions import Submissions
+    from pysendmail.message.content import Content
+
+CONNECTIONS = 256
+CONNECTIONS_PER_UID = 224  # so that one user cannot keep all others out
+HEAD_S = 30.0
+SILENCE_S = 60.0
+CHUNK = 256 * 1024
+
+QUEUE, STATUS = b"queue", b"status"
+
+
+class Malformed(Exception):
+    """What came is no request; the connection is closed without an answer."""
+
+
+class Server:
+    """Serves one listening socket until it is closed."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        state: State,
+        submissions: Submissions,
+        scheduler: Scheduler,
+    ) -> None:
+        self._listener = listener
+        self._state = state
+        self._submissions = submissions
+        self._scheduler = scheduler
+        self._changed = threading.Condition()
+        self._connections: Counter[int] = Counter()
+        self._closing = False
+
+    def run(self) -> None:
+        """Accept connections until `close`."""
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError as error:
+                if self._closing:
+                    return
+                self._state.journal.event("", "cannot accept", priority=LOG_ERROR, said=str(error))
+                threading.Event().wait(0.1)  # out of descriptors: some will come free
+                continue
+            _pid, uid, gid = peer_of(connection)
+            if not self._admit(uid):
+                connection.close()
+                continue
+            threading.Thread(
+                target=self._serve, args=(connection, uid, gid), name="submission", daemon=True
+            ).start()
+
+    def close(self, patience: float) -> None:
+        """Accept nobody any more; wait up to `patience` seconds for those who are served."""
+        self._closing = True
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # a socket that systemd keeps
+        self._listener.close()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._connections, patience)
+
+    def idle(self) -> bool:
+        """Tell whether nobody is being served."""
+        with self._changed:
+            return not self._connections
+
+    def _admit(self, uid: int) -> bool:
+        with self._changed:
+            if self._connections.total() >= CONNECTIONS:
+                return False
+            if uid != 0 and self._connections[uid] >= CONNECTIONS_PER_UID:
+                return False
+            self._connections[uid] += 1
+            return True
+
+    def _serve(self, connection: socket.socket, uid: int, gid: int) -> None:
+        try:
+            with connection:
+                self._converse(connection, uid, gid)
+        except (OSError, Malformed):
+            pass  # the caller went away, or is none of ours: it keeps its message
+        except Exception as error:
+            self._state.journal.event("", "internal error", priority=LOG_ERROR, said=repr(error))
+        finally:
+            with self._changed:
+                self._connections[uid] -= 1
+                if not self._connections[uid]:
+                    del self._connections[uid]
+                self._changed.notify_all()
+
+    def _converse(self, connection: socket.socket, uid: int, gid: int) -> None:
+        connection.settimeout(HEAD_S)
+        head, rest = read_head(connection)
+        try:
+            verb, records = split_head(head)
+        except ValueError as error:
+            raise Malformed from error
+        connection.settimeout(SILENCE_S)
+        if verb == SUBMIT:
+            connection.sendall(format_answer(self._submit(connection, records, rest, uid)))
+        elif verb == QUEUE:
+            viewer = viewer_of(uid, gid)
+            if b"aflush" in records and viewer.trusted:
+                self._state.relay.pool.retry_now()
+            stream(
+                connection,
+                respond(self._state.spool, records, viewer, self._scheduler.attempting),
+            )
+        elif verb == STATUS:
+            stream(connection, report(self._state, records))
+        else:
+            connection.sendall(format_answer(Answer(EX_USAGE, errors=[b"unknown request"])))
+
+    def _submit(
+        self, connection: socket.socket, records: list[bytes], rest: bytes, uid: int
+    ) -> Answer:
+        """Read one submission and have it taken; a caller's mistake is an answer too."""
+        try:
+            request = parse_request(records)
+        except ValueError as error:
+            return Answer(EX_USAGE, errors=[str(error).encode()])
+        if request.size > self._state.config.message_size:
+            limit = b"message larger than %d octets (message_size)"
+            return Answer(EX_DATAERR, errors=[limit % self._state.config.message_size])
+        raw = self._submissions.new_content()
+        try:
+            read_content(connection, raw, rest, request.size)
+            return self._submissions.submit(request, raw, uid)
+        except Refused as refused:
+            return Answer(refused.status, errors=[refused.line])
+        except OSError as error:
+            if raw.size == request.size:
+                return Answer(EX_TEMPFAIL, errors=[f"the daemon cannot go on: {error}".encode()])
+            raise
+        finally:
+            raw.close()
+
+
+def read_head(connection: socket.socket) -> tuple[bytes, bytes]:
+    """Return the head of a request and what came behind it."""
+    received = b""
+    while True:
+        chunk = connection.recv(CHUNK)
+        if not chunk:
+            raise Malformed
+        start = max(len(received) - 1, 0)
+        received += chunk
+        end = received.find(b"\0\0", start)
+        if end >= 0:
+            return received[: end + 2], received[end + 2 :]
+        if len(received) > HEAD_LIMIT:
+            raise Malformed
+
+
+def read_content(connection: socket.socket, raw: Content, rest: bytes, size: int) -> None:
+    """Read the message behind a head, `size` octets of it."""
+    raw.write(rest[:size])
+    while raw.size < size:
+        chunk = connection.recv(min(CHUNK, size - raw.size))
+        if not chunk:
+            raise Malformed
+        raw.write(chunk)
+
+
+def stream(connection: socket.socket, records: Iterable[tuple[bytes, bytes]]) -> None:
+    """Send the records of a long answer as they come, a few at a time."""
+    buffered = bytearray()
+    for letter, value in records:
+        buffered += letter + value.replace(b"\0", b" ") + b"\0"
+        if len(buffered) >= 16 * 1024 or letter in (EXIT, ERROR):
+            connection.sendall(buffered)
+            buffered.clear()

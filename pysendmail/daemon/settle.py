@@ -1,0 +1,81 @@
+"""After an attempt at an entry: what is crossed off, when to try again, who hears of it.
+
+The bounce is durable before a recipient is crossed off; where it cannot be written, nothing is
+crossed off and the entry stays as it was (DESIGN 1, second sentence).
+"""
+
+from __future__ import annotations
+
+from pysendmail.message.outcome import DEFERRED, FAILED, Outcome
+from pysendmail.relay import retry
+from pysendmail.submission.conclude import next_attempt
+from pysendmail.submission.notices import bounce, delay_warning
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from pysendmail.config.keys import Config
+    from pysendmail.journal import Journal
+    from pysendmail.relay.attempt import Attempt
+    from pysendmail.spool.contract import Claim, Notice
+
+    Compose: TypeAlias = Callable[..., list[Notice]]
+
+
+def settle(claim: Claim, attempt: Attempt, *, config: Config, journal: Journal, now: float) -> None:
+    """Record an attempt; raises OSError or SpoolError when the spool cannot, with nothing changed.
+
+    An attempt that reached no smarthost is no attempt, unless the entry's life is over.
+    """
+    entry = claim.entry
+    over = retry.expired(arrived=entry.arrived, now=now, lifetime=config.lifetime)
+    if not attempt.tried and not over:
+        claim.release()
+        return
+    outcomes = attempt.outcomes
+    if over:
+        outcomes = [expire(outcome) for outcome in outcomes]
+    failures = [outcome for outcome in outcomes if outcome.kind == FAILED]
+    deferrals = [outcome for outcome in outcomes if outcome.kind == DEFERRED]
+
+    def inform(compose: Compose, outcomes: list[Outcome]) -> list[Notice]:
+        return compose(
+            entry.envelope, message, outcomes, config=config, arrived=entry.arrived, now=now
+        )
+
+    message = claim.message()
+    try:
+        notices = inform(bounce, failures) if failures else []
+        warn = bool(deferrals) and retry.warning_due(
+            arrived=entry.arrived, now=now, after=config.delay_warning, warned=entry.warned
+        )
+        if warn:
+            notices += inform(delay_warning, deferrals)
+        claim.settle(
+            outcomes,
+            next_attempt(attempt, attempts=entry.attempts + 1, config=config, now=now),
+            now=now,
+            notices=notices,
+            warned=entry.warned or warn,
+        )
+    finally:
+        message.close()
+    journal.outcomes(entry.queue_id, outcomes, arrived=entry.arrived, now=now)
+    for queue_id, envelope, _message, _due in notices:
+        journal.event(entry.queue_id, "notice", id=queue_id, to=envelope.recipients[0].address)
+
+
+def expire(outcome: Outcome) -> Outcome:
+    """Return what a deferral becomes when the life of its message is over (RFC 3463: 4.4.7)."""
+    if outcome.kind != DEFERRED:
+        return outcome
+    return Outcome(
+        outcome.recipient,
+        FAILED,
+        b"4.4.7",
+        b"delivery time expired; last: " + outcome.text,
+        outcome.remote,
+        outcome.maybe_duplicate,
+    )

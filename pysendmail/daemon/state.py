@@ -1,0 +1,103 @@
+"""What the parts of the daemon share: configuration, relay, spool, workers, log - and their reload.
+
+A reload replaces the configuration and the relay as one value; deliveries that are under way end
+with the one they began with.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pysendmail.journal import ERROR, WARNING, Journal
+from pysendmail.message.aliases import Aliases, read_aliases
+from pysendmail.relay.pool import Pool
+from pysendmail.relay.session import open_session
+from pysendmail.relay.smarthost import smarthosts_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pysendmail.config.keys import Config
+    from pysendmail.daemon.workers import Workers
+    from pysendmail.relay.policy import Rule
+    from pysendmail.relay.smarthost import Smarthost
+    from pysendmail.smtp import Client
+    from pysendmail.spool.contract import Spool
+
+
+class Relay:
+    """The smarthosts of one configuration and their connections."""
+
+    __slots__ = ("pool", "smarthosts")
+
+    def __init__(self, config: Config, password: bytes | None, journal: Journal) -> None:
+        def open_one(smarthost: Smarthost, deadline: float | None) -> Client:
+            return open_session(smarthost, hostname=config.hostname, deadline=deadline)
+
+        def hear(smarthost: Smarthost, rule: Rule, text: bytes) -> None:
+            event = "smarthost needs attention" if rule.alarm else "smarthost away"
+            priority = ERROR if rule.alarm else WARNING
+            journal.event("", event, priority=priority, smarthost=smarthost.name, said=text)
+
+        self.smarthosts = smarthosts_of(config, password)
+        self.pool = Pool(
+            self.smarthosts,
+            open_one,
+            hear,
+            connections=config.connections,
+            messages_per_connection=config.messages_per_connection,
+            idle_timeout=config.idle_timeout,
+        )
+
+
+class State:
+    """One running daemon, as its parts see it."""
+
+    def __init__(
+        self,
+        config: Config,
+        relay: Relay,
+        spool: Spool,
+        workers: Workers,
+        journal: Journal,
+        *,
+        scratch: str,
+    ) -> None:
+        self.config = config
+        self.relay = relay
+        self.spool = spool
+        self.workers = workers
+        self.journal = journal
+        self.scratch = scratch
+        self.accepts_deliveries = True
+        self._aliases = CachedAliases()
+
+    def reload(self, config: Config, relay: Relay) -> None:
+        """Go on with another configuration; the old connections end when they are given back."""
+        old = self.relay
+        self.config, self.relay = config, relay
+        old.pool.close()
+
+    def aliases(self) -> Aliases:
+        """Return the aliases as the file is now."""
+        return self._aliases.read(self.config.aliases)
+
+
+class CachedAliases:
+    """The aliases file, read again only when it has changed."""
+
+    __slots__ = ("_aliases", "_identity")
+
+    def __init__(self) -> None:
+        self._identity: tuple[str, int, int, int] | None = None
+        self._aliases: Aliases | None = None
+
+    def read(self, path: str) -> Aliases:
+        """Return the aliases in the file; one that is not there has none."""
+        try:
+            status = os.stat(path)
+            identity = (path, status.st_mtime_ns, status.st_size, status.st_ino)
+        except OSError:
+            identity = (path, 0, 0, 0)
+        if self._aliases is None or identity != self._identity:
+            self._aliases, self._identity = read_aliases(path), identity
+        return self._aliases

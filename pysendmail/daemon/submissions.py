@@ -1,0 +1,157 @@
+"""The first door from the inside: one submission, from the request to the answer.
+
+Interactive: an urgent delivery over a warm connection, the caller waits for the verdict, at most
+`wait` seconds; the spool is touched only when the verdict does not come or is a deferral.
+Background and queue: durable, then the answer. Nothing a caller sends raises out of here but
+`Refused`.
+"""
+
+from __future__ import annotations
+
+import time
+
+from pysendmail.daemon.delivery import WaitedDelivery
+from pysendmail.daemon.settle import settle
+from pysendmail.message.content import Content
+from pysendmail.relay.attempt import attempt
+from pysendmail.spool.errors import SpoolError
+from pysendmail.submission.accept import Accepted, accept
+from pysendmail.submission.answer import Answer
+from pysendmail.submission.conclude import conclude, enter
+from pysendmail.submission.exit_status import EX_TEMPFAIL, Refused
+from pysendmail.submission.request import BACKGROUND, INTERACTIVE, MODES, QUEUE
+from pysendmail.submission.submitter import find_submitter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pysendmail.daemon.state import State
+    from pysendmail.message.content import Readable
+    from pysendmail.relay.attempt import Attempt
+    from pysendmail.spool.contract import Claim
+    from pysendmail.submission.request import Request
+
+# What one message may take of the daemon's memory; the rest of it lies in an unnamed file.
+MEMORY = 128 * 1024
+
+
+class Submissions:
+    """Takes submissions for one daemon."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def new_content(self) -> Content:
+        """Return an empty place for a message."""
+        return Content(memory=MEMORY, directory=self._state.scratch)
+
+    def submit(self, request: Request, raw: Readable, uid: int) -> Answer:
+        """Take one submission and return the answer; raises Refused for a caller's mistake."""
+        state = self._state
+        now = time.time()
+        accepted = self._accept(request, raw, uid, now)
+        request.mode = request.mode or MODES[state.config.delivery_mode]
+        try:
+            if request.mode == INTERACTIVE and state.accepts_deliveries:
+                return self._deliver(accepted, now)
+            enter(accepted, spool=state.spool, config=state.config, now=now)
+        except (OSError, SpoolError) as error:
+            accepted.message.close()
+            state.journal.event(request.queue_id, "refused", said=str(error))
+            line = f"the spool cannot take the message: {error}".encode()
+            raise Refused(EX_TEMPFAIL, line) from error
+        state.journal.event(request.queue_id, "spooled")
+        accepted.message.close()
+        if request.mode != QUEUE:
+            state.spool.wake()
+        return Answer(0)
+
+    def take_dropped(self, request: Request, raw: Readable, uid: int) -> None:
+        """Make a submission from the drop directory durable, or refuse it for good.
+
+        Raises OSError or SpoolError when the spool cannot take it: the file stays then.
+        """
+        state = self._state
+        now = time.time()
+        try:
+            accepted = self._accept(request, raw, uid, now)
+        except Refused as refused:
+            state.journal.event(request.queue_id, "refused", uid=uid, said=refused.line)
+            return
+        if request.mode != QUEUE:
+            request.mode = BACKGROUND
+        enter(accepted, spool=state.spool, config=state.config, now=now)
+        accepted.message.close()
+        state.journal.event(request.queue_id, "spooled")
+
+    def _accept(self, request: Request, raw: Readable, uid: int, now: float) -> Accepted:
+        state = self._state
+        accepted = accept(
+            request,
+            raw,
+            find_submitter(uid),
+            config=state.config,
+            aliases=state.aliases(),
+            now=now,
+            content=self.new_content,
+        )
+        state.journal.event(
+            request.queue_id,
+            "submitted",
+            uid=uid,
+            sender=accepted.envelope.sender,
+            size=accepted.message.size,
+            recipients=len(accepted.envelope.recipients),
+            tag=request.tag or b"-",
+        )
+        return accepted
+
+    def _deliver(self, accepted: Accepted, now: float) -> Answer:
+        """Attempt now; a verdict that comes in time is the answer, any other finds the entry."""
+        state = self._state
+
+        def make_attempt() -> Attempt:
+            return attempt(
+                accepted.envelope, accepted.message, state.relay.smarthosts, state.relay.pool
+            )
+
+        def settle_late(claim: Claim, result: Attempt | None) -> None:
+            accepted.message.close()
+            if result is None:
+                claim.release()
+            else:
+                settle(claim, result, config=state.config, journal=state.journal, now=time.time())
+            state.spool.wake()
+
+        def enter_claimed() -> Claim | None:
+            return enter(accepted, spool=state.spool, config=state.config, now=now, claim=True)
+
+        delivery = WaitedDelivery(make_attempt, settle_late)
+        state.workers.put(delivery, urgent=True)
+        if not delivery.wait(state.config.wait):
+            if state.workers.withdraw(delivery):
+                enter(accepted, spool=state.spool, config=state.config, now=now)
+                accepted.message.close()
+                state.journal.event(
+                    accepted.request.queue_id, "spooled", why="all workers are busy"
+                )
+                return Answer(0)
+            if delivery.hand_over(enter_claimed):
+                state.journal.event(accepted.request.queue_id, "spooled", why="no verdict in time")
+                return Answer(0)
+        return self._conclude(accepted, delivery, now)
+
+    def _conclude(self, accepted: Accepted, delivery: WaitedDelivery, now: float) -> Answer:
+        state = self._state
+        try:
+            result = delivery.result()
+        except Exception:
+            # A bug, or a file that cannot be read: the worker has logged it, the message waits.
+            enter(accepted, spool=state.spool, config=state.config, now=now)
+            return Answer(0)
+        answer = conclude(accepted, result, spool=state.spool, config=state.config, now=now)
+        state.journal.outcomes(
+            accepted.request.queue_id, result.outcomes, arrived=now, now=time.time()
+        )
+        accepted.message.close()
+        state.spool.wake()
+        return answer

@@ -1,0 +1,126 @@
+"""The syntax of an aliases file, see aliases(5): lines, names, and lists of targets.
+
+Nothing here raises: a target that is refused is noted with the file and line where it stands.
+"""
+
+from __future__ import annotations
+
+from pysendmail.message.address import AddressError, parse_mailbox, unquoted
+from pysendmail.message.lexer import QUOTED, tokens_of
+from pysendmail.message.outcome import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pysendmail.message.address import Mailbox
+
+INCLUDE = b":include:"
+
+
+def logical_lines(text: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield lines with their continuations, each with its number; comments and empty ones left out.
+
+    A line that begins with a blank continues the one before it, also over comments.
+    """
+    first, parts = 0, [b""]
+    for number, line in enumerate(text.split(b"\n"), 1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith(b"#"):
+            continue
+        if line[:1] in (b" ", b"\t") and first:
+            parts.append(stripped)
+            continue
+        if first:
+            yield first, b" ".join(parts)
+        first, parts = number, [stripped]
+    if first:
+        yield first, b" ".join(parts)
+
+
+def split_alias(line: bytes) -> tuple[bytes, bytes]:
+    """Return name, in lower case, and value of an alias; the name is b"" when there is none."""
+    if line.startswith(b'"'):
+        for token in tokens_of(line):
+            name, rest = unquoted(line[: token.end]), line[token.end :].lstrip()
+            found = token.kind == QUOTED and rest.startswith(b":")
+            return (name.strip().lower() if found else b""), rest[1:]
+    name, colon, value = line.partition(b":")
+    return (name.strip().lower() if colon else b""), value
+
+
+class Targets:
+    """The targets of one alias, collected. `where` is file and line, for errors. A builder."""
+
+    __slots__ = ("_include", "_where", "mailboxes", "refused")
+
+    def __init__(self, where: str, include: Callable[[str], bytes] | None) -> None:
+        self.mailboxes: list[Mailbox] = []
+        self.refused: list[str] = []
+        self._where = where
+        self._include = include
+
+    def add_list(self, text: bytes) -> None:
+        """Add targets with commas between them."""
+        for target in filter(None, split_at_commas(text)):
+            if target.startswith(b'"') and target.endswith(b'"') and target[1:2] in b"|/:":
+                target = unquoted(target)
+            self.add(target)
+
+    def add(self, target: bytes) -> None:
+        """Add one target."""
+        if target.lower().startswith(INCLUDE):
+            self._add_file(target[len(INCLUDE) :].strip())
+        elif target.startswith(b"|"):
+            self.refuse(f"programs are not run: {shown(target)}")
+        elif target.startswith(b"/"):
+            self.refuse(f"mail is not written to files: {shown(target)}")
+        elif target.startswith(b":"):
+            self.refuse(f"not supported: {shown(target)}")
+        else:
+            try:
+                self.mailboxes.append(parse_mailbox(target))
+            except AddressError as error:
+                self.refuse(str(error))
+
+    def refuse(self, reason: str) -> None:
+        """Note why a target is none."""
+        self.refused.append(f"{self._where}: {reason}")
+
+    def _add_file(self, path: bytes) -> None:
+        """Add the targets in an included file; it may not include another one."""
+        if self._include is None or not path.startswith(b"/"):
+            self.refuse(f"cannot include {shown(path)} here")
+            return
+        try:
+            text = self._include(path.decode("utf-8", "surrogateescape"))
+        except (OSError, ValueError) as error:
+            reason = printable(str(error).encode("utf-8", "backslashreplace")).decode()
+            self.refuse(f"cannot include {shown(path)}: {reason}")
+            return
+        for number, line in enumerate(text.split(b"\n"), 1):
+            line = line.strip()
+            if line and not line.startswith(b"#"):
+                inner = Targets(f"{printable(path).decode()}:{number}", None)
+                inner.add_list(line)
+                self.mailboxes += inner.mailboxes
+                self.refused += inner.refused
+
+
+def split_at_commas(text: bytes) -> Iterator[bytes]:
+    """Yield what stands between the commas that are in no quotes, comments or angle brackets."""
+    start, depth = 0, 0
+    for token in tokens_of(text):
+        if token.kind == b"<":
+            depth = 1
+        elif token.kind == b">":
+            depth = 0
+        elif token.kind == b"," and not depth:
+            yield text[start : token.start].strip()
+            start = token.end
+    yield text[start:].strip()
+
+
+def shown(text: bytes) -> str:
+    """Return octets of the file as they may stand in a message to people, in quotes."""
+    return "'" + printable(text, 100).decode() + "'"

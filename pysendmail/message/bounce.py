@@ -1,0 +1,202 @@
+"""Bounces and delay warnings: the message that tells a sender what became of his.
+
+A report is a message like any other and enters by the same door. It has the null sender, so it is
+never answered by another one (RFC 5321 section 4.5.5), and what NOTIFY and RET asked for is
+honoured (RFC 3461 section 6.2). Nothing is sent here.
+
+Both functions return None when nobody is to be told. They raise OSError when the original cannot be
+read or the report not be kept, and ValueError for a sender that is no address.
+"""
+
+from __future__ import annotations
+
+from pysendmail.message.content import Content
+from pysendmail.message.dates import format_date
+from pysendmail.message.envelope import Envelope, Recipient
+from pysendmail.message.identity import format_message_id
+from pysendmail.message.message import Message, format_field
+from pysendmail.message.outcome import DEFERRED, FAILED
+from pysendmail.message.report import (
+    find_boundary,
+    multipart,
+    original_part,
+    status_part,
+    text_part,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pysendmail.message.message import Field
+    from pysendmail.message.outcome import Outcome
+    from pysendmail.message.report import Part, Reported
+
+FAILURE_SUBJECT = b"Undelivered mail returned to sender"
+FAILURE_OPENING = b"""\
+Your message could not be delivered to everybody. Nothing more will be tried for the
+recipients below; others, if there were any, are not concerned.
+"""
+
+DELAY_SUBJECT = b"Delayed mail (still being retried)"
+DELAY_OPENING = b"""\
+This is a warning only: you do not need to send your message again.
+
+It has not been delivered to the recipients below yet. That is tried again and again until
+%b; if it is in vain you will be told.
+"""
+
+
+def compose_bounce(
+    envelope: Envelope,
+    message: Message,
+    outcomes: Sequence[Outcome],
+    *,
+    queue_id: str,
+    arrived: float,
+    now: float,
+    hostname: bytes,
+    origin: bytes,
+    content: Callable[[], Content] = Content,
+) -> tuple[Envelope, Message] | None:
+    """Return the bounce for those of `outcomes` that are failures the sender wants to hear of.
+
+    `envelope` and `message` are the original's, `arrived` is when that came; `queue_id` will be the
+    bounce's own.
+    """
+    reported = reportable(envelope, outcomes, FAILED, b"FAILURE")
+    if not reported:
+        return None
+    parts = [
+        text_part(FAILURE_OPENING, hostname, reported, message),
+        status_part(
+            envelope, reported, action=b"failed", hostname=hostname, arrived=arrived, now=now
+        ),
+        original_part(envelope, message),
+    ]
+    fields = report_fields(envelope, message, FAILURE_SUBJECT, queue_id, now, hostname, origin)
+    return assemble(envelope, fields, parts, queue_id, content)
+
+
+def compose_delay_warning(
+    envelope: Envelope,
+    message: Message,
+    outcomes: Sequence[Outcome],
+    *,
+    queue_id: str,
+    arrived: float,
+    now: float,
+    until: float,
+    hostname: bytes,
+    origin: bytes,
+    content: Callable[[], Content] = Content,
+) -> tuple[Envelope, Message] | None:
+    """Return the warning for those of `outcomes` that are deferrals, as `compose_bounce` does.
+
+    `until` is when the last attempt will have been made.
+    """
+    reported = reportable(envelope, outcomes, DEFERRED, b"DELAY")
+    if not reported:
+        return None
+    parts = [
+        text_part(DELAY_OPENING % format_date(until), hostname, reported, message),
+        status_part(
+            envelope,
+            reported,
+            action=b"delayed",
+            hostname=hostname,
+            arrived=arrived,
+            now=now,
+            until=until,
+        ),
+        original_part(envelope, message),
+    ]
+    fields = report_fields(envelope, message, DELAY_SUBJECT, queue_id, now, hostname, origin)
+    return assemble(envelope, fields, parts, queue_id, content)
+
+
+def reportable(
+    envelope: Envelope, outcomes: Sequence[Outcome], kind: str, wish: bytes
+) -> Reported:
+    """Return the outcomes of that kind which the sender is to hear of, with their recipients.
+
+    Without NOTIFY failures and delays are told (RFC 3461 section 4.1); the null sender hears of
+    nothing.
+    """
+    if not envelope.sender:
+        return []
+    recipients = {recipient.address: recipient for recipient in envelope.recipients}
+    reported = []
+    for outcome in outcomes:
+        recipient = recipients.get(outcome.recipient)
+        wishes = recipient.notify if recipient is not None else ()
+        if outcome.kind == kind and (not wishes or wish in wishes):
+            reported.append((outcome, recipient))
+    return reported
+
+
+def report_fields(
+    envelope: Envelope,
+    message: Message,
+    subject: bytes,
+    queue_id: str,
+    now: float,
+    hostname: bytes,
+    origin: bytes,
+) -> list[Field]:
+    """Return the fields of a report, without those of its frame."""
+    fields = [
+        format_field(b"Date", format_date(now)),
+        format_field(b"From", b"Mail Delivery System <MAILER-DAEMON@%b>" % origin),
+        format_field(b"To", b"<%b>" % envelope.sender),
+        format_field(b"Subject", subject),
+        format_field(b"Message-ID", format_message_id(queue_id, hostname, now)),
+        format_field(b"Auto-Submitted", b"auto-replied"),  # RFC 3834 section 5
+        format_field(b"MIME-Version", b"1.0"),
+    ]
+    original = message.find(b"Message-ID")
+    if original is not None and is_message_id(original.value):
+        fields += [
+            format_field(b"In-Reply-To", original.value),
+            format_field(b"References", original.value),
+        ]
+    return fields
+
+
+def is_message_id(value: bytes) -> bool:
+    """Tell whether a value may be repeated as the id of a message: short, one word, in brackets."""
+    one_word = value.isascii() and len(value.split()) == 1 and len(value) <= 900
+    return one_word and value.startswith(b"<") and value.endswith(b">")
+
+
+def assemble(
+    envelope: Envelope,
+    fields: Sequence[Field],
+    parts: Sequence[Part],
+    queue_id: str,
+    content: Callable[[], Content],
+) -> tuple[Envelope, Message]:
+    """Return envelope and message of the report; its body is kept in what `content` makes."""
+    boundary = find_boundary(queue_id, parts)
+    plain = all(part.ascii for part in parts)
+    frame = [
+        format_field(
+            b"Content-Type",
+            b'multipart/report; report-type=delivery-status;\r\n\tboundary="%b"' % boundary,
+        ),
+        format_field(b"Content-Transfer-Encoding", b"7bit" if plain else b"8bit"),
+    ]
+    body = content()
+    try:
+        for chunk in multipart(parts, boundary):
+            body.write(chunk)
+    except BaseException:
+        body.close()
+        raise
+    to_sender = Envelope(
+        b"",
+        [Recipient(envelope.sender)],
+        eight_bit=not (plain and envelope.sender.isascii()),
+        smtputf8=not envelope.sender.isascii(),
+    )
+    return to_sender, Message([*fields, *frame], body)

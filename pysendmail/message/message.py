@@ -1,0 +1,187 @@
+"""A message: header fields and a body, as the bytes they came as; nothing is ever re-serialised.
+
+Canonical form, kept by everything in this package: every line ends with CRLF, no CR or LF stands
+alone, there is no NUL. A field holds the very bytes that were written, so what we do not touch
+stays fit for its signatures. Values: what changes a header makes a new message that shares the
+body.
+"""
+
+from __future__ import annotations
+
+from pysendmail.message.content import Slice
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pysendmail.message.content import Readable
+
+# What `parse_message` takes as a header: all that intake lets pass, and the fields that were added.
+HEADER_LIMIT = 2 * 1024 * 1024
+
+# RFC 5322 section 2.2: a field name is of printable US-ASCII without the colon. A longer line than
+# 998 octets (section 2.1.1) is not allowed, so no longer name either.
+NAME_OCTETS = bytes(code for code in range(33, 127) if code != ord(":"))
+NAME_LIMIT = 998
+
+
+class MessageError(ValueError):
+    """The octets cannot be taken as a message; str() says why, in a phrase for people."""
+
+
+class Field:
+    """One header field. `name` is as written, `key` the same in lower case, `raw` the whole field.
+
+    `raw` includes name, colon, folding and the final CRLF.
+    """
+
+    __slots__ = ("key", "name", "raw")
+
+    def __init__(self, name: bytes, raw: bytes) -> None:
+        self.name = name
+        self.key = name.lower()
+        self.raw = raw
+
+    def __repr__(self) -> str:
+        return f"Field({self.name!r}, {self.raw!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Field) and self.raw == other.raw
+
+    def __hash__(self) -> int:
+        return hash(self.raw)
+
+    @property
+    def body(self) -> bytes:
+        """What follows the colon, with its folding and the final CRLF."""
+        return self.raw.partition(b":")[2]
+
+    @property
+    def value(self) -> bytes:
+        """The body unfolded (RFC 5322 section 2.2.3), without outer blanks."""
+        return self.body.replace(b"\r\n", b"").strip(b" \t")
+
+    def with_body(self, body: bytes) -> Field:
+        """Return the same field with another body, which ends with CRLF."""
+        return Field(self.name, self.raw.partition(b":")[0] + b":" + body)
+
+
+class Message:
+    """Header fields and body."""
+
+    __slots__ = ("body", "fields")
+
+    def __init__(self, fields: Iterable[Field], body: Readable) -> None:
+        self.fields = tuple(fields)
+        self.body = body
+
+    def __repr__(self) -> str:
+        return f"<Message of {len(self.fields)} fields and {self.body.size} octets of body>"
+
+    @property
+    def header(self) -> bytes:
+        """All fields joined, without the empty line after them."""
+        return b"".join([field.raw for field in self.fields])
+
+    @property
+    def size(self) -> int:
+        """The octets of the whole message."""
+        return sum(len(field.raw) for field in self.fields) + len(b"\r\n") + self.body.size
+
+    def find(self, name: bytes) -> Field | None:
+        """Return the first field of this name, in any case, or None."""
+        key = name.lower()
+        for field in self.fields:
+            if field.key == key:
+                return field
+        return None
+
+    def all(self, name: bytes) -> list[Field]:
+        """Return all fields of this name, in any case."""
+        key = name.lower()
+        return [field for field in self.fields if field.key == key]
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the whole message; may be called again and again."""
+        yield self.header + b"\r\n"
+        yield from self.body.chunks()
+
+    def with_fields(self, fields: Iterable[Field]) -> Message:
+        """Return a message with these fields and the same body."""
+        return Message(fields, self.body)
+
+    def close(self) -> None:
+        """Close the body, which other messages may share."""
+        self.body.close()
+
+
+def format_field(name: bytes, value: bytes) -> Field:
+    """Return a field made by us; `value` may be folded.
+
+    Raises ValueError for a value that would not be one field: the last guard against header
+    injection.
+    """
+    if is_split_field(value):
+        raise ValueError(f"a value of {name!r} that is more than one field: {value!r}")
+    return Field(name, b"%b: %b\r\n" % (name, value))
+
+
+def is_split_field(value: bytes) -> bool:
+    """Tell whether a value holds a NUL or a line end that is no folding (RFC 5322, 2.2.3)."""
+    unfolded = value.replace(b"\r\n ", b"").replace(b"\r\n\t", b"")
+    return any(octet in unfolded for octet in (b"\r", b"\n", b"\0"))
+
+
+def find_field_name(line: bytes) -> bytes | None:
+    """Return the field name a line begins with, None when it begins no field.
+
+    Blanks before the colon are of the obsolete syntax (RFC 5322 section 4.5) and tolerated. A line
+    that begins with two hyphens is a MIME boundary, whatever follows.
+    """
+    colon = line.find(b":", 0, NAME_LIMIT)
+    if colon < 0 or line.startswith(b"--"):
+        return None
+    name = line[:colon].rstrip(b" \t")
+    return name if name and not name.translate(None, NAME_OCTETS) else None
+
+
+def parse_message(readable: Readable) -> Message:
+    """Return the message in `readable`, which is canonical; the body stays there until wanted.
+
+    Raises MessageError for anything a `Message` would not have written, OSError from reading.
+    """
+    header = read_header(readable)
+    return Message(parse_fields(header), Slice(readable, len(header) + len(b"\r\n")))
+
+
+def read_header(readable: Readable) -> bytes:
+    """Return the header, final CRLF included; raises MessageError when no empty line ends it."""
+    text = bytearray(b"\r\n")  # so that an empty header ends like any other
+    for chunk in readable.chunks():
+        searched = max(len(text) - len(b"\r\n\r"), 0)
+        text += chunk
+        end = text.find(b"\r\n\r\n", searched)
+        if end >= 0:
+            return bytes(text[2 : end + 2])
+        if len(text) > HEADER_LIMIT:
+            break
+    raise MessageError("the header has no end")
+
+
+def parse_fields(header: bytes) -> list[Field]:
+    """Return the fields of a canonical header; raises MessageError for a line that is in none."""
+    raws: list[list[bytes]] = []
+    for line in header.split(b"\r\n")[:-1]:
+        if line[:1] in (b" ", b"\t") and raws:
+            raws[-1].append(line)
+        else:
+            raws.append([line])
+    return [parse_field(b"\r\n".join([*lines, b""])) for lines in raws]
+
+
+def parse_field(raw: bytes) -> Field:
+    """Return one field from its bytes; raises MessageError."""
+    name = find_field_name(raw)
+    if name is None:
+        raise MessageError("a line of the header is no field")
+    return Field(name, raw)

@@ -1,0 +1,161 @@
+"""The parts of a delivery report: text for people, fields for programs, and the original message.
+
+RFC 3464 names the fields, RFC 6522 the frame, RFC 6533 what changes where addresses are not ASCII.
+Text that came from elsewhere is made printable here, so nothing a server says can start a field.
+"""
+
+from __future__ import annotations
+
+from pysendmail.message.dates import format_date
+from pysendmail.message.outcome import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from pysendmail.message.envelope import Envelope, Recipient
+    from pysendmail.message.message import Message
+    from pysendmail.message.outcome import Outcome
+
+    # What is reported, and for whom as the envelope has him; None when it has him not.
+    Reported = Sequence[tuple[Outcome, Recipient | None]]
+
+# A longer original comes back as its header only, even if all of it was asked for.
+FULL_LIMIT = 1024 * 1024
+
+
+class Part:
+    """One body part: its type with parameters, and a function that yields its octets anew.
+
+    `ascii` tells whether it holds no octet above 127.
+    """
+
+    __slots__ = ("ascii", "chunks", "kind")
+
+    def __init__(self, kind: bytes, chunks: Callable[[], Iterable[bytes]]) -> None:
+        self.kind = kind
+        self.chunks = chunks
+        self.ascii = all(chunk.isascii() for chunk in chunks())
+
+    def __repr__(self) -> str:
+        return f"<Part {self.kind.decode()}>"
+
+
+def text_part(opening: bytes, hostname: bytes, reported: Reported, message: Message) -> Part:
+    """Return the part that people read; `opening` (its lines end with LF) says what happened."""
+    lines = [b"This is the mail system at host %b." % hostname, b"", *opening.split(b"\n")]
+    for outcome, _ in reported:
+        said = b"%b said: " % printable(outcome.remote) if outcome.remote else b""
+        lines.append(b"<%b>" % printable(outcome.recipient, 600))
+        lines += [b"    " + said + printable(outcome.text), b""]
+    lines.append(b"The message was this one:")
+    for name in (b"Subject", b"Date", b"To", b"Message-ID"):
+        field = message.find(name)
+        if field is not None:
+            lines.append(b"    %b: %b" % (name, printable(field.value, 200)))
+    text = b"\r\n".join([*lines, b""])
+    charset = b"us-ascii" if text.isascii() else b"utf-8"
+    return Part(b"text/plain; charset=" + charset, lambda: [text])
+
+
+def status_part(
+    envelope: Envelope,
+    reported: Reported,
+    *,
+    action: bytes,
+    hostname: bytes,
+    arrived: float,
+    now: float,
+    until: float | None = None,
+) -> Part:
+    """Return the part that programs read: a block for the message, and one for each recipient."""
+    blocks = [message_block(envelope, hostname, arrived)]
+    for outcome, recipient in reported:
+        block = recipient_block(outcome, recipient, action)
+        block.append(b"Last-Attempt-Date: " + format_date(now))
+        if until is not None:
+            block.append(b"Will-Retry-Until: " + format_date(until))
+        blocks.append(block)
+    text = b"\r\n".join([b"\r\n".join([*block, b""]) for block in blocks])
+    kind = b"message/delivery-status" if text.isascii() else b"message/global-delivery-status"
+    return Part(kind, lambda: [text])
+
+
+def message_block(envelope: Envelope, hostname: bytes, arrived: float) -> list[bytes]:
+    """Return the fields of RFC 3464 section 2.2."""
+    block = [b"Reporting-MTA: dns; " + hostname]
+    if envelope.envid:
+        block.append(b"Original-Envelope-Id: " + plain(envelope.envid))
+    block.append(b"Arrival-Date: " + format_date(arrived))
+    return block
+
+
+def recipient_block(outcome: Outcome, recipient: Recipient | None, action: bytes) -> list[bytes]:
+    """Return the fields of RFC 3464 section 2.3, but for the dates."""
+    block = []
+    if recipient is not None and recipient.orcpt:
+        kind, _, original = recipient.orcpt.partition(b";")
+        block.append(b"Original-Recipient: %b; %b" % (plain(kind), printable(original, 600)))
+    # RFC 6533 section 3: an address that is not ASCII has a type of its own.
+    kind = b"rfc822" if outcome.recipient.isascii() else b"utf-8"
+    block += [
+        b"Final-Recipient: %b; %b" % (kind, printable(outcome.recipient, 600)),
+        b"Action: " + action,
+        b"Status: " + plain(outcome.status),
+    ]
+    if outcome.remote:
+        block.append(b"Remote-MTA: dns; " + plain(outcome.remote))
+    # RFC 3464 section 2.3.6: `smtp` says that it is an SMTP reply.
+    source = b"smtp" if outcome.remote else b"x-pysendmail"
+    block.append(b"Diagnostic-Code: %b; %b" % (source, plain(outcome.text)))
+    return block
+
+
+def plain(text: bytes) -> bytes:
+    """Return octets as one printable line of ASCII."""
+    return printable(text).decode().encode("ascii", "backslashreplace")
+
+
+def original_part(envelope: Envelope, message: Message) -> Part:
+    """Return the message where RET=FULL asked for it and it is not too long, else its header."""
+    header = message.header
+    international = envelope.smtputf8 and not header.isascii()
+    if envelope.ret == b"FULL" and message.size <= FULL_LIMIT:
+        return Part(b"message/global" if international else b"message/rfc822", message.chunks)
+    kind = b"message/global-headers" if international else b"text/rfc822-headers"
+    return Part(kind, lambda: [header])
+
+
+def find_boundary(queue_id: str, parts: Sequence[Part]) -> bytes:
+    """Return a boundary made from `queue_id` that occurs in none of the parts (RFC 2046, 5.1.1)."""
+    number = 0
+    while True:
+        boundary = b"=_%b_%d" % (queue_id.encode(), number)
+        if not any(occurs(boundary, part.chunks()) for part in parts):
+            return boundary
+        number += 1
+
+
+def occurs(needle: bytes, chunks: Iterable[bytes]) -> bool:
+    """Tell whether the chunks hold `needle`, perhaps cut in two."""
+    end = b""
+    for chunk in chunks:
+        text = end + chunk
+        if needle in text:
+            return True
+        end = text[1 - len(needle) :]
+    return False
+
+
+def multipart(parts: Sequence[Part], boundary: bytes) -> Iterator[bytes]:
+    """Yield the body of the report, each part's encoding declared as it is."""
+    for part in parts:
+        encoding = b"7bit" if part.ascii else b"8bit"
+        yield b"--%b\r\nContent-Type: %b\r\nContent-Transfer-Encoding: %b\r\n\r\n" % (
+            boundary,
+            part.kind,
+            encoding,
+        )
+        yield from part.chunks()
+        yield b"\r\n"
+    yield b"--%b--\r\n" % boundary

@@ -1,0 +1,1 @@
+"""How a message gets out: from an envelope to one outcome for each recipient."""

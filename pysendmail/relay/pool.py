@@ -1,0 +1,202 @@
+"""Warm connections: open sessions kept between messages, and how many each smarthost may have.
+
+A session that is given back sound is kept for `idle_timeout` seconds and for
+`messages_per_connection` messages. One that the smarthost ended meanwhile is noticed before use
+where the kernel already knows, and by the attempt otherwise. Each smarthost has a breaker; while it
+is open, `borrow` raises Away at once, so that nobody waits for a smarthost that is known to be
+dead.
+
+Used by many threads; one lock, never held while anything is sent or awaited from the network.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from pysendmail.relay.attempt import Away
+from pysendmail.relay.breaker import Breaker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pysendmail.relay.policy import Rule
+    from pysendmail.relay.smarthost import Smarthost
+    from pysendmail.smtp import Client
+
+
+class Pool:
+    """The sessions of all smarthosts of one configuration.
+
+    `open_session(smarthost, deadline)` opens one; `hear(smarthost, rule, text)` is told of each
+    trouble that reaches a session.
+    """
+
+    def __init__(
+        self,
+        smarthosts: Sequence[Smarthost],
+        open_session: Callable[[Smarthost, float | None], Client],
+        hear: Callable[[Smarthost, Rule, bytes], None],
+        *,
+        connections: int,
+        messages_per_connection: int,
+        idle_timeout: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._open_session = open_session
+        self._hear = hear
+        self._messages = messages_per_connection
+        self._idle_timeout = idle_timeout
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._lines = {
+            id(smarthost): Line(smarthost, Breaker(widest=connections)) for smarthost in smarthosts
+        }
+        self._closed = False
+
+    def admits(self) -> bool:
+        """Tell whether any smarthost would be tried now."""
+        with self._changed:
+            return any(line.breaker.admits(self._clock()) for line in self._lines.values())
+
+    def next_probe(self) -> float:
+        """Return the seconds until some smarthost would be tried, 0 when one would be now."""
+        with self._changed:
+            now = self._clock()
+            return min(
+                (max(line.breaker.until - now, 0.0) for line in self._lines.values()), default=0.0
+            )
+
+    def states(self) -> list[tuple[Smarthost, bool, float, bytes, int]]:
+        """Return for each smarthost: itself, flowing, seconds to its next probe, trouble, warm
+        sessions.
+        """
+        with self._changed:
+            now = self._clock()
+            return [
+                (
+                    line.smarthost,
+                    line.breaker.closed,
+                    max(line.breaker.until - now, 0.0),
+                    line.breaker.trouble,
+                    len(line.idle),
+                )
+                for line in self._lines.values()
+            ]
+
+    def borrow(self, smarthost: Smarthost, deadline: float | None) -> tuple[Client, bool]:
+        """Return a session and whether it was kept warm; waits for a free place until `deadline`.
+
+        Raises Away when the smarthost's breaker is open or no place came free, and the exceptions
+        of the SMTP core when a new session cannot be opened.
+        """
+        line = self._lines[id(smarthost)]
+        while True:
+            self._take_place(line, deadline)
+            client = self._take_idle(line)
+            if client is None:
+                break
+            if client.usable():
+                return client, True
+            client.close()
+            self._free_place(line)
+        try:
+            client = self._open_session(smarthost, deadline)
+        except BaseException:
+            self._free_place(line)
+            raise
+        line.served[id(client)] = 0
+        return client, False
+
+    def give_back(self, smarthost: Smarthost, client: Client) -> None:
+        """Keep a sound session warm, end any other."""
+        line = self._lines[id(smarthost)]
+        served = line.served.get(id(client), 0) + 1
+        keep = not client.broken and served < self._messages and not self._closed
+        with self._changed:
+            if not client.broken:
+                line.breaker.succeeded()
+            if keep:
+                line.served[id(client)] = served
+                line.idle.append((client, self._clock()))
+            else:
+                line.served.pop(id(client), None)
+        self._free_place(line)
+        if not keep:
+            end(client)
+
+    def report(self, smarthost: Smarthost, rule: Rule, text: bytes) -> None:
+        """Open the smarthost's breaker, and let the trouble be heard."""
+        with self._changed:
+            self._lines[id(smarthost)].breaker.failed(self._clock(), text)
+            self._changed.notify_all()
+        self._hear(smarthost, rule, text)
+
+    def sweep(self) -> None:
+        """End the sessions that have been idle too long."""
+        ended = []
+        with self._changed:
+            now = self._clock()
+            for line in self._lines.values():
+                while line.idle and now - line.idle[0][1] >= self._idle_timeout:
+                    client, _since = line.idle.pop(0)
+                    line.served.pop(id(client), None)
+                    ended.append(client)
+        for client in ended:
+            end(client)
+
+    def retry_now(self) -> None:
+        """Let every smarthost be probed at once: somebody says that the trouble is over."""
+        with self._changed:
+            for line in self._lines.values():
+                line.breaker.until = 0.0
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """End all idle sessions; those that are borrowed end when they are given back."""
+        self._closed = True
+        self._idle_timeout = 0.0
+        self.sweep()
+
+    def _take_place(self, line: Line, deadline: float | None) -> None:
+        with self._changed:
+            while line.breaker.closed and line.busy >= line.breaker.width:
+                left = None if deadline is None else deadline - self._clock()
+                if left is not None and left <= 0:
+                    raise Away(b"all connections to %b are busy" % line.smarthost.name)
+                self._changed.wait(left)
+            if not line.breaker.admits(self._clock()):
+                raise Away(b"%b is away: %b" % (line.smarthost.name, line.breaker.trouble))
+            line.breaker.enter()
+            line.busy += 1
+
+    def _free_place(self, line: Line) -> None:
+        with self._changed:
+            line.busy -= 1
+            line.breaker.leave()
+            self._changed.notify_all()
+
+    def _take_idle(self, line: Line) -> Client | None:
+        with self._changed:
+            return line.idle.pop()[0] if line.idle else None
+
+
+class Line:
+    """One smarthost's sessions: those that are idle, how many are busy, what each has served."""
+
+    __slots__ = ("breaker", "busy", "idle", "served", "smarthost")
+
+    def __init__(self, smarthost: Smarthost, breaker: Breaker) -> None:
+        self.smarthost = smarthost
+        self.breaker = breaker
+        self.busy = 0
+        self.idle: list[tuple[Client, float]] = []
+        self.served: dict[int, int] = {}
+
+
+def end(client: Client) -> None:
+    """Say QUIT where that still makes sense, and close."""
+    if not client.broken:
+        client.quit()
+    client.close()

@@ -1,0 +1,33 @@
+"""When to try again: pure functions of an entry's history and the time.
+
+Reads no clock and draws no random number: `now` and `jitter` are given. A clock that jumps back
+makes an entry young again, never older than its life; one that jumps forward makes it due, never
+lost.
+"""
+
+from __future__ import annotations
+
+GROWTH = 2.0  # each deferral of a message doubles the pause, up to the longest
+
+
+def next_attempt(
+    *, now: float, attempts: int, first: float, longest: float, jitter: float
+) -> float:
+    """Return the epoch second of the next attempt after `attempts` attempts that were deferred.
+
+    `first` and `longest` are pauses in seconds; `jitter` in 0..1 spreads the pause over 0.75 to
+    1.25 of itself, so that entries deferred together do not come back together.
+    """
+    exponent = min(max(attempts - 1, 0), 32)
+    pause = min(first * GROWTH**exponent, longest)
+    return now + pause * (0.75 + 0.5 * jitter)
+
+
+def expired(*, arrived: float, now: float, lifetime: float) -> bool:
+    """Tell whether an entry's life is over: what is still pending then fails."""
+    return now - arrived >= lifetime
+
+
+def warning_due(*, arrived: float, now: float, after: float, warned: bool) -> bool:
+    """Tell whether the sender should hear that the message is late (`after` 0: never)."""
+    return bool(after) and not warned and now - arrived >= after

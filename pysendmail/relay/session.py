@@ -1,0 +1,61 @@
+"""Open a session: from a smarthost to a client that is ready to take messages.
+
+Connect, greeting, EHLO, STARTTLS where the smarthost's policy says so, EHLO again, AUTH. Raises the
+exceptions of the SMTP core; `policy.opening_trouble` says what they mean. Nothing secret is sent
+before the policy for TLS is fulfilled.
+"""
+
+from __future__ import annotations
+
+import time
+
+from pysendmail.relay.smarthost import IMPLICIT, NONE, OPPORTUNISTIC
+from pysendmail.smtp import authenticate, connect, tls_context
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pysendmail.relay.smarthost import Smarthost
+    from pysendmail.smtp import Client
+
+    Trace = Callable[[bytes, bytes], None]
+
+# An open session is worth a minute; past that the smarthost is away. No duplicate can come of
+# giving up here, so this bound may be below the minimums that RFC 5321 section 4.5.3.2 sets.
+OPENING_S = 60.0
+
+
+def open_session(
+    smarthost: Smarthost, *, hostname: bytes, deadline: float | None, trace: Trace | None = None
+) -> Client:
+    """Return a client after EHLO, STARTTLS and AUTH; `deadline` is a monotonic second or None."""
+    limit = time.monotonic() + OPENING_S
+    deadline = limit if deadline is None else min(limit, deadline)
+    context = None
+    if smarthost.tls != NONE:
+        context = tls_context(ca_file=smarthost.ca_file or None, verify=smarthost.verify)
+    client = connect(
+        (smarthost.host, smarthost.port),
+        tls=context if smarthost.tls == IMPLICIT else None,
+        server_hostname=smarthost.host,
+        deadline=deadline,
+        trace=trace,
+    )
+    try:
+        client.greeting()
+        authenticate(
+            client,
+            host=hostname,
+            tls_context=context,
+            tls_required=smarthost.tls not in (NONE, OPPORTUNISTIC),
+            tls_peer=smarthost.host,
+            user=smarthost.user,
+            password=smarthost.password,
+            cleartext_allowed=smarthost.cleartext_allowed,
+        )
+    except BaseException:
+        client.close()
+        raise
+    client.deadline = None
+    return client

@@ -1,0 +1,78 @@
+"""An SMTP client library: strict, pipelined, free of I/O at its core.
+
+Usable on its own; imports nothing of the rest of the package.  Where to begin:
+
+    client = connect(("smtp.example.com", SUBMISSION_PORT))
+    with client:
+        authenticate(client, host=b"me.example.com", tls_context=tls_context(),
+                     tls_peer="smtp.example.com", user=b"me", password=b"secret")
+        transcript = client.transaction(b"me@example.com", [(b"you@example.org",)], [message])
+
+The layers, lowest first: `errors`, `reply`, `phases`, `extensions`, `arguments`, `body` and
+`transcript` are values and pure functions; `dialogue` and `sasl` are the conversations, as
+generators of `steps`; `driver` and `client` carry them out over streams; `transport` makes streams
+of sockets; `authenticate` is policy.
+"""
+
+from __future__ import annotations
+
+from .authenticate import authenticate
+from .client import Client
+from .errors import (
+    AuthenticationError,
+    ConnectError,
+    ConnectionLost,
+    MissingExtension,
+    PermanentError,
+    ProtocolError,
+    ReplyError,
+    SizeExceeded,
+    SmtpError,
+    TimedOut,
+    TlsError,
+    TransientError,
+    UsageError,
+)
+from .extensions import Extensions, auth_mechanisms
+from .phases import Timeouts
+from .reply import Reply
+from .sasl import Credentials
+from .transcript import Transcript
+from .transport import (
+    SMTP_PORT,
+    SUBMISSION_PORT,
+    SUBMISSIONS_PORT,
+    TCP_PORT,
+    connect,
+    tls_context,
+)
+
+__all__ = [
+    "SMTP_PORT",
+    "SUBMISSIONS_PORT",
+    "SUBMISSION_PORT",
+    "TCP_PORT",
+    "AuthenticationError",
+    "Client",
+    "ConnectError",
+    "ConnectionLost",
+    "Credentials",
+    "Extensions",
+    "MissingExtension",
+    "PermanentError",
+    "ProtocolError",
+    "Reply",
+    "ReplyError",
+    "SizeExceeded",
+    "SmtpError",
+    "TimedOut",
+    "Timeouts",
+    "TlsError",
+    "Transcript",
+    "TransientError",
+    "UsageError",
+    "auth_mechanisms",
+    "authenticate",
+    "connect",
+    "tls_context",
+]

@@ -1,0 +1,196 @@
+"""Commands as octets: the one place where anything a caller gave becomes part of a command line.
+
+Guarantees that no argument can end the line, start another command or add a parameter: control
+octets are refused everywhere, blanks and angle brackets outside quoted local parts as well, and
+octets above 127 unless the command carries SMTPUTF8.  Addresses are otherwise taken as they are;
+whether they exist is the server's business.  Parameters are sent only when the server offers their
+extension (RFC 5321 section 4.1.1.3): SIZE, BODY and DSN are then left out, SMTPUTF8 cannot be.
+
+Raises `UsageError` for what must not reach the wire, `MissingExtension` and `SizeExceeded` for what
+this server does not take; all before anything is sent.
+"""
+
+from __future__ import annotations
+
+from .errors import MissingExtension, SizeExceeded, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .extensions import Extensions
+
+# RFC 5321 section 4.5.3.1.3 promises 256 octets for a path.  A longer one may be refused by the
+# server; our bound only keeps a command line finite.
+MAX_ADDRESS = 512
+# RFC 5321 section 4.5.3.1.4 allows 512 octets, and extensions add to it (500 for AUTH= and ORCPT=).
+MAX_COMMAND = 2048
+MAX_ENVID = 100  # RFC 3461 section 4.4, after encoding
+MAX_ORCPT = 500  # RFC 3461 section 4.2, after encoding
+
+_CONTROLS = bytes(range(32)) + b"\x7f"
+_LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_SAFE_IN_ADDRESS = _LETTERS + b"!#$%&'*+-/=?^_`{|}~.@"
+_SAFE_IN_HOST = _LETTERS + b"-._:[]"
+_SAFE_IN_XTEXT = bytes(set(range(0x21, 0x7F)) - set(b"+="))
+_NOTIFY = (b"SUCCESS", b"FAILURE", b"DELAY")
+
+
+def format_hello(verb: bytes, host: bytes) -> bytes:
+    """Return `EHLO host`; a domain or an address literal in brackets (RFC 5321 section 4.1.3)."""
+    if not host or len(host) > 255 or host.translate(None, _SAFE_IN_HOST):
+        raise UsageError(f"not a host name: {host!r}")
+    return b"%s %s\r\n" % (verb, host)
+
+
+def format_mail(
+    extensions: Extensions,
+    sender: bytes,
+    *,
+    size: int | None = None,
+    body: bytes = b"",
+    smtputf8: bool = False,
+    ret: bytes = b"",
+    envid: bytes = b"",
+) -> bytes:
+    """Return the MAIL command; `sender` empty is the null sender, `size` counts octets with CRLF.
+
+    `body` is `7BIT` or `8BITMIME` (RFC 6152), `ret` is `FULL` or `HDRS`, `envid` is not encoded yet
+    (RFC 3461 sections 4.3 and 4.4).
+    """
+    command = b"MAIL FROM:<%s>" % (_check_address(sender, smtputf8) if sender else b"")
+    if size is not None and b"SIZE" in extensions:
+        limit = extensions.size_limit
+        if limit is not None and size > limit:
+            raise SizeExceeded(size, limit)
+        command += b" SIZE=%d" % size
+    if body:
+        if body not in (b"7BIT", b"8BITMIME"):
+            raise UsageError(f"not a BODY type: {body!r}")
+        if b"8BITMIME" in extensions:
+            command += b" BODY=" + body
+    if smtputf8:
+        if b"SMTPUTF8" not in extensions:
+            raise MissingExtension(b"SMTPUTF8")
+        command += b" SMTPUTF8"
+    if ret or envid:
+        command += _format_return(extensions, ret, envid)
+    return command + b"\r\n"
+
+
+def format_rcpt(
+    extensions: Extensions,
+    address: bytes,
+    *,
+    notify: Sequence[bytes] = (),
+    orcpt: bytes = b"",
+    smtputf8: bool = False,
+) -> bytes:
+    """Return the RCPT command.
+
+    `notify` is `NEVER` alone, or some of `SUCCESS`, `FAILURE`, `DELAY`; `orcpt` is the original
+    recipient with its address type, as in `rfc822;alice@example.com`, not encoded yet (RFC 3461).
+    """
+    command = b"RCPT TO:<%s>" % _check_address(address, smtputf8)
+    if notify or orcpt:
+        command += _format_notify(extensions, notify, orcpt)
+    return command + b"\r\n"
+
+
+def format_command(line: bytes, *, utf8: bool = False) -> bytes:
+    """Return a whole command line given by the caller; its words are not looked at."""
+    if not line or len(line) > MAX_COMMAND:
+        raise UsageError(f"a command has 1 to {MAX_COMMAND} octets, this one {len(line)}")
+    _check_octets(line, utf8)
+    return line + b"\r\n"
+
+
+def format_xtext(value: bytes) -> bytes:
+    """Return `value` as xtext: `+HH` for what could be taken for syntax (RFC 3461 section 4)."""
+    if not value.translate(None, _SAFE_IN_XTEXT):
+        return value
+    return b"".join(
+        b"%c" % octet if octet in _SAFE_IN_XTEXT else b"+%02X" % octet for octet in value
+    )
+
+
+def _check_address(address: bytes, utf8: bool) -> bytes:
+    """Return `address` when it fits between angle brackets, whoever wrote it."""
+    if not address or len(address) > MAX_ADDRESS:
+        raise UsageError(f"an address has 1 to {MAX_ADDRESS} octets, this one {len(address)}")
+    if not address.translate(None, _SAFE_IN_ADDRESS):
+        return address
+    _check_octets(address, utf8)
+    rest = address[_end_of_quoted_string(address) :] if address.startswith(b'"') else address
+    if rest is not address and not rest.startswith(b"@"):
+        raise UsageError(f"text after a quoted local part: {address!r}")
+    if rest.translate(None, b' <>"\\') != rest:
+        raise UsageError(f"not an address: {address!r}")
+    return address
+
+
+def _check_octets(text: bytes, utf8: bool) -> None:
+    if text.translate(None, _CONTROLS) != text:
+        raise UsageError(f"control octet in {text!r}")
+    if text.isascii():
+        return
+    if not utf8:
+        raise UsageError(f"octets above 127 without SMTPUTF8: {text!r}")
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"not UTF-8: {text!r}") from None
+
+
+def _end_of_quoted_string(address: bytes) -> int:
+    """Return the position behind the quoted string that `address` starts with."""
+    position = 1
+    while position < len(address):
+        octet = address[position]
+        if octet == 0x22:
+            return position + 1
+        position += 2 if octet == 0x5C else 1
+    raise UsageError(f"unfinished quoted string: {address!r}")
+
+
+def _format_return(extensions: Extensions, ret: bytes, envid: bytes) -> bytes:
+    if ret not in (b"", b"FULL", b"HDRS"):
+        raise UsageError(f"not a RET type: {ret!r}")
+    encoded = format_xtext(envid)
+    if len(encoded) > MAX_ENVID:
+        raise UsageError(f"an envelope id has at most {MAX_ENVID} octets, this one {len(encoded)}")
+    if b"DSN" not in extensions:
+        return b""
+    return (b" RET=" + ret if ret else b"") + (b" ENVID=" + encoded if encoded else b"")
+
+
+def _format_notify(extensions: Extensions, notify: Sequence[bytes], orcpt: bytes) -> bytes:
+    if tuple(notify) != (b"NEVER",) and any(word not in _NOTIFY for word in notify):
+        raise UsageError(f"not a NOTIFY list: {notify!r}")
+    encoded = _format_orcpt(orcpt) if orcpt else b""
+    if b"DSN" not in extensions:
+        return b""
+    listed = b" NOTIFY=" + b",".join(notify) if notify else b""
+    return listed + (b" ORCPT=" + encoded if encoded else b"")
+
+
+def _format_orcpt(orcpt: bytes) -> bytes:
+    """Return the encoded original recipient; one beyond ASCII gets the type of RFC 6533."""
+    kind, _, address = orcpt.partition(b";")
+    if not kind or not address or kind.translate(None, _LETTERS + b"-"):
+        raise UsageError(f"not an original recipient: {orcpt!r}")
+    if address.isascii():
+        encoded = kind + b";" + format_xtext(address)
+    else:
+        _check_octets(address, utf8=True)
+        encoded = b"utf-8;" + b"".join(
+            character.encode()
+            if character.isascii() and character not in "+=\\ "
+            else b"\\x{%02X}" % ord(character)
+            for character in address.decode()
+        )
+    if len(encoded) > MAX_ORCPT:
+        raise UsageError(
+            f"an original recipient has at most {MAX_ORCPT} octets, this one {len(encoded)}"
+        )
+    return encoded

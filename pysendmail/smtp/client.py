@@ -1,0 +1,333 @@
+"""The client: drives the dialogues over any pair of binary streams, blocking.
+
+`Client(reader, writer)` needs a `reader` whose `read1(n)` or `read(n)` returns what is there, at
+least one octet, `b""` at the end; and a `writer` whose `write` may be short.  Streams that can do
+more are used for more (`transport.SocketStream` has all of it):
+
+    set_timeout(seconds)   bounds each read and write that follows; they raise `TimeoutError`
+    arrived()              what has come without waiting: octets, `b""` at the end, None for
+                           nothing; then `write` may return 0 to have the server heard first
+    start_tls(context, server_hostname)               makes TLS of the connection
+    tls_endpoint, tls_session_props, tls_verified     facts about that TLS
+
+Guarantees: every reply is paired with its command, in order; no phase takes longer than its
+timeout, nothing goes on after `deadline`; a server that answers while we still write is heard.
+Every trouble is an `SmtpError`.  After one that leaves the session in doubt (`broken`), nothing is
+sent any more and only `close` remains: a late answer must never pair with a later command.
+"""
+
+from __future__ import annotations
+
+import time
+
+from . import arguments, dialogue, phases
+from .body import data_blocks
+from .driver import Driver
+from .errors import MissingExtension, SmtpError, UsageError
+from .extensions import Extensions
+from .phases import Timeouts
+from .reply import Reply, reply_error
+from .sasl.exchange import authenticate
+from .transcript import Transcript
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any, TypeAlias, TypeVar
+
+    from .sasl import Mechanism
+    from .steps import Dialogue
+
+    Source: TypeAlias = Iterable[bytes] | Callable[[], Iterable[bytes]]
+    Recipient: TypeAlias = (
+        tuple[bytes] | tuple[bytes, Sequence[bytes]] | tuple[bytes, Sequence[bytes], bytes]
+    )
+    T = TypeVar("T")
+
+
+class Client:
+    """One SMTP session as a client; a context manager that takes leave and closes.
+
+    `extensions` and `helo_response` are what the last EHLO or HELO gave, empty before it and after
+    STARTTLS.  `trace`, if given, is called with `b"C"` or `b"S"` and each line that goes or comes,
+    secrets masked.
+    """
+
+    gssapi_props: object = None
+
+    def __init__(
+        self,
+        reader: Any,
+        writer: Any,
+        *,
+        set_timeout: Callable[[float], None] | None = None,
+        timeouts: Timeouts | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        trace: Callable[[bytes, bytes], None] | None = None,
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._driver = Driver(reader, writer, set_timeout, timeouts or Timeouts(), clock, trace)
+        self._greeting: Reply | None = None
+        self._reset_needed = False
+        self.extensions = Extensions()
+        self.authenticated = False
+
+    # --- The state of the session
+
+    @property
+    def broken(self) -> bool:
+        """True when the session is in doubt or over: only `close` remains."""
+        return self._driver.broken
+
+    @property
+    def deadline(self) -> float | None:
+        """The moment on `clock` when everything has to be over, None for none; may be set."""
+        return self._driver.deadline
+
+    @deadline.setter
+    def deadline(self, moment: float | None) -> None:
+        self._driver.deadline = moment
+
+    @property
+    def helo_response(self) -> list[bytes]:
+        """The lines of the last answer to EHLO or HELO, the first with the server's name."""
+        return list(self.extensions.lines)
+
+    @property
+    def tls_endpoint(self) -> Any:
+        """The TLS object of the connection, None while it is in clear."""
+        return getattr(self._writer, "tls_endpoint", None)
+
+    @property
+    def tls_session_props(self) -> Any:
+        """Version, cipher, certificate of the TLS session, None while in clear."""
+        return getattr(self._writer, "tls_session_props", None)
+
+    @property
+    def tls_verified(self) -> bool:
+        """True when TLS is on and the server's certificate and name were verified."""
+        return bool(getattr(self._writer, "tls_verified", False))
+
+    def usable(self) -> bool:
+        """Tell whether a session that was kept is still good: nothing said, not closed, not broken.
+
+        Asks nothing of the server; over streams that cannot tell, hope counts as good.
+        """
+        return self._driver.is_quiet()
+
+    # --- The session
+
+    def perform(self, conversation: Dialogue[T]) -> T:
+        """Run a dialogue over this session: the way to conversations that have no method here."""
+        return self._driver.perform(conversation)
+
+    def greeting(self) -> Reply:
+        """Return the server's greeting, waiting for it the first time; `ReplyError` if refused."""
+        if self._greeting is None:
+            self._greeting = self.perform(dialogue.greeting())
+        return self._greeting
+
+    def helo(self, host: bytes) -> list[bytes]:
+        """Introduce us as `host` by EHLO, or HELO where that is all; return the answer's lines."""
+        self.greeting()
+        self.extensions = self.perform(dialogue.hello(host))
+        self._reset_needed = False  # EHLO ends a transaction as RSET does
+        return self.helo_response
+
+    def starttls(self, context: Any, server_hostname: str) -> None:
+        """Turn to TLS; then nothing the server offered counts, and `helo` is due again.
+
+        `context` is an `ssl.SSLContext`, `server_hostname` the name its certificate must have.
+        Raises `TlsError`, after which nothing can be sent.
+        """
+        start = getattr(self._writer, "start_tls", None)
+        if start is None or self.tls_endpoint is not None or not server_hostname:
+            raise UsageError("TLS needs a stream that can do it, in clear yet, and a host name")
+        if b"STARTTLS" not in self.extensions:
+            raise MissingExtension(b"STARTTLS")
+        self.perform(dialogue.starttls())
+        self.extensions = Extensions()
+        self._driver.start_tls(lambda: start(context, server_hostname))
+
+    def auth(self, mechanism: Mechanism) -> None:
+        """Log in by `mechanism`; whether the link deserves the secret is for the caller to know."""
+        if self.authenticated:
+            raise UsageError("logged in already")
+        self.perform(authenticate(mechanism))
+        self.authenticated = True
+
+    def quit(self) -> None:
+        """Take leave, as far as the server cares, and close; never raises."""
+        if not self.broken:
+            self.perform(dialogue.quit())
+        self.close()
+
+    def leave(self) -> None:
+        """Take leave and close without waiting for the answer, for when nobody has the time."""
+        if not self.broken:
+            try:
+                self.perform(dialogue.farewell())
+            except SmtpError:
+                pass  # it has gone before us
+        self.close()
+
+    def close(self) -> None:
+        """Close both streams without a word; may be called again."""
+        self._driver.broken = True
+        for stream in (self._writer, self._reader):
+            try:
+                stream.close()
+            except OSError:
+                pass  # a buffered stream may fail to flush: it is over anyway
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.quit()
+
+    # --- One message
+
+    def transaction(
+        self,
+        sender: bytes,
+        recipients: Sequence[Recipient],
+        source: Source,
+        *,
+        size: int | None = None,
+        body: bytes = b"",
+        smtputf8: bool = False,
+        ret: bytes = b"",
+        envid: bytes = b"",
+    ) -> Transcript:
+        """Hand over one message and return what the server said about it.
+
+        `recipients` are `(address, notify, orcpt)`, the last two optional; `source` yields the
+        message, or is called for an iterable that does, as soon as the server wants it.  For the
+        rest see `arguments.format_mail`.  Refusals of the sender, of recipients or of the message
+        are in the transcript, never raised.
+
+        Raises `SizeExceeded` or `MissingExtension` before anything is sent.  Any other `SmtpError`
+        is trouble of the session; its `transcript` has the verdicts given before.
+        """
+        if not (recipients and self.extensions.lines):
+            raise UsageError("a transaction needs a recipient, and EHLO before it")
+        mail = arguments.format_mail(
+            self.extensions,
+            sender,
+            size=size,
+            body=body,
+            smtputf8=smtputf8,
+            ret=ret,
+            envid=envid,
+        )
+        transcript = self.perform(
+            dialogue.transaction(
+                mail,
+                [self._format_rcpt(recipient, smtputf8) for recipient in recipients],
+                data_blocks(_chunks(source)),
+                pipelining=b"PIPELINING" in self.extensions,
+                reset=self._reset_needed,
+            )
+        )
+        self._note(transcript)
+        return transcript
+
+    def _format_rcpt(self, recipient: Recipient, smtputf8: bool) -> bytes:
+        return arguments.format_rcpt(
+            self.extensions,
+            recipient[0],
+            notify=recipient[1] if len(recipient) > 1 else (),
+            orcpt=recipient[2] if len(recipient) > 2 else b"",
+            smtputf8=smtputf8,
+        )
+
+    def _note(self, transcript: Transcript) -> None:
+        self._reset_needed = transcript.reset_needed
+        if transcript.session_over:
+            self._driver.broken = True
+
+    # --- Single commands; refusals are raised
+
+    def mail(
+        self,
+        sender: bytes,
+        *,
+        size: int | None = None,
+        body: bytes = b"",
+        smtputf8: bool = False,
+        ret: bytes = b"",
+        envid: bytes = b"",
+    ) -> Reply:
+        """Open a transaction; see `arguments.format_mail`."""
+        line = arguments.format_mail(
+            self.extensions,
+            sender,
+            size=size,
+            body=body,
+            smtputf8=smtputf8,
+            ret=ret,
+            envid=envid,
+        )
+        if self._reset_needed:
+            self.rset()
+        self._reset_needed = True
+        return self.perform(dialogue.mail(line))
+
+    def rcpt(
+        self,
+        address: bytes,
+        *,
+        notify: Sequence[bytes] = (),
+        orcpt: bytes = b"",
+        smtputf8: bool = False,
+    ) -> Reply:
+        """Name one recipient; see `arguments.format_rcpt`."""
+        return self.perform(dialogue.rcpt(self._format_rcpt((address, notify, orcpt), smtputf8)))
+
+    def data(self, source: Source) -> Reply:
+        """Send the message to those who were accepted; return the server's acceptance."""
+        transcript = Transcript(0)
+        reply = self.perform(dialogue.data(data_blocks(_chunks(source)), transcript))
+        self._note(transcript)
+        if reply.code >= 400:
+            raise reply_error(reply, b"DATA" if transcript.final is None else b"end of data")
+        return reply
+
+    def rset(self) -> None:
+        """End the transaction in hand."""
+        self.perform(dialogue.command(b"RSET\r\n", phases.RESET))
+        self._reset_needed = False
+
+    def noop(self) -> None:
+        """Do nothing, to see whether the server is there."""
+        self.perform(dialogue.command(b"NOOP\r\n", verb=b"NOOP"))
+
+    def expn(self, name: bytes) -> list[bytes] | None:
+        """Return the members of the list `name`, or None where the server does not tell (252)."""
+        line = arguments.format_command(b"EXPN " + name)
+        reply = self.perform(dialogue.command(line, verb=b"EXPN"))
+        return list(reply.lines) if reply.code == 250 else None
+
+    def help(self, topic: bytes = b"") -> list[bytes]:
+        """Return the server's help."""
+        line = arguments.format_command(b"HELP " + topic if topic else b"HELP")
+        return list(self.perform(dialogue.command(line, verb=b"HELP")).lines)
+
+    def command(self, line: bytes) -> tuple[int, list[bytes]]:
+        """Say one command of the caller's; return code and lines of a reply 2yz or 3yz.
+
+        Not for DATA, BDAT, AUTH and STARTTLS, whose conversations go on after the reply.
+        """
+        formatted = arguments.format_command(line, utf8=b"SMTPUTF8" in self.extensions)
+        verb = line.split(b" ", 1)[0].upper()
+        if verb in (b"DATA", b"BDAT", b"AUTH", b"STARTTLS"):
+            raise UsageError(f"{verb.decode()} is a conversation, not a command")
+        reply = self.perform(dialogue.command(formatted, verb=verb))
+        return reply.code, list(reply.lines)
+
+
+def _chunks(source: Source) -> Iterator[bytes]:
+    """Yield the source's chunks; it is called only when the first one is wanted."""
+    yield from source() if callable(source) else source

@@ -1,0 +1,263 @@
+"""The blocking driver: carries out the steps of a dialogue over two streams.
+
+It owns the reply parser and the clock.  What it guarantees:
+
+- A reply is awaited only so long as its phase and the caller's deadline allow, however slowly its
+  octets drip in.
+- While we write, a server that speaks up is listened to, if the streams can tell (`arrived`); so
+  neither side ever waits for the other to read.  One that answers in the middle of a message is
+  sent no more of it.
+- When writing fails, what the server said before it hung up is still read, for it tells why.
+- 421 in answer to anything is raised as `TransientError`, and octets that answer nothing as
+  `ProtocolError`.
+- After any of these `broken` is set.
+
+The streams raise `OSError`, `TimeoutError` among them; a dialogue only meets `SmtpError`.
+"""
+
+from __future__ import annotations
+
+from . import phases
+from .errors import (
+    ConnectionLost,
+    ProtocolError,
+    SmtpError,
+    TimedOut,
+    TransientError,
+    UsageError,
+)
+from .reply import Reply, ReplyParser
+from .steps import Body, Secret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from .phases import Phase, Timeouts
+    from .steps import Dialogue, Step
+
+    T = TypeVar("T")
+
+READ_OCTETS = 16 * 1024
+# When writing has failed, the reason the server gave is here already or never comes.
+LAST_WORDS_SECONDS = 5.0
+
+
+class Driver:
+    """Performs dialogues over `reader` and `writer`; see `client` for what these must do."""
+
+    def __init__(
+        self,
+        reader: Any,
+        writer: Any,
+        set_timeout: Callable[[float], None] | None,
+        timeouts: Timeouts,
+        clock: Callable[[], float],
+        trace: Callable[[bytes, bytes], None] | None,
+    ) -> None:
+        self._read: Callable[[int], bytes] = getattr(reader, "read1", None) or reader.read
+        self._arrived: Callable[[], bytes | None] | None = getattr(reader, "arrived", None)
+        self._write_some: Callable[[memoryview], int | None] = writer.write
+        self._flush: Callable[[], None] | None = getattr(writer, "flush", None)
+        self._set_timeout = set_timeout
+        self._timeouts = timeouts
+        self._clock = clock
+        self._trace = trace
+        self._parser = ReplyParser()
+        self._trouble: SmtpError | None = None  # why nothing can be written any more
+        self._unspoken = True  # the dialogue in hand has neither said nor awaited anything
+        self.broken = False
+        self.deadline: float | None = None
+
+    def perform(self, dialogue: Dialogue[T]) -> T:
+        """Run `dialogue` to its end and return its result."""
+        if self.broken:
+            raise UsageError("the session is over")
+        self._unspoken = True
+        try:
+            step = next(dialogue)
+            while True:
+                try:
+                    answer = self._carry_out(step)
+                except SmtpError as trouble:
+                    self.broken = True
+                    step = dialogue.throw(trouble)
+                else:
+                    step = dialogue.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        except BaseException as error:
+            # Also what the source of a body raises: the server waits inside the message now.
+            if not getattr(error, "session_usable", False):
+                self.broken = True
+            raise
+
+    def start_tls(self, start: Callable[[], None]) -> None:
+        """Turn the streams to TLS by `start`; a handshake that fails ends the session."""
+        if self._parser.leftover:
+            self.broken = True
+            # What was sent in clear must never count as said under TLS (CVE-2011-0411).
+            raise ProtocolError("octets in clear behind the answer to STARTTLS")
+        try:
+            self._allow(self._until(phases.TLS))
+            start()
+        except TimeoutError:
+            self.broken = True
+            raise TimedOut(phases.TLS.phrase) from None
+        except BaseException:
+            self.broken = True
+            raise
+
+    def is_quiet(self) -> bool:
+        """Tell whether the session is sound and the server silent; otherwise it is broken now."""
+        if not self.broken:
+            try:
+                self._expect_silence()
+            except SmtpError:
+                self.broken = True
+        return not self.broken
+
+    def _carry_out(self, step: Step) -> Reply | None:
+        if isinstance(step, phases.Phase):
+            return self._reply(step)
+        if isinstance(step, Body):
+            return self._write_body(step)
+        if isinstance(step, Secret):
+            if self._trace is not None:
+                self._trace(b"C", step.octets[: step.shown] + b" ***")
+            self._write(step.octets, phases.COMMANDS)
+        else:
+            self._show_commands(step)
+            self._write(step, phases.COMMANDS)
+        return None
+
+    def _write_body(self, body: Body) -> Reply | None:
+        """Write a part of the message; return the reply of a server that could not wait."""
+        if self._trace is not None:
+            self._trace(b"C", b"[%d octets of message]" % len(body.octets))
+        early = self._write(body.octets, phases.BLOCK, stop_when_answered=True)
+        if self._trouble is not None:
+            return self._reply(phases.BLOCK)
+        return None if early is None else self._heed(early, phases.BLOCK)
+
+    def _write(
+        self, octets: bytes, phase: Phase, *, stop_when_answered: bool = False
+    ) -> Reply | None:
+        """Write all of `octets`, or less and return the reply that made us stop.
+
+        Replies that come meanwhile are kept for those who await them, unless `stop_when_answered`.
+        Trouble is kept as well: the dialogue's next wait reads what the server said before it.
+        """
+        if self._unspoken:
+            self._unspoken = False
+            self._expect_silence()
+        rest = memoryview(octets)
+        try:
+            while rest and self._trouble is None:
+                self._allow(self._until(phase))
+                written = self._write_some(rest)
+                if written:
+                    rest = rest[written:]
+                elif self._listen() and stop_when_answered:
+                    early = self._parser.next()
+                    if early is not None:
+                        return early
+            if self._flush is not None and self._trouble is None:
+                self._flush()
+        except TimeoutError:
+            self._trouble = TimedOut(phase.phrase)
+        except OSError as error:
+            self._trouble = ConnectionLost(phase.phrase, reason=str(error))
+        return None
+
+    def _listen(self) -> bool:
+        """Take in what the server says while we write; return True when it said something."""
+        if self._arrived is None:
+            raise BlockingIOError("the stream took nothing")
+        octets = self._arrived()
+        if octets is None:
+            return False
+        if not octets:
+            raise ConnectionResetError("closed by the server")
+        self._parser.feed(octets)
+        return True
+
+    def _expect_silence(self) -> None:
+        """Raise when the server has spoken or left while nothing was asked of it."""
+        try:
+            if self._arrived is not None:
+                self._listen()
+        except OSError as error:
+            raise ConnectionLost(phases.IDLE.phrase, reason=str(error)) from error
+        if self._parser.leftover:
+            reply = self._parser.next()
+            if reply is not None:
+                self._heed(reply, phases.IDLE)
+            raise ProtocolError("the server spoke unasked", reply.lines[0] if reply else b"")
+
+    def _reply(self, phase: Phase) -> Reply:
+        self._unspoken = False
+        until = self._until(phase)
+        if self._trouble is not None:
+            until = min(until, self._clock() + LAST_WORDS_SECONDS)
+        try:
+            reply = self._parser.next()
+            while reply is None:
+                self._receive(phase, until)
+                reply = self._parser.next()
+        except ProtocolError as error:
+            error.after_end_of_data = phase.after_end_of_data and self._trouble is None
+            raise
+        return self._heed(reply, phase)
+
+    def _heed(self, reply: Reply, phase: Phase) -> Reply:
+        """Return the reply unless it is 421: the server closes (RFC 5321 section 3.8)."""
+        self._show_reply(reply, phase)
+        if reply.code == 421:
+            farewell = TransientError(reply, phase.command)
+            farewell.session_usable = False
+            raise farewell
+        return reply
+
+    def _receive(self, phase: Phase, until: float) -> None:
+        """Read once into the parser; raise when there is nothing more to come."""
+        try:
+            self._allow(until)
+            octets = self._read(READ_OCTETS)
+        except TimeoutError:
+            raise self._trouble or TimedOut(phase.phrase, phase.after_end_of_data) from None
+        except OSError as error:
+            raise self._trouble or ConnectionLost(
+                phase.phrase, phase.after_end_of_data, str(error)
+            ) from error
+        if not octets:
+            raise self._trouble or ConnectionLost(phase.phrase, phase.after_end_of_data)
+        self._parser.feed(octets)
+
+    def _until(self, phase: Phase) -> float:
+        """Return when `phase`, beginning now, has to be over."""
+        until = self._clock() + self._timeouts.seconds(phase)
+        return until if self.deadline is None else min(until, self.deadline)
+
+    def _allow(self, until: float) -> None:
+        """Bound the next call of a stream; raise `TimeoutError` when the time is over."""
+        seconds = until - self._clock()
+        if seconds <= 0:
+            raise TimeoutError
+        if self._set_timeout is not None:
+            self._set_timeout(seconds)
+
+    def _show_commands(self, octets: bytes) -> None:
+        if self._trace is not None:
+            for line in octets.removesuffix(b"\r\n").split(b"\r\n"):
+                self._trace(b"C", line)
+
+    def _show_reply(self, reply: Reply, phase: Phase) -> None:
+        if self._trace is None:
+            return
+        lines = (b"***",) if phase is phases.AUTH and reply.code == 334 else reply.lines
+        for number, line in enumerate(lines, start=1):
+            mark = b" " if number == len(lines) else b"-"
+            self._trace(b"S", b"%d%s%s" % (reply.code, mark, line))

@@ -1,0 +1,64 @@
+"""What a server offers: the answer to EHLO, understood.
+
+Keywords are compared without regard to case; several AUTH lines are merged, the old form `AUTH=`
+is read as well; a keyword line that makes no sense offers nothing and is no error (RFC 5321
+section 4.1.1.1).  The answer to HELO has no keywords at all, whatever its lines look like.
+"""
+
+from __future__ import annotations
+
+
+class Extensions:
+    """The offers of one EHLO answer.
+
+    `lines` are the raw lines, the first being the server's name and greeting; `keywords` maps each
+    upper-case keyword to its parameters; `size_limit` is None where the server states no limit.
+    """
+
+    __slots__ = ("auth_mechanisms", "keywords", "lines", "size_limit")
+
+    def __init__(self, lines: tuple[bytes, ...] = (), keywords: dict[bytes, tuple[bytes, ...]]
+                 | None = None) -> None:
+        self.lines = lines
+        self.keywords = keywords or {}
+        self.size_limit = _size_limit(self.keywords.get(b"SIZE", ()))
+        self.auth_mechanisms = tuple(name.upper() for name in self.keywords.get(b"AUTH", ()))
+
+    def __contains__(self, keyword: object) -> bool:
+        return keyword in self.keywords
+
+    def __repr__(self) -> str:
+        return f"Extensions({self.lines!r})"
+
+
+def parse_extensions(lines: tuple[bytes, ...]) -> Extensions:
+    """Return the offers in the `lines` of an answer to EHLO (codes stripped)."""
+    keywords: dict[bytes, tuple[bytes, ...]] = {}
+    for line in lines[1:]:
+        words = line.split()
+        if not words:
+            continue
+        keyword = words[0].upper()
+        parameters = tuple(words[1:])
+        if keyword.startswith(b"AUTH="):
+            # Servers of before RFC 2554 and those who please old clients: AUTH=PLAIN LOGIN.
+            first = words[0][5:]
+            parameters = ((first,) if first else ()) + parameters
+            keyword = b"AUTH"
+        if keyword == b"AUTH":
+            known = keywords.get(keyword, ())
+            parameters = known + tuple(name for name in parameters if name not in known)
+        keywords[keyword] = parameters
+    return Extensions(lines, keywords)
+
+
+def auth_mechanisms(lines: list[bytes]) -> tuple[bytes, ...]:
+    """Return the upper-case names of the SASL mechanisms in an answer to EHLO."""
+    return parse_extensions(tuple(lines)).auth_mechanisms
+
+
+def _size_limit(parameters: tuple[bytes, ...]) -> int | None:
+    """Return the limit of `SIZE n`: RFC 1870 section 4, where 0 and nothing both mean none."""
+    if parameters and parameters[0].isdigit() and len(parameters[0]) <= 20:
+        return int(parameters[0]) or None
+    return None

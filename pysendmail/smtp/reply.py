@@ -1,0 +1,136 @@
+"""Replies of a server: the value, and the incremental parser that makes them out of octets.
+
+Guarantees: octets may arrive cut anywhere; a reply is bounded in line length, lines and octets;
+every line of a reply carries the same code; codes are 200 to 599.  Anything else raises
+`ProtocolError`, and only that.  RFC 5321 section 4.2.
+
+Tolerated, because servers in the wild do it: a bare LF as line end, a code without text, a second
+digit above 5.  Text stays octets; it is the server's and not to be trusted on a terminal.
+"""
+
+from __future__ import annotations
+
+from .errors import PermanentError, ProtocolError, ReplyError, TransientError
+
+# RFC 5321 section 4.5.3.1.5 allows 512 octets; a challenge of AUTH may have 12,288 (RFC 4954
+# section 4).  Beyond these bounds a server is broken or hostile.
+MAX_LINE = 16 * 1024
+MAX_LINES = 1000
+MAX_OCTETS = 256 * 1024
+
+
+class Reply:
+    """One complete reply: `code`, and `lines` as the server wrote them, without the codes."""
+
+    __slots__ = ("code", "lines")
+
+    def __init__(self, code: int, lines: tuple[bytes, ...]) -> None:
+        self.code = code
+        self.lines = lines
+
+    @property
+    def text(self) -> bytes:
+        """All lines joined by LF."""
+        return b"\n".join(self.lines)
+
+    @property
+    def enhanced(self) -> bytes:
+        """The enhanced status (`b"5.1.1"`, RFC 2034), or nothing when it contradicts the code."""
+        status = self.lines[0].split(b" ", 1)[0]
+        parts = status.split(b".")
+        well_formed = len(parts) == 3 and all(part.isdigit() and len(part) <= 3 for part in parts)
+        if well_formed and parts[0] == b"%d" % (self.code // 100):
+            return status
+        return b""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Reply):
+            return NotImplemented
+        return self.code == other.code and self.lines == other.lines
+
+    def __hash__(self) -> int:
+        return hash((self.code, self.lines))
+
+    def __repr__(self) -> str:
+        return f"Reply({self.code}, {self.lines!r})"
+
+
+def reply_error(reply: Reply, command: bytes) -> ReplyError | ProtocolError:
+    """Return the error that `reply` means where `command` hoped for another digit."""
+    if reply.code >= 500:
+        return PermanentError(reply, command)
+    if reply.code >= 400:
+        return TransientError(reply, command)
+    return ProtocolError(
+        f"{command.decode('ascii')} got an answer of another command",
+        b"%d %s" % (reply.code, reply.lines[0]),
+    )
+
+
+class ReplyParser:
+    """Takes octets by `feed`, gives complete replies by `next`; holds the only read buffer."""
+
+    __slots__ = ("_buffer", "_code", "_lines", "_octets", "_scanned")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._scanned = 0  # the buffer has no LF before this position
+        self._code = b""  # of the unfinished reply, empty between replies
+        self._lines: list[bytes] = []
+        self._octets = 0
+
+    def feed(self, octets: bytes) -> None:
+        """Take in what arrived."""
+        self._buffer += octets
+
+    def next(self) -> Reply | None:
+        """Return the next complete reply, or None until more octets arrive."""
+        while True:
+            line = self._next_line()
+            if line is None:
+                return None
+            last = self._take(line)
+            if last:
+                reply = Reply(int(self._code), tuple(self._lines))
+                self._code = b""
+                self._lines = []
+                self._octets = 0
+                return reply
+
+    @property
+    def leftover(self) -> bool:
+        """True when octets are here that no awaited reply has used up."""
+        return bool(self._buffer or self._code)
+
+    def _next_line(self) -> bytes | None:
+        buffer = self._buffer
+        end = buffer.find(b"\n", self._scanned)
+        if end < 0:
+            self._scanned = len(buffer)
+            if self._scanned > MAX_LINE:
+                raise ProtocolError("reply line too long", bytes(buffer[:100]))
+            return None
+        if end > MAX_LINE:
+            raise ProtocolError("reply line too long", bytes(buffer[:100]))
+        line = bytes(buffer[:end])
+        del buffer[: end + 1]
+        self._scanned = 0
+        # Exactly one CR belongs to the line end; more would be text.
+        return line[:-1] if line.endswith(b"\r") else line
+
+    def _take(self, line: bytes) -> bool:
+        """Add one line to the reply in hand; return True when it is the last one."""
+        code = line[:3]
+        mark = line[3:4]
+        if not (len(code) == 3 and code.isdigit() and b"2" <= code[:1] <= b"5"):
+            raise ProtocolError("not an SMTP reply", line)
+        if mark not in (b"", b" ", b"-"):
+            raise ProtocolError("not an SMTP reply", line)
+        if self._code and code != self._code:
+            raise ProtocolError("the code changes within a reply", line)
+        self._code = code
+        self._lines.append(line[4:])
+        self._octets += len(line)
+        if len(self._lines) > MAX_LINES or self._octets > MAX_OCTETS:
+            raise ProtocolError("endless reply", line)
+        return mark != b"-"

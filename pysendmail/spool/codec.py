@@ -1,0 +1,314 @@
+"""The bytes of an entry: the one format, whatever the backend keeps them in.
+
+    pysendmail-entry 1 HHHHHHHH MMMMMMMMMMMM CCCCCCCC LF    the first line, of fixed length
+    {...} LF                                                the head: what was true on entering
+    the message, canonical                                  never rewritten
+    CCCCCCCC {...} LF                                       the journal: a record for each change
+
+H and M are the lengths of head and message in octets, C a CRC-32, all in lower-case hex. The first
+line's sum covers the line before it and the head; it stands for "this was written to the end by
+us", not for secrecy. Records carry the new values of what changed; they are appended, one at a
+time, each durable before the next. So a record that does not check ends the journal: it was being
+written when the machine stopped, and what it said was not yet promised to anybody.
+
+Head and records are JSON in ASCII. Octets are text in UTF-8, what is no UTF-8 as lone surrogates
+(PEP 383), which makes every octet string come back as it was and addresses readable. Keys of newer
+versions are kept. `parse_…` raise BrokenEntry and nothing else, whatever they are given.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from binascii import crc32
+
+from pysendmail.message.envelope import Envelope, Recipient
+from pysendmail.message.outcome import DEFERRED, Outcome
+from pysendmail.spool.entry import Entry
+from pysendmail.spool.errors import BadQueueId, BrokenEntry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+VERSION = 1
+_MAGIC = b"pysendmail-entry"
+_FIRST_LINE = b"%s %d %08x %012x"
+FIRST_LINE_LENGTH = len(_FIRST_LINE % (_MAGIC, VERSION, 0, 0)) + len(" 01234567\n")
+
+# 65,536 recipients with their DSN options fit; a larger "length" is a broken first line.
+_LONGEST_HEAD = 64 * 1024 * 1024
+
+# The facts a record may change, under their own names and as they are.
+_PLAIN = ("attempts", "last_attempt", "next_attempt", "held", "warned")
+
+
+class FirstLine:
+    """Where things are in an entry: the head, the message, and the journal after it."""
+
+    __slots__ = ("_sealed", "_sum", "head_end", "message_end")
+
+    def __init__(self, head_end: int, message_end: int, sealed: bytes, checksum: int) -> None:
+        self.head_end = head_end
+        self.message_end = message_end
+        self._sealed = sealed
+        self._sum = checksum
+
+    def check(self, head: bytes) -> None:
+        """Raise BrokenEntry unless this is the head the line was written for."""
+        if crc32(self._sealed + head) != self._sum:
+            raise BrokenEntry("the checksum of the head does not agree")
+
+
+def format_start(entry: Entry) -> bytes:
+    """Return everything before the message: first line and head."""
+    head = _format_json(
+        {
+            **entry.extra,
+            "queue_id": entry.queue_id,
+            "arrived": entry.arrived,
+            "uid": entry.uid,
+            **_format_envelope(entry.envelope),
+            **format_change(None, entry),
+        }
+    )
+    sealed = _FIRST_LINE % (_MAGIC, VERSION, len(head), entry.size)
+    return b"%s %08x\n%s" % (sealed, crc32(sealed + head), head)
+
+
+def parse_first_line(line: bytes) -> FirstLine:
+    """Read the first `FIRST_LINE_LENGTH` octets of an entry."""
+    words = line[:FIRST_LINE_LENGTH].removesuffix(b"\n").split(b" ")
+    if len(words) < 2 or words[0] != _MAGIC:
+        raise BrokenEntry("not an entry of pysendmail")
+    if words[1] != b"%d" % VERSION:
+        raise BrokenEntry(f"entry format {words[1]!r}, this program knows {VERSION}")
+    try:
+        head_length, size, checksum = (int(word, 16) for word in words[2:])
+    except ValueError:
+        raise BrokenEntry("the first line is torn") from None
+    sealed = _FIRST_LINE % (_MAGIC, VERSION, head_length, size)
+    # Formatted again it must be the same: int() is generous about signs, blanks and underscores.
+    if line != b"%s %08x\n" % (sealed, checksum) or head_length > _LONGEST_HEAD:
+        raise BrokenEntry("the first line is torn")
+    head_end = FIRST_LINE_LENGTH + head_length
+    return FirstLine(head_end, head_end + size, sealed, checksum)
+
+
+def parse_head(first_line: FirstLine, head: bytes) -> Entry:
+    """Return the entry as it was when it entered."""
+    first_line.check(head)
+    facts = _parse_json(head)
+    try:
+        envelope = _parse_envelope(facts)
+        entry = Entry(
+            facts.pop("queue_id"),
+            envelope,
+            arrived=_number(facts.pop("arrived")),
+            uid=_whole(facts.pop("uid")),
+            size=first_line.message_end - first_line.head_end,
+            next_attempt=_number(facts["next_attempt"]),
+        )
+        return _apply(entry, facts)
+    except _MALFORMED as error:
+        raise BrokenEntry(f"the head is malformed: {error!r}") from error
+
+
+def format_record(old: Entry, new: Entry) -> bytes:
+    """Return the journal record that turns `old` into `new`."""
+    record = _format_json(format_change(old, new))
+    return b"%08x %s" % (crc32(record), record)
+
+
+def parse_journal(entry: Entry, journal: bytes) -> tuple[Entry, int]:
+    """Apply the records; return the entry as it is now and the length of the journal that counts.
+
+    Everything after that length is a torn record: to be cut off before the next one is written.
+    """
+    end = 0
+    while (line_end := journal.find(b"\n", end) + 1) > 0:
+        checksum, _, record = journal[end:line_end].partition(b" ")
+        if checksum != b"%08x" % crc32(record):
+            break
+        try:
+            entry = _apply(entry, _parse_json(record))
+        except _MALFORMED as error:
+            raise BrokenEntry(f"a record is malformed: {error!r}") from error
+        end = line_end
+    return entry, end
+
+
+def format_change(old: Entry | None, new: Entry) -> dict[str, Any]:
+    """Return what is different in `new` (without `old`: all worth saying), as JSON has it."""
+    change: dict[str, Any] = {
+        name: getattr(new, name)
+        for name in _PLAIN
+        if old is None or getattr(new, name) != getattr(old, name)
+    }
+    waiting = {recipient.address for recipient in new.pending}
+    before = new.envelope.recipients if old is None else old.pending
+    crossed_off = {recipient.address for recipient in before} - waiting
+    reasons = {} if old is None else old.reasons
+    news = [outcome for who, outcome in new.reasons.items() if outcome != reasons.get(who)]
+    if crossed_off:
+        change["crossed_off"] = [
+            place
+            for place, recipient in enumerate(new.envelope.recipients)
+            if recipient.address in crossed_off
+        ]
+    if news:
+        change["reasons"] = [_format_outcome(outcome) for outcome in news]
+    return change
+
+
+def _apply(entry: Entry, change: dict[str, Any]) -> Entry:
+    """Return the entry with the facts of a head or record; unknown ones go into `extra`."""
+    facts: dict[str, Any] = {}
+    for name, read in _READERS.items():
+        if name in change:
+            facts[name] = read(change.pop(name))
+    places = {_whole(place) for place in change.pop("crossed_off", ())}
+    everybody = entry.envelope.recipients
+    if places and not places <= set(range(len(everybody))):
+        raise ValueError("a recipient that is not in the envelope")
+    gone = {everybody[place].address for place in places}
+    pending = tuple(one for one in entry.pending if one.address not in gone)
+    reasons = {**entry.reasons}
+    for outcome in _parse_outcomes(change.pop("reasons", ())):
+        reasons[outcome.recipient] = outcome
+    addresses = {one.address for one in pending}
+    return entry.changed(
+        pending=pending,
+        reasons={who: reason for who, reason in reasons.items() if who in addresses},
+        extra={**entry.extra, **change},
+        **facts,
+    )
+
+
+def _format_envelope(envelope: Envelope) -> dict[str, Any]:
+    """Options that nobody asked for are not mentioned."""
+    options = {
+        "ret": _text(envelope.ret),
+        "envid": _text(envelope.envid),
+        "eight_bit": envelope.eight_bit,
+        "smtputf8": envelope.smtputf8,
+    }
+    return {
+        "sender": _text(envelope.sender),
+        "recipients": [_format_recipient(recipient) for recipient in envelope.recipients],
+        **{name: value for name, value in options.items() if value},
+    }
+
+
+def _parse_envelope(facts: dict[str, Any]) -> Envelope:
+    """Take the envelope's keys out of `facts`."""
+    return Envelope(
+        _octets(facts.pop("sender")),
+        tuple(_parse_recipient(recipient) for recipient in facts.pop("recipients")),
+        ret=_octets(facts.pop("ret", "")),
+        envid=_octets(facts.pop("envid", "")),
+        eight_bit=bool(facts.pop("eight_bit", False)),
+        smtputf8=bool(facts.pop("smtputf8", False)),
+    )
+
+
+def _format_recipient(recipient: Recipient) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "notify": [_text(word) for word in recipient.notify],
+        "orcpt": _text(recipient.orcpt),
+    }
+    return {
+        "address": _text(recipient.address),
+        **{name: value for name, value in options.items() if value},
+    }
+
+
+def _parse_recipient(facts: dict[str, Any]) -> Recipient:
+    return Recipient(
+        _octets(facts["address"]),
+        notify=tuple(_octets(word) for word in facts.get("notify", ())),
+        orcpt=_octets(facts.get("orcpt", "")),
+    )
+
+
+def _format_outcome(outcome: Outcome) -> dict[str, Any]:
+    """Only deferrals wait, so the kind goes without saying."""
+    return {
+        "recipient": _text(outcome.recipient),
+        "status": _text(outcome.status),
+        "text": _text(outcome.text),
+        "remote": _text(outcome.remote),
+        **({"maybe_duplicate": True} if outcome.maybe_duplicate else {}),
+    }
+
+
+def _parse_outcomes(items: Iterable[dict[str, Any]]) -> list[Outcome]:
+    return [
+        Outcome(
+            _octets(facts["recipient"]),
+            DEFERRED,
+            _octets(facts["status"]),
+            _octets(facts["text"]),
+            _octets(facts["remote"]),
+            maybe_duplicate=bool(facts.get("maybe_duplicate", False)),
+        )
+        for facts in items
+    ]
+
+
+def _format_json(facts: dict[str, Any]) -> bytes:
+    return json.dumps(facts, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+
+
+def _parse_json(text: bytes) -> dict[str, Any]:
+    try:
+        facts = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BrokenEntry(f"not JSON: {error}") from error
+    if not isinstance(facts, dict):
+        raise BrokenEntry("not a JSON object")
+    return facts
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "surrogateescape")
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no number")
+    return float(value)
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{value!r} is no whole number")
+    return value
+
+
+def _time_or_none(value: object) -> float | None:
+    return None if value is None else _number(value)
+
+
+# What foreign facts under our names make the readers above raise.
+_MALFORMED = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+    BadQueueId,
+)
+
+_READERS: dict[str, Callable[[object], Any]] = {
+    "attempts": _whole,
+    "last_attempt": _time_or_none,
+    "next_attempt": _number,
+    "held": bool,
+    "warned": bool,
+}

@@ -1,0 +1,193 @@
+"""The directories of the spool: making them, opening them, and whose files they hold.
+
+    <spool>/           0711   the way to drop/, which everybody may walk, and nothing else
+      format                  the number of the layout; written last, so it means "complete"
+      incoming/        0700   entries being written
+      queue/           0700   entries
+      done/            0700   queue ids that stay taken though no entry is there (empty files)
+      broken/          0700   what was no entry, for a person to look at; never deleted
+      wake             0600   FIFO on which the daemon is woken
+      drop/                   the submission package's own
+
+Everything belongs to the owner of the top directory: when root works on a spool of another user,
+what it makes is given to that user, who could not read it otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from pysendmail.spool.bell import FIFO
+from pysendmail.spool.disk import SAFE, Disk
+from pysendmail.spool.errors import SpoolError
+
+FORMAT = 1
+DIRECTORIES = ("incoming", "queue", "done", "broken")
+
+_FORMAT_FILE = "format"
+_OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class Layout:
+    """The open directories, as descriptors: `incoming`, `queue`, `done`, `broken`, and `top`."""
+
+    __slots__ = ("_owner", "broken", "disk", "done", "incoming", "queue", "top")
+
+    def __init__(self, path: str | bytes, disk: Disk) -> None:
+        """Open a spool. Raises OSError, or SpoolError when it is none or of a newer program."""
+        self.disk = disk
+        self.top = os.open(path, _OPEN_DIRECTORY)
+        opened: list[int] = []
+        try:
+            _check_format(self.top, path)
+            for name in DIRECTORIES:
+                opened.append(_open_below(self.top, name))
+        except BaseException:
+            for fd in (self.top, *opened):
+                os.close(fd)
+            raise
+        self.incoming, self.queue, self.done, self.broken = opened
+        self._owner = _owner_to_give_to(self.top)
+
+    def create_file(self, name: str, directory: int, *, exclusive: bool = True) -> int:
+        """Create a file of mode 0600 that belongs to the owner of the spool; return it open."""
+        fd = self.disk.create(name, directory, exclusive=exclusive)
+        try:
+            _adopt(fd, 0o600, self._owner, self.disk)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    def close(self) -> None:
+        """Close the directories."""
+        for fd in (self.incoming, self.queue, self.done, self.broken, self.top):
+            os.close(fd)
+
+
+def create_layout(path: str | bytes, disk: Disk) -> None:
+    """Make what is missing of a spool, durably. What is there keeps its owner and mode.
+
+    Raises OSError, or SpoolError when a newer program's spool is there.
+    """
+    made_top = _make_top(os.path.abspath(os.fsdecode(path)), disk)
+    top = os.open(path, _OPEN_DIRECTORY)
+    try:
+        if made_top:
+            disk.set_mode(top, 0o711)
+        owner = _owner_to_give_to(top)
+        made = [_make_below(top, name, owner, disk) for name in DIRECTORIES]
+        made.append(_make_fifo(top, owner, disk))
+        if any(made):
+            # An entry synced into a directory whose own name was lost would be lost with it.
+            disk.sync(top)
+        if not _exists(top, _FORMAT_FILE):
+            _write_format(top, owner, disk)
+        _check_format(top, path)
+    finally:
+        os.close(top)
+
+
+def _make_top(path: str, disk: Disk) -> bool:
+    """Make the directory and those above it, each durable in its parent; tell whether any."""
+    parent, name = os.path.split(path)
+    if os.path.isdir(path) or not name:
+        return False
+    _make_top(parent, disk)
+    above = os.open(parent, _OPEN_DIRECTORY)
+    try:
+        disk.make_directory(name, above, 0o755)
+        disk.sync(above)
+    except FileExistsError:
+        return False  # another process was faster, and makes the rest as we would
+    finally:
+        os.close(above)
+    return True
+
+
+def _make_below(top: int, name: str, owner: tuple[int, int] | None, disk: Disk) -> bool:
+    try:
+        disk.make_directory(name, top, 0o700)
+    except FileExistsError:
+        return False
+    fd = _open_below(top, name)
+    try:
+        _adopt(fd, 0o700, owner, disk)
+    finally:
+        os.close(fd)
+    return True
+
+
+def _make_fifo(top: int, owner: tuple[int, int] | None, disk: Disk) -> bool:
+    try:
+        disk.make_fifo(FIFO, top)
+    except FileExistsError:
+        return False
+    fd = os.open(FIFO, os.O_RDWR | SAFE, dir_fd=top)
+    try:
+        _adopt(fd, 0o600, owner, disk)
+    finally:
+        os.close(fd)
+    return True
+
+
+def _write_format(top: int, owner: tuple[int, int] | None, disk: Disk) -> None:
+    """Write the format file, whole or not at all."""
+    draft = f"{_FORMAT_FILE}.{os.getpid()}"
+    fd = disk.create(draft, top, exclusive=False)
+    try:
+        _adopt(fd, 0o644, owner, disk)
+        disk.write(fd, b"%d\n" % FORMAT, 0)
+        disk.sync(fd)
+    finally:
+        os.close(fd)
+    disk.rename(draft, top, _FORMAT_FILE, top)
+    disk.sync(top)
+
+
+def _check_format(top: int, path: str | bytes) -> None:
+    """Raise SpoolError unless the layout is one this program can work on."""
+    try:
+        fd = os.open(_FORMAT_FILE, os.O_RDONLY | SAFE, dir_fd=top)
+    except FileNotFoundError:
+        raise SpoolError(f"{os.fsdecode(path)} is no spool (nobody has created it)") from None
+    try:
+        found = os.read(fd, 32).strip()
+    finally:
+        os.close(fd)
+    if not found.isdigit():
+        raise SpoolError(f"{os.fsdecode(path)} is no spool: its format file says {found!r}")
+    if int(found) > FORMAT:
+        raise SpoolError(
+            f"the spool {os.fsdecode(path)} has format {int(found)}, of a newer pysendmail; "
+            f"this one knows up to {FORMAT}"
+        )
+
+
+def _open_below(top: int, name: str) -> int:
+    return os.open(name, _OPEN_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
+
+
+def _exists(top: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=top, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _owner_to_give_to(top: int) -> tuple[int, int] | None:
+    """Return (uid, gid) that new files must be given to, None when they are right as made."""
+    status = os.fstat(top)
+    if os.geteuid() == 0 and status.st_uid != 0:
+        return status.st_uid, status.st_gid
+    return None
+
+
+def _adopt(fd: int, mode: int, owner: tuple[int, int] | None, disk: Disk) -> None:
+    """Set what the umask and the creating user got wrong."""
+    if stat.S_IMODE(os.fstat(fd).st_mode) != mode:
+        disk.set_mode(fd, mode)
+    if owner is not None:
+        disk.set_owner(fd, *owner)

@@ -1,0 +1,176 @@
+"""How entry files are entered, locked, given back and removed: the mechanics under the contract.
+
+The order of the calls is what keeps mail; each instant between two of them has a name, at which the
+crash tests kill the process, and a reason here why nothing is lost then.
+"""
+
+from __future__ import annotations
+
+from pysendmail.spool.bell import Bell
+from pysendmail.spool.entering import move_into_queue, write_incoming
+from pysendmail.spool.entry import Entry, check_queue_id
+from pysendmail.spool.errors import AlreadyEntered, as_spool_error
+from pysendmail.spool.file import hinted_time, open_entry
+from pysendmail.spool.index import HELD, Index
+from pysendmail.spool.layout import Layout
+from pysendmail.spool.sync import SharedSync
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pysendmail.message.message import Message
+    from pysendmail.spool.contract import Notice
+    from pysendmail.spool.disk import Disk
+    from pysendmail.spool.file import EntryFile
+
+# The instants between two changes on disk, in the order in which they come.
+DURABLE_STEPS = (
+    "enter: created",
+    "enter: written",
+    "enter: synced",
+    "enter: in queue",
+    "enter: durable",
+    "settle: notices durable",
+    "settle: recorded",
+    "settle: removed",
+    "settle: removal durable",
+    "remember: noted",
+    "change: recorded",
+    "change: removed",
+    "change: removal durable",
+)
+
+
+class Store:
+    """The open spool: its directories, what is due, and who is to be woken."""
+
+    __slots__ = ("_queue_sync", "bell", "disk", "index", "layout", "step")
+
+    def __init__(self, path: str | bytes, disk: Disk, step: Callable[[str], None]) -> None:
+        """Open the spool at `path`. Raises OSError, or SpoolError when it is none for us."""
+        self.disk = disk
+        self.step = step
+        self.layout = Layout(path, disk)
+        self.bell = Bell(self.layout.top)
+        self.index = Index()
+        self._queue_sync = SharedSync(lambda: disk.sync(self.layout.queue))
+
+    def close(self) -> None:
+        """Close what is open."""
+        self.bell.close()
+        self.layout.close()
+
+    def enter(self, entry: Entry, message: Message) -> EntryFile:
+        """Make the entry durable in the queue and return its file, still locked.
+
+        Raises what `contract.Spool.enter` says.
+        """
+        with as_spool_error(f"enter {entry.queue_id}"):
+            file = write_incoming(
+                entry, message, self.layout, refuse_known=self._refuse_known, step=self.step
+            )
+            # The content is whole and durable. From this rename on the entry waits; it is not
+            # taken back when the sync fails, for somebody may have been told AlreadyEntered.
+            move_into_queue(file, self.layout)
+            try:
+                self.step("enter: in queue")
+                self.flush_queue()
+            except BaseException:
+                self.give_back(file)
+                raise
+            # The name is durable too: the caller may take responsibility.
+            self.step("enter: durable")
+            return file
+
+    def _refuse_known(self, queue_id: str) -> None:
+        """Raise AlreadyEntered when the id is taken.
+
+        First the queue, then the memories: who remembers an entry does so before removing it.
+        """
+        waiting = self.read(queue_id)
+        if waiting is not None:
+            waiting.close()
+            # Its writer may still be waiting for this sync; what we answer must hold by itself.
+            self.flush_queue()
+            raise AlreadyEntered(queue_id)
+        if hinted_time(queue_id, self.layout.done) is not None:
+            raise AlreadyEntered(queue_id)
+
+    def enter_notices(self, notices: Sequence[Notice], now: float, uid: int) -> list[EntryFile]:
+        """Enter all notices, durably, or none; return them locked, so that none goes out yet."""
+        entered: list[EntryFile] = []
+        try:
+            for queue_id, envelope, message, next_attempt in notices:
+                notice = Entry(
+                    queue_id,
+                    envelope,
+                    arrived=now,
+                    uid=uid,
+                    size=message.size,
+                    next_attempt=next_attempt,
+                )
+                try:
+                    entered.append(self.enter(notice, message))
+                except AlreadyEntered:
+                    pass  # an earlier try at this settle came so far: it is safe, as it should be
+        except BaseException:
+            for file in entered:
+                self._take_back(file)
+            raise
+        return entered
+
+    def _take_back(self, file: EntryFile) -> None:
+        """Remove a notice whose fellow could not be entered; if that fails, it goes out early."""
+        try:
+            self.remove(file)
+        except OSError:
+            self.give_back(file)
+        else:
+            file.close()
+
+    def lock(self, queue_id: str) -> EntryFile | None:
+        """Open, lock and read an entry; None when it is gone. Raises EntryBusy, BrokenEntry."""
+        with as_spool_error(f"open {check_queue_id(queue_id)}"):
+            file = open_entry(queue_id, self.layout.queue, self.disk, writable=True)
+            if file is None:
+                return None
+            try:
+                file.lock()
+                # It may have been removed between our opening and locking it.
+                if file.is_in(self.layout.queue):
+                    file.read()
+                    return file
+            except BaseException:
+                file.close()
+                raise
+            file.close()
+            return None
+
+    def read(self, queue_id: str) -> EntryFile | None:
+        """Open and read an entry without locking it; None when it is gone. Raises BrokenEntry."""
+        with as_spool_error(f"read {check_queue_id(queue_id)}"):
+            file = open_entry(queue_id, self.layout.queue, self.disk)
+            if file is not None:
+                try:
+                    file.read()
+                except BaseException:
+                    file.close()
+                    raise
+            return file
+
+    def give_back(self, file: EntryFile) -> None:
+        """Unlock an entry that waits on, then let the scheduler see it (he would find it busy)."""
+        entry = file.entry
+        file.close()
+        self.index.put(entry.queue_id, HELD if entry.held else entry.next_attempt)
+        self.bell.ring_here()
+
+    def remove(self, file: EntryFile) -> None:
+        """Take an entry out of the queue; durable after `flush_queue`. Raises OSError."""
+        self.disk.unlink(file.queue_id, self.layout.queue)
+        self.index.drop(file.queue_id)
+
+    def flush_queue(self) -> None:
+        """Return when what was moved into and removed from the queue so far is durable."""
+        self._queue_sync.flush()

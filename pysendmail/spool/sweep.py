@@ -1,0 +1,149 @@
+"""Tidying the directories: what crashes and strangers left, and memories that are old enough.
+
+Half-entered files are removed: their `enter` never returned, so nobody was told that they are
+safe. They are known by their lock: whoever still writes holds it, whatever the clock says. What is
+in queue/ and is no entry is put aside into broken/, as it is, for a person to look at; it might be
+somebody's mail. One bad file never keeps the others from being looked at.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pysendmail.spool.entering import remove_half_entered
+from pysendmail.spool.entry import is_queue_id
+from pysendmail.spool.errors import BrokenEntry, EntryBusy
+from pysendmail.spool.file import hint_of, hinted_time, names_in, open_entry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pysendmail.spool.file import EntryFile
+    from pysendmail.spool.layout import Layout
+
+# How long a queue id stays taken. Doors that lost their answer try again within minutes; a drop
+# file may lie until the daemon is back.
+MEMORY_S = 86_400.0
+
+
+class Finding:
+    """Something out of order. `kind`: 'half-entered', 'broken' or 'unreadable'."""
+
+    __slots__ = ("kind", "name", "text")
+
+    def __init__(self, kind: str, name: str, text: str) -> None:
+        self.kind = kind
+        self.name = name
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"<Finding {self}>"
+
+    def __str__(self) -> str:
+        # In ASCII: the name is whatever somebody put there.
+        return f"{self.kind}: {self.name!a}: {self.text}"
+
+
+def sweep(layout: Layout, now: float) -> list[Finding]:
+    """Tidy all directories; return what was out of order. Raises OSError."""
+    findings: list[Finding] = []
+    for name in names_in(layout.incoming):
+        _note(findings, name, _look_at_half_entered, layout)
+    for name in names_in(layout.queue):
+        _note(findings, name, _look_at_entry, layout)
+    if findings:
+        # A file put aside: first durable where it is now, then gone where it was.
+        layout.disk.sync(layout.broken)
+        layout.disk.sync(layout.queue)
+    _forget(layout, now)
+    return findings
+
+
+def _note(
+    findings: list[Finding],
+    name: str,
+    look: Callable[[str, Layout], Finding | None],
+    layout: Layout,
+) -> None:
+    """Look at one file and note what is to be told; trouble with it is something to be told."""
+    try:
+        finding = look(name, layout)
+    except EntryBusy:
+        return  # somebody works on it, so it is well looked after
+    except OSError as error:
+        finding = Finding("unreadable", name, str(error))
+    if finding is not None:
+        findings.append(finding)
+
+
+def _look_at_half_entered(name: str, layout: Layout) -> Finding | None:
+    try:
+        if not is_queue_id(name):
+            raise BrokenEntry("not a queue id")
+        removed = remove_half_entered(name, layout)
+    except BrokenEntry as error:
+        return _put_aside(name, layout.incoming, layout, error)
+    return Finding("half-entered", name, "its entering never ended; removed") if removed else None
+
+
+def _look_at_entry(name: str, layout: Layout) -> Finding | None:
+    file: EntryFile | None = None
+    try:
+        if not is_queue_id(name):
+            raise BrokenEntry("not a queue id")
+        file = open_entry(name, layout.queue, layout.disk, writable=True)
+        if file is None:
+            return None
+        entry = file.read()
+        if hinted_time(name, layout.queue) != hint_of(entry):
+            _set_hint_right(file)
+        return None
+    except BrokenEntry as error:
+        if file is not None:
+            file.lock()
+        return _put_aside(name, layout.queue, layout, error)
+    finally:
+        if file is not None:
+            file.close()
+
+
+def _set_hint_right(file: EntryFile) -> None:
+    """Repair mtime and mode, which a copy, a restore or `touch` has changed."""
+    file.lock()
+    file.read()
+    file.hint()
+
+
+def _put_aside(name: str, directory: int, layout: Layout, error: BrokenEntry) -> Finding | None:
+    """Move what is no entry into broken/, beside what already has that name there."""
+    kept, number = name, 0
+    while _exists(kept, layout.broken):
+        number += 1
+        kept = f"{name}.{number}"
+    try:
+        layout.disk.rename(name, directory, kept, layout.broken)
+    except FileNotFoundError:
+        return None
+    return Finding("broken", name, f"{error}; put aside as {kept!a}")
+
+
+def _forget(layout: Layout, now: float) -> None:
+    """Remove memories older than a day, or as far in the future: the clock was wrong then."""
+    for name in names_in(layout.done):
+        try:
+            noted = os.stat(name, dir_fd=layout.done, follow_symlinks=False).st_mtime
+            if abs(now - noted) > MEMORY_S:
+                layout.disk.unlink(name, layout.done)
+        except FileNotFoundError:
+            pass  # another sweep was faster
+        except IsADirectoryError:
+            pass  # foreign, and in nobody's way
+
+
+def _exists(name: str, directory: int) -> bool:
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True

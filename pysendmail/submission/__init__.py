@@ -1,0 +1,1 @@
+"""How a message gets in: the request, the three doors, and the story of one submission."""

@@ -1,0 +1,205 @@
+"""Acceptance: from a request and raw octets to an envelope and a message that may go out.
+
+One story, told the same way behind all three doors: read the message, find the recipients, complete
+and rewrite the header. What a caller did wrong raises `Refused` with the exit status and the line
+that he gets; nothing has been queued then. A bad address among good ones is no reason to refuse: it
+is a failure that the sender hears of by a bounce.
+"""
+
+from __future__ import annotations
+
+from pysendmail.message import intake
+from pysendmail.message.address import AddressError, parse_list, parse_mailbox, qualify
+from pysendmail.message.aliases import resolve
+from pysendmail.message.content import Content
+from pysendmail.message.envelope import Envelope, Recipient
+from pysendmail.message.identity import complete
+from pysendmail.message.outcome import FAILED, Outcome, printable
+from pysendmail.message.rewrite import qualify_headers, set_from
+from pysendmail.submission.exit_status import EX_DATAERR, EX_USAGE, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pysendmail.config.keys import Config
+    from pysendmail.message.address import Mailbox
+    from pysendmail.message.aliases import Aliases
+    from pysendmail.message.content import Readable
+    from pysendmail.message.message import Message
+    from pysendmail.submission.request import Request
+    from pysendmail.submission.submitter import Submitter
+
+
+class Accepted:
+    """A submission that was found in order.
+
+    `envelope` may have no recipients left when all of them are in `failures`, the outcomes of
+    addresses that cannot be used.
+    """
+
+    __slots__ = ("envelope", "failures", "message", "request", "submitter")
+
+    def __init__(
+        self,
+        request: Request,
+        submitter: Submitter,
+        envelope: Envelope,
+        message: Message,
+        failures: list[Outcome],
+    ) -> None:
+        self.request = request
+        self.submitter = submitter
+        self.envelope = envelope
+        self.message = message
+        self.failures = failures
+
+
+def accept(
+    request: Request,
+    raw: Readable,
+    submitter: Submitter,
+    *,
+    config: Config,
+    aliases: Aliases,
+    now: float,
+    content: Callable[[], Content],
+) -> Accepted:
+    """Return what the request asks for, ready to go out; raises Refused.
+
+    `content` makes the place where the message is kept. `now` is the epoch second of the arrival.
+    """
+    message = read(request, raw, limit=config.message_size, content=content)
+    mailboxes, bad = asked_recipients(request, message)
+    addresses, failures = resolve(
+        mailboxes,
+        origin=config.origin,
+        root=config.root,
+        aliases=aliases if not request.literal else None,
+    )
+    failures += [unusable(element) for element in bad]
+    if not addresses:
+        raise Refused(EX_DATAERR, refusal_line(failures))
+    sender = sender_of(request, submitter, config)
+    message = intake.strip(message)
+    message = finish(request, message, submitter, sender=sender, config=config, now=now)
+    envelope = Envelope(
+        sender,
+        tuple(recipient_of(address, request.notify) for address in addresses),
+        ret=request.ret,
+        envid=request.envid,
+        eight_bit=not all(chunk.isascii() for chunk in message.chunks()),
+        smtputf8=not all(address.isascii() for address in (sender, *addresses)),
+    )
+    return Accepted(request, submitter, envelope, message, failures)
+
+
+def check(request: Request, raw: Readable) -> None:
+    """Raise Refused for mistakes that can be told without the configuration: the drop door's."""
+    limit = raw.size * 2 + 1  # the shim has measured it; line ends may grow
+    message = read(request, raw, limit=limit, content=Content)
+    parse_sender(request)
+    mailboxes, bad = asked_recipients(request, message)
+    message.close()
+    if not mailboxes:
+        raise Refused(EX_DATAERR, refusal_line([unusable(element) for element in bad]))
+
+
+def read(request: Request, raw: Readable, *, limit: int, content: Callable[[], Content]) -> Message:
+    """Return the message in canonical form."""
+    try:
+        return intake.read_message(raw.chunks(), limit=limit, content=content)
+    except intake.MessageTooLarge as error:
+        raise Refused(
+            EX_DATAERR, b"message larger than %d octets (message_size)" % limit
+        ) from error
+    except intake.MessageError as error:
+        raise Refused(EX_DATAERR, printable(str(error).encode())) from error
+
+
+def asked_recipients(request: Request, message: Message) -> tuple[list[Mailbox], list[bytes]]:
+    """Return the recipients of command line and, with -t, header; raises Refused where none is."""
+    mailboxes: list[Mailbox] = []
+    bad: list[bytes] = []
+    for operand in request.operands:
+        found, unreadable = parse_list(operand)
+        mailboxes += found
+        bad += unreadable
+    if request.from_header:
+        found, unreadable = intake.recipients_of(message)
+        mailboxes += found
+        bad += unreadable
+    if not mailboxes and not bad:
+        where = b" in the message header" if request.from_header else b""
+        raise Refused(EX_USAGE, b"No recipient addresses found" + where)
+    return mailboxes, bad
+
+
+def parse_sender(request: Request) -> Mailbox | None:
+    """Return the sender of -f, None for the null sender or none given; raises Refused."""
+    given = (request.sender or b"").strip()
+    if given in (b"", b"<>"):
+        return None
+    try:
+        return parse_mailbox(given)
+    except AddressError as error:
+        raise Refused(EX_USAGE, b"-f: %b" % printable(str(error).encode())) from error
+
+
+def sender_of(request: Request, submitter: Submitter, config: Config) -> bytes:
+    """Return the envelope sender: what -f says, else the submitter, unless one is configured for
+    all.
+
+    The null sender stays in any case: it marks a bounce, and a bounce must not be answered.
+    """
+    mailbox = parse_sender(request)
+    if mailbox is None and request.sender is not None:
+        return b""
+    if config.sender:
+        return qualify(parse_mailbox(config.sender), config.origin)
+    return qualify(mailbox or parse_mailbox(submitter.login), config.origin)
+
+
+def finish(
+    request: Request,
+    message: Message,
+    submitter: Submitter,
+    *,
+    sender: bytes,
+    config: Config,
+    now: float,
+) -> Message:
+    """Return the message with its header completed; -G says that only Received may be added."""
+    if not request.gateway:
+        message = qualify_headers(message, config.origin)
+        if config.from_:
+            message = set_from(message, qualify(parse_mailbox(config.from_), config.origin))
+    return complete(
+        message,
+        sender=sender,
+        full_name=request.full_name or submitter.full_name,
+        hostname=config.hostname,
+        origin=config.origin,
+        queue_id=request.queue_id,
+        now=now,
+        received=b"from userid %d" % submitter.uid,
+        gateway=request.gateway,
+    )
+
+
+def recipient_of(address: bytes, notify: tuple[bytes, ...]) -> Recipient:
+    """Return one recipient; the original recipient of RFC 3461 section 4.2 is the address as we
+    have it.
+    """
+    return Recipient(address, notify, b"rfc822;" + address if address.isascii() else b"")
+
+
+def unusable(element: bytes) -> Outcome:
+    """Return the outcome of something that cannot be read as an address."""
+    return Outcome(printable(element, 200), FAILED, b"5.1.3", b"the address cannot be read", b"")
+
+
+def refusal_line(failures: list[Outcome]) -> bytes:
+    """Return one line about recipients none of whom can be used."""
+    more = b" (and %d more)" % (len(failures) - 1) if len(failures) > 1 else b""
+    return b"%b: %b%b" % (failures[0].recipient, failures[0].text, more)

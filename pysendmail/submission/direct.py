@@ -1,0 +1,176 @@
+"""The second door: everything inside the caller's own process.
+
+For whoever may read the credentials and write the spool - root, or the one user of a container -
+while no daemon runs. The caller waits for the verdict, at most `wait` seconds; what is deferred
+goes into the spool, and a daemon is started that lingers until the queue is empty, unless the
+configuration says no.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from pysendmail._paths import DAEMON
+from pysendmail.config.errors import ConfigError, UnreadableConfigError
+from pysendmail.config.load import load
+from pysendmail.config.secrets import read_password
+from pysendmail.journal import SYSLOG, Journal
+from pysendmail.message.aliases import read_aliases
+from pysendmail.message.content import Content
+from pysendmail.relay.attempt import attempt
+from pysendmail.relay.session import open_session
+from pysendmail.relay.smarthost import smarthosts_of
+from pysendmail.spool.errors import SpoolError
+from pysendmail.submission.accept import Accepted, accept
+from pysendmail.submission.answer import Answer
+from pysendmail.submission.conclude import conclude, enter
+from pysendmail.submission.exit_status import EX_TEMPFAIL, Refused
+from pysendmail.submission.request import INTERACTIVE, MODES, QUEUE
+from pysendmail.submission.submitter import find_submitter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from pysendmail.config.keys import Config
+    from pysendmail.message.content import Readable
+    from pysendmail.relay.policy import Rule
+    from pysendmail.relay.smarthost import Smarthost
+    from pysendmail.smtp import Client
+    from pysendmail.spool.contract import Claim, Spool
+    from pysendmail.submission.request import Request
+
+
+class Unable(Exception):
+    """This user may not use the direct door; nothing was done."""
+
+
+class OneSession:
+    """Sessions for one attempt: opened when they are wanted, kept while they are good."""
+
+    __slots__ = ("_hostname", "_kept")
+
+    def __init__(self, hostname: bytes) -> None:
+        self._hostname = hostname
+        self._kept: dict[int, Client] = {}
+
+    def borrow(self, smarthost: Smarthost, deadline: float | None) -> tuple[Client, bool]:
+        """Return the session that was kept, or a new one; raises SmtpError."""
+        kept = self._kept.pop(id(smarthost), None)
+        if kept is not None:
+            return kept, True
+        return open_session(smarthost, hostname=self._hostname, deadline=deadline), False
+
+    def give_back(self, smarthost: Smarthost, client: Client) -> None:
+        """Keep a sound session for the next transaction of the same message."""
+        if client.broken:
+            client.close()
+        else:
+            self._kept[id(smarthost)] = client
+
+    def report(self, smarthost: Smarthost, rule: Rule, text: bytes) -> None:
+        """The outcomes tell it all: there is nobody here to remember a trouble."""
+
+    def close(self) -> None:
+        """End what is open. The verdict is known, so nobody waits for the answer to QUIT."""
+        for client in self._kept.values():
+            client.leave()
+
+
+def submit_direct(
+    request: Request, raw: Readable, environ: Mapping[str, str], *, uid: int
+) -> Answer:
+    """Take one submission in this process; raises Refused, and Unable where this user may not."""
+    try:
+        config = load(environ, use_snapshot=True).config
+        password = read_password(config, environ)
+    except UnreadableConfigError as error:
+        raise Unable(str(error)) from error
+    except ConfigError as error:
+        raise Unable(error.errors[0]) from error
+    journal = Journal(config.log or SYSLOG, "sendmail", environ)
+    now = time.time()
+    accepted = accept(
+        request,
+        raw,
+        find_submitter(uid),
+        config=config,
+        aliases=read_aliases(config.aliases),
+        now=now,
+        content=lambda: Content(directory=f"{config.spool}/drop"),
+    )
+    request.mode = request.mode or MODES[config.delivery_mode]
+    try:
+        return finish(accepted, config, password, journal, environ, now)
+    except (OSError, SpoolError) as error:
+        line = f"the spool cannot take the message: {error}".encode()
+        raise Refused(EX_TEMPFAIL, line) from error
+
+
+class LazySpool:
+    """The spool, opened when the first message has to wait: a delivered one never pays for it."""
+
+    __slots__ = ("_path", "_spool")
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._spool: Spool | None = None
+
+    @property
+    def used(self) -> bool:
+        """Whether anything had to wait."""
+        return self._spool is not None
+
+    def enter(self, *facts: Any, **options: Any) -> Claim | None:
+        """Enter a message; see `Spool.enter`."""
+        if self._spool is None:
+            from pysendmail.spool.directory import DirectorySpool
+
+            self._spool = DirectorySpool.create(self._path)
+        return self._spool.enter(*facts, **options)
+
+
+def finish(
+    accepted: Accepted,
+    config: Config,
+    password: bytes | None,
+    journal: Journal,
+    environ: Mapping[str, str],
+    now: float,
+) -> Answer:
+    """Deliver or spool what was accepted, and see to it that somebody tries again."""
+    spool = LazySpool(config.spool)
+    if accepted.request.mode == INTERACTIVE:
+        sessions = OneSession(config.hostname)
+        result = attempt(
+            accepted.envelope,
+            accepted.message,
+            smarthosts_of(config, password),
+            sessions,
+            deadline=time.monotonic() + config.wait,
+        )
+        answer = conclude(accepted, result, spool=spool, config=config, now=now)
+        sessions.close()
+        journal.outcomes(accepted.request.queue_id, result.outcomes, arrived=now, now=time.time())
+    else:
+        enter(accepted, spool=spool, config=config, now=now)
+        journal.event(accepted.request.queue_id, "spooled")
+        answer = Answer(0)
+    if spool.used and accepted.request.mode != QUEUE and config.linger:
+        start_lingering_daemon(environ)
+    return answer
+
+
+def start_lingering_daemon(environ: Mapping[str, str]) -> None:
+    """Start a daemon that ends when the queue is empty; where one runs already, this one ends at
+    once.
+
+    It gets none of our descriptors but /dev/null: callers wait for the end of what we write to.
+    """
+    null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
+    try:
+        os.posix_spawn(DAEMON, [DAEMON, "--linger"], environ, file_actions=null)
+    except OSError:
+        pass  # the message is durable; the next daemon or queue run takes it

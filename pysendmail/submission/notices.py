@@ -1,0 +1,78 @@
+"""Notices: the bounces and delay warnings of one entry, as messages that enter by the front door.
+
+A notice is what `spool.Claim.settle` takes: (queue id, envelope, message, next attempt). None is
+made for the null sender, nor where NOTIFY says that nobody wants to hear (RFC 3461 section 4.1).
+"""
+
+from __future__ import annotations
+
+import os
+
+from pysendmail.message.bounce import compose_bounce, compose_delay_warning
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pysendmail.config.keys import Config
+    from pysendmail.message.envelope import Envelope
+    from pysendmail.message.message import Message
+    from pysendmail.message.outcome import Outcome
+
+    Notice = tuple[str, Envelope, Message, float]
+
+
+def new_queue_id() -> str:
+    """Return a queue id: 56 random bits, so none comes back within the life of the universe's
+    clocks.
+    """
+    return os.urandom(7).hex().upper()
+
+
+def bounce(
+    envelope: Envelope,
+    message: Message,
+    failures: Sequence[Outcome],
+    *,
+    config: Config,
+    arrived: float,
+    now: float,
+) -> list[Notice]:
+    """Return the bounce for these failures, or nothing where none is due."""
+    queue_id = new_queue_id()
+    composed = compose_bounce(
+        envelope,
+        message,
+        failures,
+        queue_id=queue_id,
+        hostname=config.hostname,
+        origin=config.origin,
+        arrived=arrived,
+        now=now,
+    )
+    return [(queue_id, *composed, now)] if composed else []
+
+
+def delay_warning(
+    envelope: Envelope,
+    message: Message,
+    deferrals: Sequence[Outcome],
+    *,
+    config: Config,
+    arrived: float,
+    now: float,
+) -> list[Notice]:
+    """Return the warning that a message is late, or nothing where none is wanted."""
+    queue_id = new_queue_id()
+    composed = compose_delay_warning(
+        envelope,
+        message,
+        deferrals,
+        queue_id=queue_id,
+        hostname=config.hostname,
+        origin=config.origin,
+        arrived=arrived,
+        now=now,
+        until=arrived + config.lifetime,
+    )
+    return [(queue_id, *composed, now)] if composed else []

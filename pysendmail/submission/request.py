@@ -1,0 +1,188 @@
+"""The request: what a caller of sendmail asks for, and its bytes on the socket and in a drop file.
+
+A request is a head and the raw message. The head is a sequence of records, each ended by NUL: first
+`pysendmail/1 submit`, then records of one letter and a value (the table below), then an empty
+record. The message follows, `size` octets, just as it came from standard input
+(docs/submission.md).
+
+`parse_request` raises ValueError for everything that `format_request` could not have written, and
+never anything else; a letter it does not know is an error too, since leaving out half of what
+somebody asked for is worse than refusing it.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAGIC = b"pysendmail/1 "
+SUBMIT = b"submit"
+
+# A head is mostly operands, bounded by what the kernel lets a process be started with.
+HEAD_LIMIT = 4 * 1024 * 1024
+
+# Delivery modes (-od) and error modes (-oe), by the letters that callers use.
+INTERACTIVE, BACKGROUND, QUEUE = b"i", b"b", b"q"
+MODES = {"interactive": INTERACTIVE, "background": BACKGROUND, "queue": QUEUE}  # as configured
+PRINT, MAIL_BACK, WRITE_BACK, QUIET, ALWAYS_OK = b"p", b"m", b"w", b"q", b"e"
+
+
+class Request:
+    """One submission as it was asked for; nothing in it is trusted.
+
+    `sender` is None where -f was not given, b"" for the null sender. `operands` are the recipients
+    of the command line, each an address list in header syntax. `mode` is b"" where the
+    configuration decides.
+    """
+
+    __slots__ = (
+        "body_type", "envid", "error_mode", "from_header", "full_name", "gateway", "hops",
+        "literal", "mode", "notify", "operands", "queue_id", "ret", "sender", "size", "tag",
+        "verbose",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        queue_id: str,
+        size: int = 0,
+        sender: bytes | None = None,
+        operands: tuple[bytes, ...] = (),
+        from_header: bool = False,
+        full_name: bytes = b"",
+        body_type: bytes = b"",
+        notify: tuple[bytes, ...] = (),
+        ret: bytes = b"",
+        envid: bytes = b"",
+        gateway: bool = False,
+        literal: bool = False,
+        mode: bytes = b"",
+        error_mode: bytes = PRINT,
+        verbose: bool = False,
+        hops: int = 0,
+        tag: bytes = b"",
+    ) -> None:
+        self.queue_id = queue_id
+        self.size = size
+        self.sender = sender
+        self.operands = operands
+        self.from_header = from_header
+        self.full_name = full_name
+        self.body_type = body_type
+        self.notify = notify
+        self.ret = ret
+        self.envid = envid
+        self.gateway = gateway
+        self.literal = literal
+        self.mode = mode
+        self.error_mode = error_mode
+        self.verbose = verbose
+        self.hops = hops
+        self.tag = tag
+
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__)
+        return f"Request({facts})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Request) and repr(self) == repr(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+# Letter -> attribute, by what the value is. A record is written only where it says something.
+_TEXT = {
+    b"F": "full_name", b"B": "body_type", b"R": "ret", b"V": "envid",
+    b"m": "mode", b"e": "error_mode", b"L": "tag",
+}  # fmt: skip
+_FLAGS = {b"t": "from_header", b"G": "gateway", b"n": "literal", b"v": "verbose"}
+_NUMBERS = {b"s": "size", b"h": "hops"}
+_CHOICES = {
+    "mode": (b"", INTERACTIVE, BACKGROUND, QUEUE),
+    "error_mode": (PRINT, MAIL_BACK, WRITE_BACK, QUIET, ALWAYS_OK),
+    "body_type": (b"", b"7BIT", b"8BITMIME"),
+    "ret": (b"", b"FULL", b"HDRS"),
+}
+
+
+def format_head(verb: bytes, records: Iterator[bytes] | list[bytes]) -> bytes:
+    """Return the head of a request: the verb, the records and the empty record."""
+    return b"\0".join([MAGIC + verb, *records, b"", b""])
+
+
+def format_request(request: Request) -> bytes:
+    """Return the head that asks for a submission; `request.size` octets of message must follow."""
+    return format_head(SUBMIT, _records(request))
+
+
+def _records(request: Request) -> Iterator[bytes]:
+    yield b"i" + request.queue_id.encode()
+    if request.sender is not None:
+        yield b"f" + request.sender
+    for operand in request.operands:
+        yield b"r" + operand
+    for notify in request.notify:
+        yield b"N" + notify
+    for letter, name in _TEXT.items():
+        if getattr(request, name):
+            yield letter + getattr(request, name)
+    for letter, name in _FLAGS.items():
+        if getattr(request, name):
+            yield letter
+    for letter, name in _NUMBERS.items():
+        yield b"%b%d" % (letter, getattr(request, name))
+
+
+def split_head(head: bytes) -> tuple[bytes, list[bytes]]:
+    """Return verb and records of a head that ends with its empty record; raises ValueError."""
+    first, *records = head.split(b"\0")
+    if not first.startswith(MAGIC):
+        raise ValueError("not a request, or one of another version")
+    if records[-2:] != [b"", b""]:
+        raise ValueError("the head has no end")
+    return first[len(MAGIC) :], records[:-2]
+
+
+def parse_request(records: list[bytes]) -> Request:
+    """Return the submission that the records ask for; raises ValueError."""
+    facts: dict[str, object] = {}
+    operands, notify = [], []
+    for record in records:
+        letter, value = record[:1], record[1:]
+        if letter == b"r":
+            operands.append(value)
+        elif letter == b"N":
+            notify.append(value)
+        elif letter == b"i":
+            facts["queue_id"] = parse_queue_id(value)
+        elif letter == b"f":
+            facts["sender"] = value
+        elif letter in _TEXT:
+            facts[_TEXT[letter]] = value
+        elif letter in _FLAGS:
+            facts[_FLAGS[letter]] = True
+        elif letter in _NUMBERS:
+            facts[_NUMBERS[letter]] = parse_number(value)
+        else:
+            raise ValueError(f"unknown record {letter!r}")
+    for name, choices in _CHOICES.items():
+        if facts.get(name, choices[0]) not in choices:
+            raise ValueError(f"{name} cannot be {facts[name]!r}")
+    if "queue_id" not in facts:
+        raise ValueError("no queue id")
+    return Request(operands=tuple(operands), notify=tuple(notify), **facts)  # type: ignore[arg-type]
+
+
+def parse_queue_id(value: bytes) -> str:
+    """Return a queue id, 14 upper-case hexadecimal digits; raises ValueError."""
+    if len(value) != 14 or value.strip(b"0123456789ABCDEF"):
+        raise ValueError("a queue id has 14 upper-case hexadecimal digits")
+    return value.decode()
+
+
+def parse_number(value: bytes) -> int:
+    """Return a number of at most 15 digits; raises ValueError."""
+    if not value.isdigit() or len(value) > 15:
+        raise ValueError("a number was expected")
+    return int(value)

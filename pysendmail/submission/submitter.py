@@ -1,0 +1,36 @@
+"""The submitter: who the kernel says has handed us a message.
+
+Never taken from the environment or from the request. A uid without a passwd entry, as in
+containers, is somebody too: `uid1234`.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+
+from pysendmail.message.identity import gecos_name
+
+
+class Submitter:
+    """A uid, the login name that stands for it in addresses, and its full name (GECOS)."""
+
+    __slots__ = ("full_name", "login", "uid")
+
+    def __init__(self, uid: int, login: bytes, full_name: bytes) -> None:
+        self.uid = uid
+        self.login = login
+        self.full_name = full_name
+
+    def __repr__(self) -> str:
+        return f"Submitter({self.uid}, {self.login!r}, {self.full_name!r})"
+
+
+def find_submitter(uid: int) -> Submitter:
+    """Return the submitter with this uid."""
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        return Submitter(uid, b"uid%d" % uid, b"")
+    login = os.fsencode(entry.pw_name)
+    return Submitter(uid, login, gecos_name(os.fsencode(entry.pw_gecos), login))

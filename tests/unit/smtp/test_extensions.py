@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from pysendmail.smtp import Extensions, auth_mechanisms
+from pysendmail.smtp.extensions import parse_extensions
+
+
+def offers(*lines: bytes) -> Extensions:
+    return parse_extensions((b"mx.example.com at your service", *lines))
+
+
+def test_first_line_is_no_keyword() -> None:
+    assert not parse_extensions((b"PIPELINING",)).keywords
+
+
+@pytest.mark.parametrize("line", [b"STARTTLS", b"starttls", b" StartTLS ", b"STARTTLS junk"])
+def test_keyword_is_found_whatever_its_case_and_blanks(line: bytes) -> None:
+    assert b"STARTTLS" in offers(line)
+    assert b"PIPELINING" not in offers(line)
+
+
+def test_blank_line_offers_nothing() -> None:
+    assert offers(b"", b"  ").keywords == {}
+
+
+@pytest.mark.parametrize(
+    ("lines", "mechanisms"),
+    [
+        ([b"AUTH PLAIN LOGIN"], (b"PLAIN", b"LOGIN")),
+        ([b"auth plain login"], (b"PLAIN", b"LOGIN")),
+        ([b"AUTH=PLAIN LOGIN"], (b"PLAIN", b"LOGIN")),
+        ([b"AUTH PLAIN", b"AUTH=PLAIN LOGIN"], (b"PLAIN", b"LOGIN")),
+        ([b"AUTH= PLAIN"], (b"PLAIN",)),
+        ([b"AUTH PLAIN", b"AUTH EXTERNAL"], (b"PLAIN", b"EXTERNAL")),
+        ([b"AUTH"], ()),
+        ([], ()),
+    ],
+)
+def test_mechanisms_are_collected_from_every_form(
+    lines: list[bytes], mechanisms: tuple[bytes, ...]
+) -> None:
+    assert offers(*lines).auth_mechanisms == mechanisms
+    assert auth_mechanisms([b"mx", *lines]) == mechanisms
+
+
+@pytest.mark.parametrize(
+    ("line", "limit"),
+    [
+        (b"SIZE 1000", 1000),
+        (b"SIZE 0", None),
+        (b"SIZE", None),
+        (b"SIZE junk", None),
+        (b"SIZE -5", None),
+        (b"SIZE " + b"9" * 21, None),
+        (b"8BITMIME", None),
+    ],
+)
+def test_size_without_sense_is_no_limit(line: bytes, limit: int | None) -> None:
+    assert offers(line).size_limit == limit
+
+
+def test_extensions_show_their_lines() -> None:
+    assert repr(parse_extensions((b"mx",))) == "Extensions((b'mx',))"

@@ -1,0 +1,598 @@
+"""The contract over the directory backend, and what only a directory can do."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+from pysendmail.spool.directory import DURABLE_STEPS, DirectorySpool
+from pysendmail.spool.errors import (
+    AlreadyEntered,
+    BrokenEntry,
+    EntryBusy,
+    SpoolError,
+)
+from tests.unit.spool.contract import SpoolContract
+from tests.unit.spool.samples import (
+    ALICE,
+    BOB,
+    FIRST,
+    SECOND,
+    TEXT,
+    THIRD,
+    deferred,
+    delivered,
+    enter,
+    failed,
+    notice,
+    octets,
+)
+
+
+@pytest.fixture
+def place(tmp_path):
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def spool(place):
+    spool = DirectorySpool.create(place)
+    yield spool
+    spool.close()
+
+
+@pytest.fixture
+def other(spool, place):
+    """The same spool, as another process has it open."""
+    other = DirectorySpool(place)
+    yield other
+    other.close()
+
+
+class TestDirectorySpool(SpoolContract):
+    @pytest.fixture
+    def spool(self, tmp_path):
+        spool = DirectorySpool.create(tmp_path / "spool")
+        yield spool
+        spool.close()
+
+
+# Layout
+
+
+def test_create_makes_what_is_missing_and_may_be_repeated(tmp_path):
+    place = tmp_path / "a" / "b" / "spool"
+    DirectorySpool.create(place).close()
+    os.rmdir(place / "done")
+    again = DirectorySpool.create(place)
+    again.remember(FIRST, 1000.0)
+    again.close()
+    assert sorted(os.listdir(place)) == ["broken", "done", "format", "incoming", "queue", "wake"]
+
+
+def test_umask_does_not_matter(place):
+    old = os.umask(0o777)
+    try:
+        spool = DirectorySpool.create(place)
+        enter(spool)
+        spool.remember(SECOND, 1000.0)
+    finally:
+        os.umask(old)
+    modes = {
+        name: stat.S_IMODE(os.stat(place / name).st_mode)
+        for name in ["", "queue", "incoming", "done", "broken", "wake", f"queue/{FIRST}"]
+    }
+    spool.close()
+    assert modes == {
+        "": 0o711,
+        "queue": 0o700,
+        "incoming": 0o700,
+        "done": 0o700,
+        "broken": 0o700,
+        "wake": 0o600,
+        f"queue/{FIRST}": 0o600,
+    }
+
+
+def test_modes_an_administrator_chose_are_left_alone(place):
+    DirectorySpool.create(place).close()
+    os.chmod(place, 0o751)
+    os.chmod(place / "queue", 0o750)
+    DirectorySpool.create(place).close()
+    assert stat.S_IMODE(os.stat(place).st_mode) == 0o751
+    assert stat.S_IMODE(os.stat(place / "queue").st_mode) == 0o750
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who gives files away")
+def test_root_gives_its_files_to_the_owner_of_the_spool(place):
+    place.mkdir()
+    os.chown(place, 12345, 23456)
+    spool = DirectorySpool.create(place)
+    enter(spool)
+    spool.remember(SECOND, 1000.0)
+    spool.close()
+    for name in ["queue", "incoming", "wake", "format", f"queue/{FIRST}", f"done/{SECOND}"]:
+        found = os.stat(place / name)
+        assert (name, found.st_uid, found.st_gid) == (name, 12345, 23456)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        pytest.param(b"2\n", "newer pysendmail", id="newer"),
+        pytest.param(b"", "no spool", id="empty"),
+        pytest.param(b"maildir\n", "no spool", id="foreign"),
+        pytest.param(None, "nobody has created it", id="missing"),
+    ],
+)
+def test_format_not_ours_is_refused(place, content, complaint):
+    DirectorySpool.create(place).close()
+    os.unlink(place / "format")
+    if content is not None:
+        (place / "format").write_bytes(content)
+        with pytest.raises(SpoolError, match=complaint):
+            DirectorySpool.create(place)
+    with pytest.raises(SpoolError, match=complaint):
+        DirectorySpool(place)
+
+
+def test_missing_directory_is_refused_with_its_name(tmp_path):
+    with pytest.raises(SpoolError, match="nowhere") as caught:
+        DirectorySpool(tmp_path / "nowhere")
+    assert isinstance(caught.value.error, FileNotFoundError)
+
+
+def test_missing_subdirectory_is_refused(place):
+    DirectorySpool.create(place).close()
+    os.rmdir(place / "broken")
+    with pytest.raises(SpoolError, match="broken"):
+        DirectorySpool(place)
+
+
+def test_failed_opening_leaves_no_descriptor(place):
+    DirectorySpool.create(place).close()
+    os.rmdir(place / "broken")
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(SpoolError):
+        DirectorySpool(place)
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_closed_spool_leaves_no_descriptor(place):
+    before = os.listdir("/proc/self/fd")
+    spool = DirectorySpool.create(place)
+    enter(spool)
+    enter(spool, SECOND)
+    with spool.claim(FIRST) as claim:
+        octets(claim.message())
+        claim.settle([failed(ALICE)], 5.0, now=1.0, notices=[notice()])
+    spool.claim(SECOND).settle([delivered(ALICE), delivered(BOB)], 5.0, now=1.0)
+    spool.open_message(FIRST).close()
+    spool.change(FIRST, "hold")
+    spool.wait(0)
+    spool.wake()
+    spool.sweep(5.0)
+    list(spool.entries())
+    spool.close()
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_drop_directory_is_left_alone(spool, place):
+    (place / "drop").mkdir()
+    (place / "drop" / "anything").write_bytes(b"x")
+    assert spool.sweep(1e10) == []
+    assert (place / "drop" / "anything").exists()
+
+
+# What another process sees, or the next one
+
+
+def test_everything_is_there_after_reopening(spool, other):
+    enter(spool, FIRST, next_attempt=1100.123456)
+    enter(spool, SECOND, next_attempt=1200.0)
+    enter(spool, THIRD)
+    spool.claim(SECOND).settle([delivered(ALICE), deferred(BOB)], 1500.0, now=1200.0)
+    spool.change(THIRD, "hold")
+    spool.remember("00000000000009", 1000.0)
+    assert other.due(1100.123456, 10) == [FIRST]
+    assert other.due(1e12, 10) == [FIRST, SECOND]
+    assert other.find(SECOND) == spool.find(SECOND)
+    assert other.find(THIRD).held
+    with pytest.raises(AlreadyEntered):
+        enter(other, "00000000000009")
+
+
+def test_claim_holds_against_another_process_and_is_looked_at_again_later(spool, other):
+    enter(spool)
+    claim = other.claim(FIRST)
+    assert spool.due(1100.0, 10) == [FIRST]
+    assert spool.claim(FIRST) is None
+    assert spool.due(1100.0, 10) == []
+    assert spool.due(1111.0, 10) == [FIRST]
+    claim.release()
+    assert spool.claim(FIRST) is not None
+
+
+def test_rescan_takes_over_what_another_process_did(spool, other):
+    enter(spool, FIRST, next_attempt=1100.0)
+    enter(spool, SECOND, next_attempt=1200.0)
+    assert spool.due(9999.0, 10) == [FIRST, SECOND]
+    enter(other, THIRD, next_attempt=1050.0)
+    other.change(FIRST, "hold")
+    other.change(SECOND, "expedite")
+    assert spool.due(9999.0, 10) == [FIRST, SECOND]
+    spool.rescan()
+    assert spool.due(9999.0, 10) == [SECOND, THIRD]
+    other.change(FIRST, "release")
+    spool.rescan()
+    assert spool.due(9999.0, 10) == [SECOND, THIRD, FIRST]
+
+
+def test_rescan_leaves_own_claims_out_of_sight(spool):
+    enter(spool)
+    claim = spool.claim(FIRST)
+    spool.rescan()
+    assert spool.due(9999.0, 10) == []
+    claim.release()
+
+
+def test_entry_removed_by_another_process_is_gone_when_claimed(spool, other):
+    enter(spool)
+    assert spool.due(9999.0, 10) == [FIRST]
+    other.change(FIRST, "remove")
+    assert spool.claim(FIRST) is None
+    assert spool.due(9999.0, 10) == []
+
+
+def test_entry_held_by_another_process_is_not_claimed(spool, other):
+    enter(spool)
+    assert spool.due(9999.0, 10) == [FIRST]
+    other.change(FIRST, "hold")
+    assert spool.claim(FIRST) is None
+    assert spool.due(9999.0, 10) == []
+
+
+def test_wake_from_another_process_brings_its_changes(spool, other):
+    assert spool.due(9999.0, 10) == []
+    spool.wait(0)
+    enter(other)
+    other.wake()
+    assert spool.wait(30) is True
+    assert spool.due(9999.0, 10) == [FIRST]
+
+
+def test_wake_with_nobody_waiting_is_no_error(spool, place):
+    spool.wake()
+    os.unlink(place / "wake")
+    spool.wake()
+
+
+def test_wake_more_often_than_a_fifo_holds_is_no_error(spool, other):
+    spool.wait(0)
+    for _ in range(70_000):
+        other.wake()
+    assert spool.wait(30) is True
+
+
+def test_foreign_file_for_the_fifo_is_refused_and_left_alone(spool, place):
+    os.unlink(place / "wake")
+    (place / "wake").write_bytes(b"mine")
+    spool.wake()
+    with pytest.raises(SpoolError, match="no FIFO"):
+        spool.wait(0)
+    assert (place / "wake").read_bytes() == b"mine"
+
+
+def test_forked_child_does_not_keep_a_released_claim(spool, other):
+    enter(spool)
+    claim = spool.claim(FIRST)
+    end, keep = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(keep)
+        os.read(end, 1)
+        os._exit(0)
+    try:
+        assert other.claim(FIRST) is None
+        claim.release()
+        assert other.claim(FIRST) is not None
+    finally:
+        os.close(keep)
+        os.waitpid(child, 0)
+        os.close(end)
+
+
+def test_file_open_at_its_removal_cannot_be_claimed(place):
+    removed = []
+
+    def remove_while_locking(name):
+        if name == "settle: removed":
+            removed.append(second.claim(FIRST))
+
+    first = DirectorySpool.create(place, step=remove_while_locking)
+    second = DirectorySpool(place)
+    enter(first, FIRST, ALICE)
+    first.claim(FIRST).settle([delivered(ALICE)], 0.0, now=1.0)
+    assert removed == [None]
+    first.close()
+    second.close()
+
+
+# Entering the same id from two sides
+
+
+def test_id_being_entered_elsewhere_is_busy(place):
+    seen = []
+
+    def enter_too(name):
+        if name == "enter: written":
+            with pytest.raises(EntryBusy) as caught:
+                enter(second)
+            seen.append(caught.value.queue_id)
+
+    first = DirectorySpool.create(place, step=enter_too)
+    second = DirectorySpool(place)
+    enter(first)
+    assert seen == [FIRST]
+    assert second.count() == 1
+    first.close()
+    second.close()
+
+
+def test_half_entered_file_of_a_crash_makes_room_for_the_same_id(spool, place):
+    (place / "incoming" / FIRST).write_bytes(b"pysendmail-entry 1 000")
+    enter(spool)
+    assert octets(spool.open_message(FIRST)) == TEXT
+    assert os.listdir(place / "incoming") == []
+
+
+def test_broken_entry_in_the_way_is_an_error_not_already_entered(spool, place):
+    (place / "queue" / FIRST).write_bytes(b"")
+    with pytest.raises(BrokenEntry):
+        enter(spool)
+    assert os.listdir(place / "incoming") == []
+
+
+def test_message_of_another_size_than_it_says_is_refused(spool, place):
+    class Liar:
+        size = 5
+
+        def chunks(self):
+            yield b"1234"
+
+    with pytest.raises(ValueError, match="5 octets"):
+        spool.enter(FIRST, notice()[1], Liar(), arrived=1.0, uid=0, next_attempt=1.0)
+    assert spool.count() == 0
+    assert os.listdir(place / "incoming") == []
+
+
+# What changes the files behind our back
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda octets: b"", id="empty"),
+        pytest.param(lambda octets: octets[:10], id="torn in the first line"),
+        pytest.param(lambda octets: octets[:90], id="torn in the head"),
+        pytest.param(lambda octets: octets[: -len(b"well\r\n")], id="torn in the message"),
+        pytest.param(lambda octets: b"\0" * len(octets), id="zeros"),
+        pytest.param(lambda octets: b"From: x\r\n" + octets, id="foreign"),
+        pytest.param(lambda octets: octets.replace(b"alice", b"mallo"), id="changed head"),
+        pytest.param(lambda octets: octets.replace(b"-entry 1", b"-entry 2"), id="newer"),
+        pytest.param(lambda octets: octets.replace(b"00000000003", b"00000000002"), id="length"),
+    ],
+)
+def test_broken_entry_is_no_entry_and_is_put_aside(spool, place, damage):
+    enter(spool)
+    enter(spool, SECOND)
+    path = place / "queue" / FIRST
+    path.write_bytes(damage(path.read_bytes()))
+    assert [entry.queue_id for entry in spool.entries()] == [SECOND]
+    assert FIRST in spool.due(1e12, 10)
+    assert spool.claim(FIRST) is None
+    assert spool.due(1e12, 10) == [SECOND]
+    with pytest.raises(BrokenEntry):
+        spool.find(FIRST)
+    with pytest.raises(BrokenEntry):
+        spool.change(FIRST, "remove")
+    damaged = path.read_bytes()
+    [finding] = spool.sweep(5000.0)
+    assert (finding.kind, finding.name) == ("broken", FIRST)
+    assert FIRST in str(finding)
+    assert FIRST in repr(finding)
+    assert (place / "broken" / FIRST).read_bytes() == damaged
+    assert spool.find(FIRST) is None
+    assert spool.sweep(5000.0) == []
+
+
+def test_entry_under_another_name_is_broken(spool, place):
+    enter(spool)
+    os.rename(place / "queue" / FIRST, place / "queue" / SECOND)
+    assert spool.claim(SECOND) is None
+    [finding] = spool.sweep(5000.0)
+    assert FIRST in finding.text
+
+
+def test_message_that_is_none_is_broken(spool, place):
+    enter(spool)
+    path = place / "queue" / FIRST
+    path.write_bytes(path.read_bytes().replace(b"Subject:", b"Subject "))
+    with spool.claim(FIRST) as claim, pytest.raises(BrokenEntry):
+        claim.message()
+    with pytest.raises(BrokenEntry):
+        spool.open_message(FIRST)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda path: path.mkdir(), id="directory"),
+        pytest.param(lambda path: path.symlink_to("/etc/passwd"), id="symlink"),
+        pytest.param(lambda path: path.symlink_to("nowhere"), id="dangling symlink"),
+        pytest.param(lambda path: os.mkfifo(path), id="fifo"),
+    ],
+)
+@pytest.mark.parametrize("directory", ["queue", "incoming"])
+def test_what_is_no_file_is_put_aside(spool, place, make, directory):
+    make(place / directory / FIRST)
+    if directory == "queue":
+        assert spool.claim(FIRST) is None
+        with pytest.raises(BrokenEntry):
+            spool.find(FIRST)
+    findings = spool.sweep(5000.0)
+    assert os.listdir(place / directory) == []
+    if (directory, findings[0].kind) != ("incoming", "half-entered"):
+        assert findings[0].kind == "broken"
+        assert os.listdir(place / "broken") == [FIRST]
+
+
+@pytest.mark.parametrize("directory", ["queue", "incoming"])
+@pytest.mark.parametrize("name", ["core", ".hidden", "0000000000000a", "new\nline\x1b[1m"])
+def test_foreign_name_is_put_aside_and_told_safely(spool, place, directory, name):
+    (place / directory / name).write_bytes(b"?")
+    assert list(spool.entries()) == []
+    assert spool.count() == 0
+    assert spool.due(1e12, 10) == []
+    [finding] = spool.sweep(5000.0)
+    assert finding.kind == "broken"
+    assert str(finding).isprintable()
+    assert (place / "broken" / name).read_bytes() == b"?"
+
+
+def test_broken_things_of_the_same_name_are_all_kept(spool, place):
+    for content in (b"1", b"2", b"3"):
+        (place / "queue" / FIRST).write_bytes(content)
+        spool.sweep(5000.0)
+    kept = sorted((place / "broken").iterdir())
+    assert [path.name for path in kept] == [FIRST, f"{FIRST}.1", f"{FIRST}.2"]
+    assert [path.read_bytes() for path in kept] == [b"1", b"2", b"3"]
+
+
+def test_half_entered_file_is_removed_and_one_being_written_is_not(place):
+    found = []
+
+    def sweep_meanwhile(name):
+        if name == "enter: synced":
+            found.extend(second.sweep(1e10))
+
+    first = DirectorySpool.create(place, step=sweep_meanwhile)
+    second = DirectorySpool(place)
+    (place / "incoming" / SECOND).write_bytes(b"half")
+    enter(first)
+    assert [(finding.kind, finding.name) for finding in found] == [("half-entered", SECOND)]
+    assert [entry.queue_id for entry in second.entries()] == [FIRST]
+    first.close()
+    second.close()
+
+
+def test_foreign_thing_among_the_memories_is_left(spool, place):
+    (place / "done" / "directory").mkdir()
+    assert spool.sweep(1e10) == []
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda path: os.utime(path, (9e9, 9e9)), id="time in the far future"),
+        pytest.param(lambda path: os.chmod(path, 0o700), id="marked as held"),
+        pytest.param(lambda path: os.chmod(path, 0o755), id="another mode"),
+    ],
+)
+def test_spoiled_hints_are_set_right_by_a_sweep(spool, other, place, spoil):
+    enter(spool)
+    spoil(place / "queue" / FIRST)
+    assert other.due(5000.0, 10) == []
+    assert other.sweep(5000.0) == []
+    assert other.due(5000.0, 10) == [FIRST]
+    assert stat.S_IMODE(os.stat(place / "queue" / FIRST).st_mode) == 0o600
+
+
+def test_entry_restored_without_its_times_is_due_and_claimed_with_its_facts(spool, other, place):
+    enter(spool, next_attempt=7000.0)
+    spool.change(FIRST, "hold")
+    path = place / "queue" / FIRST
+    octets_on_disk = path.read_bytes()
+    path.unlink()
+    path.write_bytes(octets_on_disk)
+    assert other.claim(FIRST) is None
+    assert other.find(FIRST).next_attempt == 7000.0
+
+
+# The journal
+
+
+def torn_tails():
+    record = b'00000000 {"held":true}\n'
+    return [
+        pytest.param(b"8", id="one octet"),
+        pytest.param(b'12345678 {"held":true', id="no line end"),
+        pytest.param(record, id="wrong sum"),
+        pytest.param(b"\0" * 4096, id="zeros"),
+        pytest.param(b"\n" * 3, id="empty lines"),
+        pytest.param(record * 1000, id="long"),
+    ]
+
+
+@pytest.mark.parametrize("tail", torn_tails())
+def test_torn_record_is_ignored_and_gone_with_the_next(spool, place, tail):
+    enter(spool)
+    spool.claim(FIRST).settle([delivered(ALICE)], 2000.0, now=1100.0)
+    before = spool.find(FIRST)
+    path = place / "queue" / FIRST
+    with path.open("ab") as file:
+        file.write(tail)
+    assert spool.find(FIRST) == before
+    spool.claim(FIRST).settle([deferred(BOB)], 3000.0, now=2000.0)
+    entry = spool.find(FIRST)
+    assert (entry.attempts, entry.reasons) == (2, {BOB: deferred(BOB)})
+    # First line, head, four lines of message, two records: nothing of the torn one between them.
+    lines = path.read_bytes().split(b"\n")
+    assert [line[-1:] for line in lines[6:]] == [b"}", b"}", b""]
+
+
+def test_every_cut_of_the_last_record_leaves_the_state_before(spool, place):
+    enter(spool)
+    path = place / "queue" / FIRST
+    start = len(path.read_bytes())
+    before = spool.find(FIRST)
+    spool.claim(FIRST).settle([delivered(ALICE)], 2000.0, now=1100.0)
+    whole = path.read_bytes()
+    for length in range(start, len(whole)):
+        path.write_bytes(whole[:length])
+        assert spool.find(FIRST) == before
+
+
+def test_long_journal_is_read_to_its_end(spool):
+    enter(spool)
+    for number in range(200):
+        reason = deferred(ALICE, b"450 try %d" % number)
+        spool.claim(FIRST).settle([reason], 2000.0, now=1100.0 + number)
+    entry = spool.find(FIRST)
+    assert entry.attempts == 200
+    assert entry.reasons[ALICE].text == b"450 try 199"
+
+
+def test_envelope_larger_than_the_first_read_comes_back(spool):
+    recipients = [b"user%d@example.com" % number for number in range(2000)]
+    enter(spool, FIRST, *recipients)
+    spool.claim(FIRST).settle([delivered(who) for who in recipients[:1999]], 2000.0, now=1.0)
+    assert [recipient.address for recipient in spool.find(FIRST).pending] == recipients[1999:]
+
+
+def test_steps_are_named_and_come_in_order(place):
+    steps = []
+    spool = DirectorySpool.create(place, step=steps.append)
+    enter(spool)
+    spool.claim(FIRST).settle([failed(ALICE)], 5.0, now=1.0, notices=[notice()])
+    spool.claim(FIRST).settle([delivered(BOB)], 5.0, now=1.0)
+    spool.remember(FIRST, 1.0)
+    enter(spool, SECOND)
+    spool.change(SECOND, "hold")
+    spool.change(SECOND, "remove")
+    spool.close()
+    assert steps[:5] == list(DURABLE_STEPS[:5])
+    assert set(steps) == set(DURABLE_STEPS)
