@@ -80,7 +80,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     ):
         action = actions.add_parser(name, help=text)
         action.add_argument("ids", nargs=ids, metavar="ID", help="a queue id")
-        if name == "list":
+        if name in ("list", "show"):
             action.add_argument("--json", action="store_true", help="one object a line")
         action.set_defaults(run=run_queue, action=name, json=False)
     return parser.parse_args(words)

@@ -151,8 +151,13 @@ def hand_over(request: Request, content: Content, settings: PublicSettings) -> A
     except AnswerLost as error:
         # The daemon may have the message already: only the drop directory, which tells a queue id
         # that was seen before, can take it now.
-        return leave(request, head, content, settings, error)
-    if os.access(f"{settings['spool']}/queue", os.W_OK | os.X_OK):
+        answer = leave(request, head, content, settings, error)
+        if may_write(settings):
+            from pysendmail.submission.direct import start_lingering_daemon
+
+            start_lingering_daemon(os.environ)
+        return answer
+    if may_write(settings):
         from pysendmail.submission.direct import Unable, submit_direct
 
         try:
@@ -160,6 +165,14 @@ def hand_over(request: Request, content: Content, settings: PublicSettings) -> A
         except Unable:
             pass  # credentials that are not for us: the daemon will do it
     return leave(request, head, content, settings, closed)
+
+
+def may_write(settings: PublicSettings) -> bool:
+    """Tell whether this user may write the spool itself, or make it: no daemon is needed then."""
+    place = f"{settings['spool']}/queue"
+    while not os.path.exists(place):
+        place = os.path.dirname(place)
+    return os.access(place, os.W_OK | os.X_OK)
 
 
 def leave(

@@ -1,17 +1,28 @@
 """Defaults of the settings that the shim itself needs, and where the configuration file is.
 
 The shim's fast path reads these without the table of keys (config/keys.py), which takes them from
-here: there is one place for each.
+here: there is one place for each. The paths are the installation's (_paths.py).
 """
 
 from __future__ import annotations
 
-CONFIG_PATH = "/etc/pysendmail/pysendmail.yaml"
+from pysendmail._paths import CONFIG_PATH, SOCKET, SPOOL
+
+__all__ = [
+    "CONFIG_PATH",
+    "CONFIG_VARIABLE",
+    "DELIVERY_MODE",
+    "DELIVERY_MODES",
+    "MESSAGE_SIZE",
+    "SOCKET",
+    "SPOOL",
+    "VARIABLE_PREFIX",
+    "WAIT_S",
+]
+
 CONFIG_VARIABLE = "PYSENDMAIL_CONFIG"
 VARIABLE_PREFIX = "PYSENDMAIL_"
 
-SOCKET = "/run/pysendmail/submit.sock"
-SPOOL = "/var/spool/pysendmail"
 WAIT_S = 30.0
 MESSAGE_SIZE = 50 * 1024**2
 DELIVERY_MODE = "interactive"

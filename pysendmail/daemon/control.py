@@ -12,7 +12,7 @@ import grp
 import os
 import pwd
 
-from pysendmail.daemon.listing import format_entry, format_json, format_total
+from pysendmail.daemon.listing import HEADER, format_entry, format_json, format_total
 from pysendmail.message.outcome import printable
 from pysendmail.spool.errors import BadQueueId, EntryBusy
 from pysendmail.submission.answer import ERROR, EXIT, OUTPUT
@@ -86,7 +86,7 @@ def respond(
     if action == b"list":
         yield from list_entries(spool, viewer, ids, active, as_json=as_json)
     elif action == b"show":
-        yield from show_entries(spool, viewer, ids)
+        yield from show_entries(spool, viewer, ids, active, as_json=as_json)
     elif action in ACTIONS:
         yield from change_entries(spool, viewer, ACTIONS[action], ids)
     else:
@@ -103,7 +103,7 @@ def list_entries(
     as_json: bool,
 ) -> Iterator[Record]:
     """Yield the listing: each entry as it is read, so that a long queue shows at once."""
-    count = size = 0
+    count, size, shown = 0, 0, False
     for entry in spool.entries():
         count += 1
         size += entry.size
@@ -112,32 +112,44 @@ def list_entries(
         busy = active(entry.queue_id)
         if as_json:
             yield OUTPUT, format_json(entry, active=busy)
-        else:
-            for line in format_entry(entry, active=busy):
-                yield OUTPUT, line
+            continue
+        if not shown:
+            yield OUTPUT, HEADER
+        shown = True
+        for line in format_entry(entry, active=busy):
+            yield OUTPUT, line
     if not as_json:
         for line in format_total(count, size):
             yield OUTPUT, line
     yield EXIT, b"0"
 
 
-def show_entries(spool: Spool, viewer: Viewer, ids: list[str]) -> Iterator[Record]:
-    """Yield what is known of some entries, and their messages."""
+def show_entries(
+    spool: Spool,
+    viewer: Viewer,
+    ids: list[str],
+    active: Callable[[str], bool],
+    *,
+    as_json: bool,
+) -> Iterator[Record]:
+    """Yield what is known of some entries, and without JSON their messages too."""
     status = 0
     for queue_id in ids:
         entry = find(spool, queue_id)
         if entry is None or not viewer.may_touch(entry):
             status = EX_UNAVAILABLE
             yield ERROR, no_such(queue_id)
-            continue
-        yield OUTPUT, format_json(entry, active=False)
-        yield OUTPUT, b""
-        yield from message_lines(spool, queue_id)
+        elif as_json:
+            yield OUTPUT, format_json(entry, active=active(queue_id))
+        else:
+            for line in format_entry(entry, active=active(queue_id)):
+                yield OUTPUT, line
+            yield from message_lines(spool, queue_id)
     yield EXIT, b"%d" % status
 
 
 def message_lines(spool: Spool, queue_id: str) -> Iterator[Record]:
-    """Yield a message line by line; what no terminal should see is made visible."""
+    """Yield a message line by line, indented; what no terminal should see is made visible."""
     message = spool.open_message(queue_id)
     if message is None:
         return
@@ -145,7 +157,7 @@ def message_lines(spool: Spool, queue_id: str) -> Iterator[Record]:
     for chunk in message.chunks():
         *lines, rest = (rest + chunk).split(b"\r\n")
         for line in lines:
-            yield OUTPUT, printable(line, 1000)
+            yield OUTPUT, b"    " + printable(line, 1000)
     message.close()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pysendmail.message.outcome import DEFERRED, FAILED, Outcome
 from pysendmail.relay import retry
 from pysendmail.submission.conclude import next_attempt
-from pysendmail.submission.notices import bounce, delay_warning
+from pysendmail.submission.notices import bounce, delay_warning, log_notices
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ def settle(claim: Claim, attempt: Attempt, *, config: Config, journal: Journal, 
     finally:
         message.close()
     journal.outcomes(entry.queue_id, outcomes, arrived=entry.arrived, now=now)
-    for queue_id, envelope, _message, _due in notices:
-        journal.event(entry.queue_id, "notice", id=queue_id, to=envelope.recipients[0].address)
+    log_notices(journal, entry.queue_id, notices)
 
 
 def expire(outcome: Outcome) -> Outcome:

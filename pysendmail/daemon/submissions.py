@@ -17,9 +17,9 @@ from pysendmail.relay.attempt import attempt
 from pysendmail.spool.errors import SpoolError
 from pysendmail.submission.accept import Accepted, accept
 from pysendmail.submission.answer import Answer
-from pysendmail.submission.conclude import conclude, enter
+from pysendmail.submission.conclude import Submission
 from pysendmail.submission.exit_status import EX_TEMPFAIL, Refused
-from pysendmail.submission.request import BACKGROUND, INTERACTIVE, MODES, QUEUE
+from pysendmail.submission.request import INTERACTIVE, MODES
 from pysendmail.submission.submitter import find_submitter
 
 TYPE_CHECKING = False
@@ -47,22 +47,15 @@ class Submissions:
     def submit(self, request: Request, raw: Readable, uid: int) -> Answer:
         """Take one submission and return the answer; raises Refused for a caller's mistake."""
         state = self._state
-        now = time.time()
-        accepted = self._accept(request, raw, uid, now)
-        request.mode = request.mode or MODES[state.config.delivery_mode]
+        accepted, submission = self._accept(request, raw, uid)
         try:
             if request.mode == INTERACTIVE and state.accepts_deliveries:
-                return self._deliver(accepted, now)
-            enter(accepted, spool=state.spool, config=state.config, now=now)
+                return self._deliver(accepted, submission)
+            submission.enter("as asked")
         except (OSError, SpoolError) as error:
-            accepted.message.close()
-            state.journal.event(request.queue_id, "refused", said=str(error))
-            line = f"the spool cannot take the message: {error}".encode()
-            raise Refused(EX_TEMPFAIL, line) from error
-        state.journal.event(request.queue_id, "spooled")
-        accepted.message.close()
-        if request.mode != QUEUE:
-            state.spool.wake()
+            line = f"the spool cannot take the message: {error}"
+            state.journal.event(request.queue_id, "refused", said=line)
+            raise Refused(EX_TEMPFAIL, line.encode()) from error
         return Answer(0)
 
     def take_dropped(self, request: Request, raw: Readable, uid: int) -> None:
@@ -70,20 +63,14 @@ class Submissions:
 
         Raises OSError or SpoolError when the spool cannot take it: the file stays then.
         """
-        state = self._state
-        now = time.time()
         try:
-            accepted = self._accept(request, raw, uid, now)
+            _accepted, submission = self._accept(request, raw, uid)
         except Refused as refused:
-            state.journal.event(request.queue_id, "refused", uid=uid, said=refused.line)
+            self._state.journal.event(request.queue_id, "refused", uid=uid, said=refused.line)
             return
-        if request.mode != QUEUE:
-            request.mode = BACKGROUND
-        enter(accepted, spool=state.spool, config=state.config, now=now)
-        accepted.message.close()
-        state.journal.event(request.queue_id, "spooled")
+        submission.enter("from the drop directory")
 
-    def _accept(self, request: Request, raw: Readable, uid: int, now: float) -> Accepted:
+    def _accept(self, request: Request, raw: Readable, uid: int) -> tuple[Accepted, Submission]:
         state = self._state
         accepted = accept(
             request,
@@ -91,9 +78,10 @@ class Submissions:
             find_submitter(uid),
             config=state.config,
             aliases=state.aliases(),
-            now=now,
+            now=time.time(),
             content=self.new_content,
         )
+        request.mode = request.mode or MODES[state.config.delivery_mode]
         state.journal.event(
             request.queue_id,
             "submitted",
@@ -103,55 +91,49 @@ class Submissions:
             recipients=len(accepted.envelope.recipients),
             tag=request.tag or b"-",
         )
-        return accepted
+        return accepted, Submission(
+            accepted, spool=state.spool, config=state.config, journal=state.journal
+        )
 
-    def _deliver(self, accepted: Accepted, now: float) -> Answer:
+    def _deliver(self, accepted: Accepted, submission: Submission) -> Answer:
         """Attempt now; a verdict that comes in time is the answer, any other finds the entry."""
         state = self._state
+        relay = state.relay
 
         def make_attempt() -> Attempt:
-            return attempt(
-                accepted.envelope, accepted.message, state.relay.smarthosts, state.relay.pool
-            )
+            return attempt(accepted.envelope, accepted.message, relay.smarthosts, relay.pool)
 
         def settle_late(claim: Claim, result: Attempt | None) -> None:
-            accepted.message.close()
             if result is None:
                 claim.release()
             else:
                 settle(claim, result, config=state.config, journal=state.journal, now=time.time())
-            state.spool.wake()
-
-        def enter_claimed() -> Claim | None:
-            return enter(accepted, spool=state.spool, config=state.config, now=now, claim=True)
 
         delivery = WaitedDelivery(make_attempt, settle_late)
         state.workers.put(delivery, urgent=True)
         if not delivery.wait(state.config.wait):
             if state.workers.withdraw(delivery):
-                enter(accepted, spool=state.spool, config=state.config, now=now)
-                accepted.message.close()
-                state.journal.event(
-                    accepted.request.queue_id, "spooled", why="all workers are busy"
-                )
+                submission.enter("all workers are busy")
                 return Answer(0)
-            if delivery.hand_over(enter_claimed):
-                state.journal.event(accepted.request.queue_id, "spooled", why="no verdict in time")
+            if delivery.hand_over(lambda: submission.enter("no verdict in time", claim=True)):
                 return Answer(0)
-        return self._conclude(accepted, delivery, now)
+        return self._conclude(accepted, submission, delivery)
 
-    def _conclude(self, accepted: Accepted, delivery: WaitedDelivery, now: float) -> Answer:
+    def _conclude(
+        self, accepted: Accepted, submission: Submission, delivery: WaitedDelivery
+    ) -> Answer:
         state = self._state
         try:
             result = delivery.result()
         except Exception:
             # A bug, or a file that cannot be read: the worker has logged it, the message waits.
-            enter(accepted, spool=state.spool, config=state.config, now=now)
+            submission.enter("the delivery failed in itself")
             return Answer(0)
-        answer = conclude(accepted, result, spool=state.spool, config=state.config, now=now)
+        answer = submission.conclude(result)
         state.journal.outcomes(
-            accepted.request.queue_id, result.outcomes, arrived=now, now=time.time()
+            accepted.request.queue_id,
+            result.outcomes,
+            arrived=accepted.arrived,
+            now=time.time(),
         )
-        accepted.message.close()
-        state.spool.wake()
         return answer

@@ -46,7 +46,7 @@ class UsageError(SmtpError, ValueError):
     session_usable = True
 
 
-class MissingExtension(SmtpError):  # noqa: N818 - named for the fact, as ConnectionLost
+class MissingExtension(SmtpError):
     """The server does not offer the extension `name`, without which this cannot go out."""
 
     session_usable = True
@@ -59,7 +59,7 @@ class MissingExtension(SmtpError):  # noqa: N818 - named for the fact, as Connec
         return f"the server does not offer {shown(self.name)}"
 
 
-class SizeExceeded(SmtpError):  # noqa: N818
+class SizeExceeded(SmtpError):
     """The message has `size` octets; the server announced that it takes `limit` (RFC 1870)."""
 
     session_usable = True
@@ -138,7 +138,7 @@ class ConnectError(SmtpError):
         return f"cannot connect to {self.host} ({tries})"
 
 
-class _Interrupted(SmtpError):  # noqa: N818
+class _Interrupted(SmtpError):
     """The conversation ended in `phase`; after the end of data nobody knows the verdict."""
 
     sentence = ""

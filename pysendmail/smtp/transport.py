@@ -176,8 +176,10 @@ class SocketStream:
     def _start_tls(self, context: ssl.SSLContext, server_hostname: str) -> None:
         import ssl
 
+        # Encoded here: in wrap_socket a name that cannot be one would take the socket with it.
+        name = server_hostname.encode("idna").decode("ascii")
         endpoint = context.wrap_socket(
-            self._socket, server_hostname=server_hostname, do_handshake_on_connect=False
+            self._socket, server_hostname=name, do_handshake_on_connect=False
         )
         self._socket = endpoint
         self._no_data = (ssl.SSLWantReadError,)

@@ -3,8 +3,6 @@
 All of them are `SpoolError`; only `AlreadyEntered` is good news.
 """
 
-# ruff: noqa: N818 -- the kinds are named for what is the case, the root says that it is an error
-
 from __future__ import annotations
 
 import errno

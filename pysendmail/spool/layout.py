@@ -71,46 +71,60 @@ def create_layout(path: str | bytes, disk: Disk) -> None:
 
     Raises OSError, or SpoolError when a newer program's spool is there.
     """
-    made_top = _make_top(os.path.abspath(os.fsdecode(path)), disk)
+    absolute = os.path.abspath(os.fsdecode(path))
+    made_top = _make_directories(absolute, disk)
     top = os.open(path, _OPEN_DIRECTORY)
     try:
+        complete = _exists(top, _FORMAT_FILE)
+        if complete:
+            _check_format(top, path)
         if made_top:
             disk.set_mode(top, 0o711)
         owner = _owner_to_give_to(top)
-        made = [_make_below(top, name, owner, disk) for name in DIRECTORIES]
-        made.append(_make_fifo(top, owner, disk))
+        # Not complete: what is there was made by a creation that a crash ended, perhaps before it
+        # was given away or durable. An entry in a directory that gets lost would be lost with it.
+        made = [_make_below(top, name, owner, disk, again=not complete) for name in DIRECTORIES]
+        made.append(_make_fifo(top, owner, disk, again=not complete))
         if any(made):
-            # An entry synced into a directory whose own name was lost would be lost with it.
             disk.sync(top)
-        if not _exists(top, _FORMAT_FILE):
+        if not complete:
+            _sync_directory(os.path.dirname(absolute), disk)
             _write_format(top, owner, disk)
-        _check_format(top, path)
     finally:
         os.close(top)
 
 
-def _make_top(path: str, disk: Disk) -> bool:
+def _make_directories(path: str, disk: Disk) -> bool:
     """Make the directory and those above it, each durable in its parent; tell whether any."""
     parent, name = os.path.split(path)
     if os.path.isdir(path) or not name:
         return False
-    _make_top(parent, disk)
-    above = os.open(parent, _OPEN_DIRECTORY)
+    _make_directories(parent, disk)
     try:
-        disk.make_directory(name, above, 0o755)
-        disk.sync(above)
+        disk.make_directory(path, None, 0o755)
     except FileExistsError:
         return False  # another process was faster, and makes the rest as we would
-    finally:
-        os.close(above)
+    _sync_directory(parent, disk)
     return True
 
 
-def _make_below(top: int, name: str, owner: tuple[int, int] | None, disk: Disk) -> bool:
+def _sync_directory(path: str, disk: Disk) -> None:
+    fd = os.open(path, _OPEN_DIRECTORY)
+    try:
+        disk.sync(fd)
+    finally:
+        os.close(fd)
+
+
+def _make_below(
+    top: int, name: str, owner: tuple[int, int] | None, disk: Disk, *, again: bool
+) -> bool:
+    """Make a directory that is missing, or set right (`again`) one that is there; tell which."""
     try:
         disk.make_directory(name, top, 0o700)
     except FileExistsError:
-        return False
+        if not again:
+            return False
     fd = _open_below(top, name)
     try:
         _adopt(fd, 0o700, owner, disk)
@@ -119,11 +133,13 @@ def _make_below(top: int, name: str, owner: tuple[int, int] | None, disk: Disk) 
     return True
 
 
-def _make_fifo(top: int, owner: tuple[int, int] | None, disk: Disk) -> bool:
+def _make_fifo(top: int, owner: tuple[int, int] | None, disk: Disk, *, again: bool) -> bool:
+    """The same for the FIFO."""
     try:
         disk.make_fifo(FIFO, top)
     except FileExistsError:
-        return False
+        if not again:
+            return False
     fd = os.open(FIFO, os.O_RDWR | SAFE, dir_fd=top)
     try:
         _adopt(fd, 0o600, owner, disk)

@@ -102,6 +102,8 @@ def _look_at_entry(name: str, layout: Layout) -> Finding | None:
     except BrokenEntry as error:
         if file is not None:
             file.lock()
+            if not file.is_in(layout.queue):
+                return None  # the name is gone, or another's by now
         return _put_aside(name, layout.queue, layout, error)
     finally:
         if file is not None:
@@ -135,10 +137,8 @@ def _forget(layout: Layout, now: float) -> None:
             noted = os.stat(name, dir_fd=layout.done, follow_symlinks=False).st_mtime
             if abs(now - noted) > MEMORY_S:
                 layout.disk.unlink(name, layout.done)
-        except FileNotFoundError:
-            pass  # another sweep was faster
-        except IsADirectoryError:
-            pass  # foreign, and in nobody's way
+        except (FileNotFoundError, IsADirectoryError):
+            pass  # another sweep was faster; or it is foreign, and in nobody's way
 
 
 def _exists(name: str, directory: int) -> bool:

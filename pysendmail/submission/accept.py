@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 
 class Accepted:
-    """A submission that was found in order.
+    """A submission that was found in order at the epoch second `arrived`.
 
     `envelope` may have no recipients left when all of them are in `failures`, the outcomes of
     addresses that cannot be used.
     """
 
-    __slots__ = ("envelope", "failures", "message", "request", "submitter")
+    __slots__ = ("arrived", "envelope", "failures", "message", "request", "submitter")
 
     def __init__(
         self,
@@ -47,12 +47,14 @@ class Accepted:
         envelope: Envelope,
         message: Message,
         failures: list[Outcome],
+        arrived: float,
     ) -> None:
         self.request = request
         self.submitter = submitter
         self.envelope = envelope
         self.message = message
         self.failures = failures
+        self.arrived = arrived
 
 
 def accept(
@@ -91,7 +93,7 @@ def accept(
         eight_bit=not all(chunk.isascii() for chunk in message.chunks()),
         smtputf8=not all(address.isascii() for address in (sender, *addresses)),
     )
-    return Accepted(request, submitter, envelope, message, failures)
+    return Accepted(request, submitter, envelope, message, failures, now)
 
 
 def check(request: Request, raw: Readable) -> None:

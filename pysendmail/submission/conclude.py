@@ -15,8 +15,8 @@ from pysendmail.relay.policy import SESSION
 from pysendmail.spool.errors import AlreadyEntered
 from pysendmail.submission.answer import Answer
 from pysendmail.submission.exit_status import EX_OK, exit_status
-from pysendmail.submission.notices import bounce
-from pysendmail.submission.request import ALWAYS_OK, BACKGROUND, MAIL_BACK, QUIET, WRITE_BACK
+from pysendmail.submission.notices import bounce, log_notices
+from pysendmail.submission.request import ALWAYS_OK, MAIL_BACK, QUEUE, QUIET, WRITE_BACK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from pysendmail.config.keys import Config
+    from pysendmail.journal import Journal
     from pysendmail.message.envelope import Envelope
     from pysendmail.message.message import Message
     from pysendmail.message.outcome import Outcome
@@ -50,85 +51,125 @@ if TYPE_CHECKING:
             """See `pysendmail.spool.contract.Spool.enter`."""
 
 
-def conclude(
-    accepted: Accepted, attempt: Attempt, *, spool: Entering, config: Config, now: float
-) -> Answer:
-    """Spool what was deferred, bounce what has to be, and return the answer of a foreground
-    delivery.
-    """
-    mode = accepted.request.error_mode
-    outcomes = attempt.outcomes + accepted.failures
-    failures = [outcome for outcome in outcomes if outcome.kind == FAILED]
-    taken = len(failures) < len(outcomes)
-    enter_deferred(accepted, attempt, spool=spool, config=config, now=now)
-    bounced = False
-    if failures and (taken or mode in (MAIL_BACK, WRITE_BACK, ALWAYS_OK)):
-        bounced = enter_bounce(accepted, failures, spool=spool, config=config, now=now)
-    if taken:
-        return Answer(EX_OK, output=progress(accepted, outcomes))
-    if mode == ALWAYS_OK and bounced:
-        return Answer(EX_OK)
-    silent = mode == QUIET or bounced
-    return Answer(
-        exit_status(failures),
-        output=progress(accepted, outcomes),
-        errors=[] if silent else [failure_line(failures)],
-    )
+class Submission:
+    """One accepted submission on its way to an answer."""
 
+    __slots__ = ("_accepted", "_config", "_journal", "_now", "_spool")
 
-def enter(
-    accepted: Accepted, *, spool: Entering, config: Config, now: float, claim: bool = False
-) -> Claim | None:
-    """Enter the whole submission, not attempted yet, and the bounce for addresses that are of no
-    use.
+    def __init__(
+        self, accepted: Accepted, *, spool: Entering, config: Config, journal: Journal
+    ) -> None:
+        self._accepted = accepted
+        self._spool = spool
+        self._config = config
+        self._journal = journal
+        self._now = accepted.arrived
 
-    With `claim` the entry is held by the caller, whose attempt is under way. A queue id that the
-    spool knows already is the same submission come a second time: it has been taken. Durable on
-    return.
-    """
-    held = None
-    request = accepted.request
-    background = request.mode == BACKGROUND or claim
-    try:
-        held = spool.enter(
-            request.queue_id,
-            accepted.envelope,
-            accepted.message,
-            arrived=now,
-            uid=accepted.submitter.uid,
-            next_attempt=now if background else now + config.retry_first,
+    def enter(self, why: str, *, claim: bool = False) -> Claim | None:
+        """Enter everything, not attempted yet, and the bounce for addresses that are of no use.
+
+        With `claim` the entry is held by the caller, whose attempt is under way. A queue id that
+        the spool knows already is the same submission come a second time: it has been taken, and
+        None is returned. `why` is for the log. Durable on return.
+        """
+        at_once = claim or self._accepted.request.mode != QUEUE
+        due = self._now if at_once else self._now + self._config.retry_first
+        try:
+            held = self._enter_own(self._accepted.envelope, due, claim=claim)
+        except AlreadyEntered:
+            return None
+        if self._accepted.failures:
+            self._bounce(self._accepted.failures)
+        self._journal.event(self._accepted.request.queue_id, "spooled", why=why)
+        return held
+
+    def conclude(self, attempt: Attempt) -> Answer:
+        """Spool what was deferred, bounce what has to be, and return a foreground's answer."""
+        mode = self._accepted.request.error_mode
+        outcomes = attempt.outcomes + self._accepted.failures
+        failures = [outcome for outcome in outcomes if outcome.kind == FAILED]
+        taken = len(failures) < len(outcomes)
+        self._enter_deferred(attempt)
+        bounced = False
+        if failures and (taken or mode in (MAIL_BACK, WRITE_BACK, ALWAYS_OK)):
+            bounced = self._bounce(failures)
+        if taken or (mode == ALWAYS_OK and bounced):
+            return Answer(EX_OK, output=self._progress(outcomes))
+        silent = mode == QUIET or bounced
+        return Answer(
+            exit_status(failures),
+            output=self._progress(outcomes),
+            errors=[] if silent else [failure_line(failures)],
+        )
+
+    def _enter_deferred(self, attempt: Attempt) -> None:
+        """Enter the recipients that were deferred, with reasons and time of the next attempt."""
+        deferrals = [outcome for outcome in attempt.outcomes if outcome.kind == DEFERRED]
+        if not deferrals:
+            return
+        waiting = {outcome.recipient for outcome in deferrals}
+        envelope = self._accepted.envelope
+        try:
+            self._enter_own(
+                envelope.with_recipients(
+                    tuple(r for r in envelope.recipients if r.address in waiting)
+                ),
+                next_attempt(attempt, attempts=1, config=self._config, now=self._now),
+                outcomes=deferrals,
+                attempts=1 if attempt.tried else 0,
+            )
+        except AlreadyEntered:
+            pass  # the same submission came before, by another door
+
+    def _enter_own(
+        self,
+        envelope: Envelope,
+        due: float,
+        *,
+        outcomes: Sequence[Outcome] = (),
+        attempts: int = 0,
+        claim: bool = False,
+    ) -> Claim | None:
+        return self._spool.enter(
+            self._accepted.request.queue_id,
+            envelope,
+            self._accepted.message,
+            arrived=self._now,
+            uid=self._accepted.submitter.uid,
+            next_attempt=due,
+            outcomes=outcomes,
+            attempts=attempts,
             claim=claim,
         )
-    except AlreadyEntered:
-        return None
-    if accepted.failures:
-        enter_bounce(accepted, accepted.failures, spool=spool, config=config, now=now)
-    return held
 
-
-def enter_deferred(
-    accepted: Accepted, attempt: Attempt, *, spool: Entering, config: Config, now: float
-) -> None:
-    """Enter the recipients that were deferred, with reasons and the time of the next attempt."""
-    deferred = {outcome.recipient for outcome in attempt.outcomes if outcome.kind == DEFERRED}
-    if not deferred:
-        return
-    envelope = accepted.envelope.with_recipients(
-        tuple(r for r in accepted.envelope.recipients if r.address in deferred)
-    )
-    try:
-        spool.enter(
-            accepted.request.queue_id,
-            envelope,
+    def _bounce(self, failures: Sequence[Outcome]) -> bool:
+        """Enter the bounce for these failures; tell whether there is one."""
+        accepted, now = self._accepted, self._now
+        notices = bounce(
+            accepted.envelope,
             accepted.message,
+            failures,
+            config=self._config,
             arrived=now,
-            uid=accepted.submitter.uid,
-            next_attempt=next_attempt(attempt, attempts=1, config=config, now=now),
-            outcomes=[o for o in attempt.outcomes if o.kind == DEFERRED],
-            attempts=1 if attempt.tried else 0,
+            now=now,
         )
-    except AlreadyEntered:
-        pass  # the same submission came before, by another door
+        for queue_id, envelope, message, due in notices:
+            self._spool.enter(
+                queue_id,
+                envelope,
+                message,
+                arrived=now,
+                uid=accepted.submitter.uid,
+                next_attempt=due,
+            )
+        log_notices(self._journal, accepted.request.queue_id, notices)
+        return bool(notices)
+
+    def _progress(self, outcomes: Sequence[Outcome]) -> list[bytes]:
+        """Return what -v prints: one line for each recipient."""
+        if not self._accepted.request.verbose:
+            return []
+        return [b"%b... %b (%b)" % (o.recipient, o.kind.encode(), o.text) for o in outcomes]
 
 
 def next_attempt(attempt: Attempt, *, attempts: int, config: Config, now: float) -> float:
@@ -148,29 +189,8 @@ def next_attempt(attempt: Attempt, *, attempts: int, config: Config, now: float)
     )
 
 
-def enter_bounce(
-    accepted: Accepted, failures: Sequence[Outcome], *, spool: Entering, config: Config, now: float
-) -> bool:
-    """Enter the bounce for these failures; tell whether there is one."""
-    notices = bounce(
-        accepted.envelope, accepted.message, failures, config=config, arrived=now, now=now
-    )
-    for queue_id, envelope, message, due in notices:
-        spool.enter(
-            queue_id, envelope, message, arrived=now, uid=accepted.submitter.uid, next_attempt=due
-        )
-    return bool(notices)
-
-
 def failure_line(failures: Sequence[Outcome]) -> bytes:
     """Return one line that tells why nobody could be served."""
     first = failures[0]
     more = b" (and %d more)" % (len(failures) - 1) if len(failures) > 1 else b""
     return b"%b: %b%b" % (first.recipient, first.text, more)
-
-
-def progress(accepted: Accepted, outcomes: Sequence[Outcome]) -> list[bytes]:
-    """Return what -v prints: one line for each recipient."""
-    if not accepted.request.verbose:
-        return []
-    return [b"%b... %b (%b)" % (o.recipient, o.kind.encode(), o.text) for o in outcomes]

@@ -24,7 +24,8 @@ from pysendmail.relay.smarthost import smarthosts_of
 from pysendmail.spool.errors import SpoolError
 from pysendmail.submission.accept import Accepted, accept
 from pysendmail.submission.answer import Answer
-from pysendmail.submission.conclude import conclude, enter
+from pysendmail.submission.conclude import Submission
+from pysendmail.submission.drop_door import make_drop_directory
 from pysendmail.submission.exit_status import EX_TEMPFAIL, Refused
 from pysendmail.submission.request import INTERACTIVE, MODES, QUEUE
 from pysendmail.submission.submitter import find_submitter
@@ -90,7 +91,7 @@ def submit_direct(
         raise Unable(str(error)) from error
     except ConfigError as error:
         raise Unable(error.errors[0]) from error
-    journal = Journal(config.log or SYSLOG, "sendmail", environ)
+    journal = Journal(SYSLOG, "sendmail", environ)  # standard error is the caller's, not the log's
     now = time.time()
     accepted = accept(
         request,
@@ -129,6 +130,7 @@ class LazySpool:
             from pysendmail.spool.directory import DirectorySpool
 
             self._spool = DirectorySpool.create(self._path)
+            make_drop_directory(self._path)
         return self._spool.enter(*facts, **options)
 
 
@@ -142,6 +144,7 @@ def finish(
 ) -> Answer:
     """Deliver or spool what was accepted, and see to it that somebody tries again."""
     spool = LazySpool(config.spool)
+    submission = Submission(accepted, spool=spool, config=config, journal=journal)
     if accepted.request.mode == INTERACTIVE:
         sessions = OneSession(config.hostname)
         result = attempt(
@@ -151,12 +154,11 @@ def finish(
             sessions,
             deadline=time.monotonic() + config.wait,
         )
-        answer = conclude(accepted, result, spool=spool, config=config, now=now)
+        answer = submission.conclude(result)
         sessions.close()
         journal.outcomes(accepted.request.queue_id, result.outcomes, arrived=now, now=time.time())
     else:
-        enter(accepted, spool=spool, config=config, now=now)
-        journal.event(accepted.request.queue_id, "spooled")
+        submission.enter("as asked")
         answer = Answer(0)
     if spool.used and accepted.request.mode != QUEUE and config.linger:
         start_lingering_daemon(environ)

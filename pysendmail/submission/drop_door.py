@@ -26,13 +26,16 @@ def drop_directory(spool: str) -> str:
 
 
 def make_drop_directory(spool: str) -> None:
-    """Make the drop directory of a spool that we own: add for all, list for nobody."""
+    """Make the drop directory of a spool: add for all, list for nobody; the spool's owner has it."""
     path = drop_directory(spool)
     try:
         os.mkdir(path)
     except FileExistsError:
         if os.stat(path).st_mode & 0o7777 == DROP_MODE:
             return
+    if os.geteuid() == 0:
+        owner = os.stat(spool)
+        os.chown(path, owner.st_uid, owner.st_gid)
     os.chmod(path, DROP_MODE)
 
 

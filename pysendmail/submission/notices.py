@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import os
 
+from pysendmail.message.address import parse_mailbox
+from pysendmail.message.aliases import read_aliases, resolve
 from pysendmail.message.bounce import compose_bounce, compose_delay_warning
+from pysendmail.message.envelope import Recipient
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pysendmail.config.keys import Config
+    from pysendmail.journal import Journal
     from pysendmail.message.envelope import Envelope
     from pysendmail.message.message import Message
     from pysendmail.message.outcome import Outcome
@@ -50,7 +54,7 @@ def bounce(
         arrived=arrived,
         now=now,
     )
-    return [(queue_id, *composed, now)] if composed else []
+    return notice(queue_id, composed, config=config, now=now)
 
 
 def delay_warning(
@@ -75,4 +79,26 @@ def delay_warning(
         now=now,
         until=arrived + config.lifetime,
     )
-    return [(queue_id, *composed, now)] if composed else []
+    return notice(queue_id, composed, config=config, now=now)
+
+
+def log_notices(journal: Journal, queue_id: str, notices: Sequence[Notice]) -> None:
+    """Write which notices a message has caused."""
+    for own_id, envelope, _message, _due in notices:
+        journal.event(queue_id, "notice", id=own_id, to=envelope.recipients[0].address)
+
+
+def notice(
+    queue_id: str, composed: tuple[Envelope, Message] | None, *, config: Config, now: float
+) -> list[Notice]:
+    """Return a composed notice as one that can be entered, addressed past the aliases."""
+    if composed is None:
+        return []
+    envelope, message = composed
+    sender = [parse_mailbox(recipient.address) for recipient in envelope.recipients]
+    addresses, _failures = resolve(
+        sender, origin=config.origin, root=config.root, aliases=read_aliases(config.aliases)
+    )
+    if addresses:
+        envelope = envelope.with_recipients(tuple(Recipient(address) for address in addresses))
+    return [(queue_id, envelope, message, now)]

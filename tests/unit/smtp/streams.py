@@ -13,8 +13,8 @@ class Peer:
     def __init__(self, *chunks: bytes | Exception) -> None:
         self.chunks = list(chunks)
         self.writes: list[bytes] = []
-        self.write_results: list[int | None | Exception] = []
-        self.early: list[bytes | None | Exception] = []
+        self.write_results: list[int | Exception | None] = []
+        self.early: list[bytes | Exception | None] = []
         self.timeouts: list[float] = []
         self.closed = 0
 

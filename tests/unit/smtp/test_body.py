@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,7 +35,8 @@ def wire(*chunks: bytes) -> bytes:
     ],
     ids=[
         "empty", "crlf-stays", "lf", "no-final-newline", "dot-at-end", "lone-dot", "leading-dots",
-        "lf-dot", "cr-dot", "cr-cr-lf", "cr-at-end", "nul", "only-nul", "nul-in-crlf", "long-line", "8-bit",
+        "lf-dot", "cr-dot", "cr-cr-lf", "cr-at-end", "nul", "only-nul", "nul-in-crlf", "long-line",
+        "8-bit",
     ],
 )  # fmt: skip
 def test_message_becomes_wire_form(message: bytes, expected: bytes) -> None:
@@ -76,9 +79,11 @@ hostile = st.lists(
 
 
 @given(hostile, st.lists(st.integers(0, 90), max_size=6))
-def test_no_chunking_makes_an_early_end_or_a_stray_line_end(message: bytes, cuts: list[int]) -> None:
+def test_no_chunking_makes_an_early_end_or_a_stray_line_end(
+    message: bytes, cuts: list[int]
+) -> None:
     edges = [0, *sorted(cuts), len(message)]
-    pieces = [message[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [message[a:b] for a, b in pairwise(edges)]
     sent = wire(*pieces)
     assert sent == wire(message)
     assert sent == b".\r\n" or sent.endswith(b"\r\n.\r\n")

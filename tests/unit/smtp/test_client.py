@@ -174,6 +174,27 @@ def test_quit_unanswered_is_no_error() -> None:
     assert peer.writes == [b"QUIT\r\n"]
 
 
+def test_leave_waits_for_no_answer() -> None:
+    peer = Peer()
+    client = session(peer)
+    peer.chunks.append(b"never read")
+    client.leave()
+    assert peer.writes == [b"QUIT\r\n"]
+    assert peer.chunks == [b"never read"]
+    assert peer.closed
+    client.leave()
+    assert peer.writes == [b"QUIT\r\n"]
+
+
+def test_leave_of_a_session_that_ended_is_no_error() -> None:
+    peer = ListeningPeer()
+    client = session(peer)
+    peer.early.append(b"")
+    client.leave()
+    assert peer.writes == []
+    assert peer.closed
+
+
 def test_close_survives_streams_that_fail_to_close() -> None:
     class Stubborn(Peer):
         def close(self) -> None:
@@ -414,7 +435,11 @@ def test_garbage_is_protocol_error_and_after_the_dot_marked() -> None:
     ids=["mail", "data", "dot"],
 )
 def test_loss_tells_its_phase_and_whether_the_end_was_sent(
-    end: bytes | Exception, error: type[SmtpError], answers: list[bytes], after_end: bool, phrase: str
+    end: bytes | Exception,
+    error: type[SmtpError],
+    answers: list[bytes],
+    after_end: bool,
+    phrase: str,
 ) -> None:
     peer = Peer()
     client = session(peer)
@@ -514,7 +539,7 @@ def test_server_that_answers_early_is_heard_and_judges() -> None:
     peer = ListeningPeer()
     client = session(peer)
     peer.chunks += [b"250 a\r\n250 b\r\n354 d\r\n"]
-    peer.write_results = [1000, 30, 0, 0]
+    peer.write_results = [1000, 30, 0, 0, 0]
     peer.early = [None, None, b"552 too", b" big\r\n"]
     transcript = client.transaction(b"a@x", RECIPIENT, [b"x" * 70_000, b"y" * 70_000])
     assert transcript.final is not None
@@ -540,7 +565,8 @@ def test_answers_to_the_envelope_that_come_while_it_is_written_are_paired() -> N
     peer.early = [None, b"250 a\r\n"]
     peer.chunks += [b"550 b\r\n554 d\r\n"]
     transcript = client.transaction(b"a@x", RECIPIENT, [b"x\r\n"])
-    assert [reply.code for reply in (transcript.mail, *transcript.recipients) if reply] == [250, 550]
+    replies = (transcript.mail, *transcript.recipients)
+    assert [reply.code for reply in replies if reply is not None] == [250, 550]
 
 
 def test_half_an_early_answer_does_not_stop_the_message() -> None:

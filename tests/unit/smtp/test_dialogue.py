@@ -10,8 +10,8 @@ from pysendmail.smtp import (
     TimedOut,
     Transcript,
     TransientError,
+    dialogue,
 )
-from pysendmail.smtp import dialogue
 from pysendmail.smtp.body import data_blocks
 from pysendmail.smtp.dialogue import GROUP
 from tests.helpers.script import drive

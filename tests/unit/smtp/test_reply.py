@@ -147,7 +147,9 @@ line = st.binary(max_size=60).filter(lambda text: b"\n" not in text and not text
 
 
 @given(st.integers(200, 599), st.lists(line, min_size=1, max_size=6), st.data())
-def test_any_reply_is_read_at_any_chunking(code: int, lines: list[bytes], data: st.DataObject) -> None:
+def test_any_reply_is_read_at_any_chunking(
+    code: int, lines: list[bytes], data: st.DataObject
+) -> None:
     octets = b"".join(b"%d-%s\r\n" % (code, text) for text in lines[:-1])
     octets += b"%d %s\r\n" % (code, lines[-1])
     cut = data.draw(st.integers(0, len(octets)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import itertools
 import json
 import string
 
@@ -94,9 +95,7 @@ def parse(start: bytes) -> Entry:
 def test_entry_and_its_journal_come_back(history):
     read = parse(codec.format_start(history[0]))
     assert read == history[0]
-    journal = b"".join(
-        codec.format_record(old, new) for old, new in zip(history, history[1:], strict=False)
-    )
+    journal = b"".join(codec.format_record(old, new) for old, new in itertools.pairwise(history))
     assert codec.parse_journal(read, journal) == (history[-1], len(journal))
 
 

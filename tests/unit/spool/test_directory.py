@@ -8,6 +8,7 @@ import stat
 import pytest
 
 from pysendmail.spool.directory import DURABLE_STEPS, DirectorySpool
+from pysendmail.spool.disk import Disk
 from pysendmail.spool.errors import (
     AlreadyEntered,
     BrokenEntry,
@@ -94,6 +95,25 @@ def test_umask_does_not_matter(place):
         "wake": 0o600,
         f"queue/{FIRST}": 0o600,
     }
+
+
+def test_creation_that_a_crash_ended_is_set_right(place):
+    (place / "queue").mkdir(parents=True, mode=0o755)
+    os.mkfifo(place / "wake", 0o644)
+    DirectorySpool.create(place).close()
+    assert stat.S_IMODE(os.stat(place / "queue").st_mode) == 0o700
+    assert stat.S_IMODE(os.stat(place / "wake").st_mode) == 0o600
+
+
+def test_directory_made_meanwhile_by_another_process_is_taken(place):
+    class Late(Disk):
+        def make_directory(self, name, dir_fd, mode):
+            os.mkdir(name, mode, dir_fd=dir_fd)
+            super().make_directory(name, dir_fd, mode)
+
+    spool = DirectorySpool.create(place, disk=Late())
+    enter(spool)
+    spool.close()
 
 
 def test_modes_an_administrator_chose_are_left_alone(place):
@@ -340,6 +360,43 @@ def test_id_being_entered_elsewhere_is_busy(place):
     assert second.count() == 1
     first.close()
     second.close()
+
+
+def test_file_swept_between_its_creation_and_its_lock_is_created_again(place):
+    swept = []
+
+    class Slow(Disk):
+        def create(self, name, dir_fd, *, exclusive=True):
+            fd = super().create(name, dir_fd, exclusive=exclusive)
+            if not swept:
+                swept.extend(second.sweep(1000.0))
+            return fd
+
+    second = DirectorySpool.create(place)
+    first = DirectorySpool(place, disk=Slow())
+    enter(first)
+    assert [finding.name for finding in swept] == [FIRST]
+    assert octets(second.open_message(FIRST)) == TEXT
+    first.close()
+    second.close()
+
+
+def test_half_entered_file_gone_before_it_was_looked_at_is_no_trouble(place):
+    class Blind(Disk):
+        left = 1
+
+        def create(self, name, dir_fd, *, exclusive=True):
+            if self.left:
+                Blind.left -= 1
+                raise FileExistsError
+            return super().create(name, dir_fd, exclusive=exclusive)
+
+    spool = DirectorySpool.create(place)
+    spool.close()
+    spool = DirectorySpool(place, disk=Blind())
+    enter(spool)
+    assert spool.count() == 1
+    spool.close()
 
 
 def test_half_entered_file_of_a_crash_makes_room_for_the_same_id(spool, place):

@@ -1,0 +1,57 @@
+"""Display names, held against the standard library's reader."""
+
+from __future__ import annotations
+
+from email.header import decode_header, make_header
+from email.utils import parseaddr
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pysendmail.message.phrase import format_phrase
+
+
+@pytest.mark.parametrize(
+    ("name", "phrase"),
+    [
+        pytest.param(b"", b"", id="empty"),
+        pytest.param(b" \t\r\n\0 ", b"", id="blank"),
+        pytest.param(b"Alice Liddell", b"Alice Liddell", id="atoms"),
+        pytest.param(b"Doe, J.", b'"Doe, J."', id="quoted"),
+        pytest.param(b'a "b" \\c', b'"a \\"b\\" \\\\c"', id="escaped"),
+        pytest.param(b"a\r\nBcc: x@y", b'"a Bcc: x@y"', id="header-injection"),
+        pytest.param(b"a  b", b"a b", id="blanks"),
+        pytest.param("Zoë".encode(), b"=?utf-8?B?Wm/Dqw==?=", id="utf-8"),
+        pytest.param(b"Zo\xeb", b"=?unknown-8bit?B?Wm/r?=", id="not-utf-8"),
+        pytest.param(b"x" * 5000, b"x" * 256, id="too-long"),
+    ],
+)
+def test_name_becomes_a_phrase(name: bytes, phrase: bytes) -> None:
+    assert format_phrase(name) == phrase
+
+
+def test_encoded_words_are_short_and_of_whole_characters() -> None:
+    phrase = format_phrase(("ë" * 400).encode())
+    words = phrase.split(b" ")
+    assert all(len(word) <= 75 for word in words)
+    assert len(phrase) < 900
+    assert str(make_header(decode_header(phrase.decode()))) == "ë" * 128
+    for word in words:
+        assert set(str(make_header(decode_header(word.decode())))) == {"ë"}
+
+
+@given(st.binary(max_size=400))
+def test_phrase_of_anything_is_one_short_line_of_ascii(name: bytes) -> None:
+    phrase = format_phrase(name)
+    assert phrase.isascii()
+    assert phrase.decode().isprintable()
+    assert len(phrase) < 900
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=60))
+def test_ascii_name_is_read_back(name: str) -> None:
+    expected = " ".join(name.split())
+    phrase = format_phrase(name.encode()).decode()
+    if phrase:
+        assert parseaddr(f"{phrase} <a@x.test>") == (expected, "a@x.test")
