@@ -182,7 +182,8 @@ class Element:
         if not self.bad and not self.in_angle:
             mailbox = find_mailbox(text, self.tokens)
         if mailbox is None:
-            bad.append(text[self.start : end].strip())
+            element = text[self.start : end]
+            bad.append(element.strip() or element)
         else:
             mailboxes.append(mailbox)
 

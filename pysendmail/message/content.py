@@ -125,7 +125,8 @@ class FileSlice:
     def chunks(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """Yield the octets from `start` to `end` of the slice."""
         end = self.size if end is None else min(end, self.size)
-        return read_range(self._fd, self._offset + start, self._offset + end)
+        # Not handed on: this frame keeps the slice, and with it the descriptor, alive.
+        yield from read_range(self._fd, self._offset + start, self._offset + end)
 
     def close(self) -> None:
         """Close the descriptor if it is ours."""

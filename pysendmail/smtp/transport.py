@@ -72,9 +72,9 @@ def connect(
 def tls_context(*, ca_file: str | None = None, verify: bool = True) -> ssl.SSLContext:
     """Return a client context of TLS 1.2 or newer that verifies chain and name, unless told not to.
 
-    `ca_file` holds the trusted certificates in place of the system's.  Those are looked up by their
-    hash in the system's directory when they are needed, which saves reading the whole bundle (tens
-    of milliseconds); a system without such a directory has its bundle read.
+    `ca_file` holds certificates to trust beside the system's.  Those are looked up by their hash in
+    the system's directory when they are needed, which saves reading the whole bundle (tens of
+    milliseconds); a system without such a directory has its bundle read.
     """
     import ssl
 
@@ -83,9 +83,10 @@ def tls_context(*, ca_file: str | None = None, verify: bool = True) -> ssl.SSLCo
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    elif ca_file is not None:
+        return context
+    if ca_file is not None:
         context.load_verify_locations(cafile=ca_file)
-    elif _is_hashed(CA_DIRECTORY) and not os.environ.keys() & {"SSL_CERT_FILE", "SSL_CERT_DIR"}:
+    if _is_hashed(CA_DIRECTORY) and not os.environ.keys() & {"SSL_CERT_FILE", "SSL_CERT_DIR"}:
         context.load_verify_locations(capath=CA_DIRECTORY)
     else:
         context.load_default_certs()

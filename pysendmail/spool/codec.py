@@ -102,15 +102,15 @@ def parse_head(first_line: FirstLine, head: bytes) -> Entry:
     facts = _parse_json(head)
     try:
         envelope = _parse_envelope(facts)
-        entry = Entry(
+        return Entry(
             facts.pop("queue_id"),
             envelope,
             arrived=_number(facts.pop("arrived")),
             uid=_whole(facts.pop("uid")),
             size=first_line.message_end - first_line.head_end,
-            next_attempt=_number(facts["next_attempt"]),
+            **_parse_change(facts, envelope, envelope.recipients, {}),
+            extra=facts,
         )
-        return _apply(entry, facts)
     except _MALFORMED as error:
         raise BrokenEntry(f"the head is malformed: {error!r}") from error
 
@@ -132,7 +132,9 @@ def parse_journal(entry: Entry, journal: bytes) -> tuple[Entry, int]:
         if checksum != b"%08x" % crc32(record):
             break
         try:
-            entry = _apply(entry, _parse_json(record))
+            change = _parse_json(record)
+            facts = _parse_change(change, entry.envelope, entry.pending, entry.reasons)
+            entry = entry.changed(**facts, extra={**entry.extra, **change})
         except _MALFORMED as error:
             raise BrokenEntry(f"a record is malformed: {error!r}") from error
         end = line_end
@@ -162,28 +164,31 @@ def format_change(old: Entry | None, new: Entry) -> dict[str, Any]:
     return change
 
 
-def _apply(entry: Entry, change: dict[str, Any]) -> Entry:
-    """Return the entry with the facts of a head or record; unknown ones go into `extra`."""
+def _parse_change(
+    change: dict[str, Any],
+    envelope: Envelope,
+    pending: tuple[Recipient, ...],
+    reasons: dict[bytes, Outcome],
+) -> dict[str, Any]:
+    """Take what head or record say out of `change`; return it as arguments for an Entry."""
     facts: dict[str, Any] = {}
-    for name, read in _READERS.items():
-        if name in change:
-            facts[name] = read(change.pop(name))
-    places = {_whole(place) for place in change.pop("crossed_off", ())}
-    everybody = entry.envelope.recipients
-    if places and not places <= set(range(len(everybody))):
+    for name in _READERS.keys() & change.keys():
+        facts[name] = _READERS[name](change.pop(name))
+    places = change.pop("crossed_off", ())
+    news = change.pop("reasons", ())
+    if places or news:
+        gone = {_recipient_at(place, envelope).address for place in places}
+        facts["pending"] = tuple(one for one in pending if one.address not in gone)
+        waiting = {one.address for one in facts["pending"]}
+        known = {**reasons, **{outcome.recipient: outcome for outcome in _parse_outcomes(news)}}
+        facts["reasons"] = {who: reason for who, reason in known.items() if who in waiting}
+    return facts
+
+
+def _recipient_at(place: object, envelope: Envelope) -> Recipient:
+    if not 0 <= _whole(place) < len(envelope.recipients):
         raise ValueError("a recipient that is not in the envelope")
-    gone = {everybody[place].address for place in places}
-    pending = tuple(one for one in entry.pending if one.address not in gone)
-    reasons = {**entry.reasons}
-    for outcome in _parse_outcomes(change.pop("reasons", ())):
-        reasons[outcome.recipient] = outcome
-    addresses = {one.address for one in pending}
-    return entry.changed(
-        pending=pending,
-        reasons={who: reason for who, reason in reasons.items() if who in addresses},
-        extra={**entry.extra, **change},
-        **facts,
-    )
+    return envelope.recipients[_whole(place)]
 
 
 def _format_envelope(envelope: Envelope) -> dict[str, Any]:

@@ -1,0 +1,36 @@
+"""Fixtures for all tests: a certificate authority of their own."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import trustme
+
+
+@pytest.fixture(scope="session")
+def ca() -> trustme.CA:
+    """The authority that signs every certificate of a test."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def ca_file(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the authority's certificate, as `ca_file` of the configuration wants it."""
+    path = tmp_path_factory.mktemp("ca") / "ca.pem"
+    ca.cert_pem.write_to_path(str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def server_tls_context(ca: trustme.CA) -> Callable[[str], ssl.SSLContext]:
+    """Make a server's TLS context with a certificate for a name."""
+
+    def make(name: str) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        ca.issue_cert(name).configure_cert(context)
+        return context
+
+    return make

@@ -1,0 +1,166 @@
+"""A server on a real socket that misbehaves by recipe: one thread, one connection, port 0.
+
+    with LyingServer(say("220 hi"), hear(), say("250 mx"), hang_up()) as server:
+        client = connect(server.address)
+
+Each step of the recipe is a function of the conversation.  `server.heard` is what the client wrote,
+line by line.  Leaving the block waits for the end of the recipe and raises what went wrong in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+
+PATIENCE_S = 20.0
+
+Step = Callable[["Conversation"], None]
+
+
+class Conversation:
+    """The server's side of the connection."""
+
+    def __init__(self, sock: socket.socket, heard: list[bytes]) -> None:
+        self.socket = sock
+        self.heard = heard
+        self._buffer = b""
+
+    def line(self) -> bytes:
+        """Return the client's next line without its end; empty when it has hung up."""
+        while b"\n" not in self._buffer:
+            octets = self.socket.recv(65536)
+            if not octets:
+                return b""
+            self._buffer += octets
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        self.heard.append(line.removesuffix(b"\r"))
+        return self.heard[-1]
+
+
+class LyingServer:
+    """Listens on `address` for one client and treats it as the recipe says."""
+
+    def __init__(self, *recipe: Step, receive_buffer: int | None = None) -> None:
+        self.heard: list[bytes] = []
+        self._recipe = recipe
+        self._trouble: BaseException | None = None
+        self._listener = socket.socket()
+        if receive_buffer is not None:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self._listener.settimeout(PATIENCE_S)
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen()
+        self.address: tuple[str, int] = self._listener.getsockname()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> LyingServer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join(PATIENCE_S)
+        self._listener.close()
+        assert not self._thread.is_alive(), f"the recipe hangs; heard {self.heard!r}"
+        if self._trouble is not None:
+            raise self._trouble
+
+    def _serve(self) -> None:
+        try:
+            sock, _ = self._listener.accept()
+            sock.settimeout(PATIENCE_S)
+            conversation = Conversation(sock, self.heard)
+            try:
+                for step in self._recipe:
+                    step(conversation)
+            finally:
+                conversation.socket.close()
+        except BaseException as trouble:
+            self._trouble = trouble
+
+
+def say(*lines: str | bytes) -> Step:
+    """Send lines, all in one packet."""
+    octets = b"".join((x.encode() if isinstance(x, str) else x) + b"\r\n" for x in lines)
+    return send(octets)
+
+
+def send(octets: bytes) -> Step:
+    """Send exactly these octets."""
+    return lambda conversation: conversation.socket.sendall(octets)
+
+
+def drip(octets: bytes, pause_s: float = 0.0, stop: threading.Event | None = None) -> Step:
+    """Send octet by octet, until the client has had enough."""
+    waiter = stop or threading.Event()
+
+    def step(conversation: Conversation) -> None:
+        conversation.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(ConnectionError):
+            for octet in octets:
+                conversation.socket.send(bytes([octet]))
+                waiter.wait(pause_s)
+
+    return step
+
+
+def hear(lines: int = 1) -> Step:
+    """Read some lines."""
+
+    def step(conversation: Conversation) -> None:
+        for _ in range(lines):
+            conversation.line()
+
+    return step
+
+
+def hear_message() -> Step:
+    """Read up to the end of data."""
+
+    def step(conversation: Conversation) -> None:
+        while conversation.line() != b".":
+            pass
+
+    return step
+
+
+def stall() -> Step:
+    """Say nothing and read nothing more until the client hangs up."""
+
+    def step(conversation: Conversation) -> None:
+        with contextlib.suppress(ConnectionError):
+            while conversation.socket.recv(65536):
+                pass
+
+    return step
+
+
+def hang_up() -> Step:
+    """Close the connection in order."""
+    return lambda conversation: conversation.socket.close()
+
+
+def reset() -> Step:
+    """Close the connection so that the client gets a reset."""
+
+    def step(conversation: Conversation) -> None:
+        linger = (1).to_bytes(4, "little") + (0).to_bytes(4, "little")
+        conversation.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        conversation.socket.close()
+
+    return step
+
+
+def turn_to_tls(context: ssl.SSLContext, *, may_fail: bool = False) -> Step:
+    """Do the server's part of a TLS handshake."""
+
+    def step(conversation: Conversation) -> None:
+        try:
+            conversation.socket = context.wrap_socket(conversation.socket, server_side=True)
+        except OSError:
+            if not may_fail:
+                raise
+
+    return step
