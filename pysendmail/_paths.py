@@ -1,7 +1,8 @@
 """Where things are. `make install` writes this module anew for the installation it makes.
 
-`DEPENDENCIES` are the directories that hold yaml and daemon; the stubs of the installed programs put them
-at the end of sys.path, since they start without site. A checkout leaves them to its virtualenv.
+`DEPENDENCIES` are the directories that hold yaml and daemon; the stubs of the installed programs
+put them at the end of sys.path, since they start without site. A checkout leaves them to its
+virtualenv.
 """
 
 DEPENDENCIES: tuple[str, ...] = ()

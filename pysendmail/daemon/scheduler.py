@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from pysendmail.daemon.state import State
 
 LOOK_S = 1.0  # how often the drop directory and the idle connections are looked at
-HOUSEKEEPING_S = 600.0
+HOUSEKEEPING_S = 3600.0
+ANSWER_S = 60.0  # beyond `wait`, how long a caller may still be waiting for his answer
 
 
 class Scheduler:
@@ -115,6 +116,15 @@ class Scheduler:
 
         return deliver
 
+    def _answer_may_be_lost(self, arrived: float) -> bool:
+        """Tell whether a daemon before us may have died with this entry's answer on its lips.
+
+        Its caller then leaves the same message in the drop directory, and may do so after the
+        entry is gone: the id must stay taken.
+        """
+        patience = self._state.config.wait + ANSWER_S
+        return 0 <= self._state.started - arrived < patience
+
     def deliver(self, queue_id: str) -> None:
         """Make one attempt at one entry, where nobody else has it."""
         state = self._state
@@ -129,6 +139,8 @@ class Scheduler:
                 result = attempt(envelope, message, state.relay.smarthosts, state.relay.pool)
             finally:
                 message.close()
+            if self._answer_may_be_lost(entry.arrived):
+                state.spool.remember(queue_id, time.time())
             settle(claim, result, config=state.config, journal=state.journal, now=time.time())
         finally:
             claim.release()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections import Counter
 
 from pysendmail.daemon.control import respond, viewer_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pysendmail.daemon.state import State
     from pysendmail.daemon.submissions import Submissions
     from pysendmail.message.content import Content
+    from pysendmail.submission.request import Request
 
 CONNECTIONS = 256
 CONNECTIONS_PER_UID = 224  # so that one user cannot keep all others out
@@ -128,7 +130,7 @@ class Server:
             raise Malformed from error
         connection.settimeout(SILENCE_S)
         if verb == SUBMIT:
-            connection.sendall(format_answer(self._submit(connection, records, rest, uid)))
+            self._answer_submission(connection, records, rest, uid)
         elif verb == QUEUE:
             viewer = viewer_of(uid, gid)
             if b"aflush" in records and viewer.trusted:
@@ -142,14 +144,32 @@ class Server:
         else:
             connection.sendall(format_answer(Answer(EX_USAGE, errors=[b"unknown request"])))
 
-    def _submit(
+    def _answer_submission(
         self, connection: socket.socket, records: list[bytes], rest: bytes, uid: int
-    ) -> Answer:
-        """Read one submission and have it taken; a caller's mistake is an answer too."""
+    ) -> None:
+        """Have one submission taken and say so.
+
+        A caller who does not hear that it was taken leaves it in the drop directory: the id is
+        remembered, so that it is not taken twice.
+        """
         try:
             request = parse_request(records)
         except ValueError as error:
-            return Answer(EX_USAGE, errors=[str(error).encode()])
+            refusal = Answer(EX_USAGE, errors=[str(error).encode()])
+            connection.sendall(format_answer(refusal))
+            return
+        answer = self._submit(connection, request, rest, uid)
+        try:
+            connection.sendall(format_answer(answer))
+        except OSError:
+            if answer.status == 0:
+                self._state.spool.remember(request.queue_id, time.time())
+            raise
+
+    def _submit(
+        self, connection: socket.socket, request: Request, rest: bytes, uid: int
+    ) -> Answer:
+        """Read one submission and have it taken; a caller's mistake is an answer too."""
         if request.size > self._state.config.message_size:
             limit = b"message larger than %d octets (message_size)"
             return Answer(EX_DATAERR, errors=[limit % self._state.config.message_size])

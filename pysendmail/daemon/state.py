@@ -7,6 +7,7 @@ with the one they began with.
 from __future__ import annotations
 
 import os
+import time
 
 from pysendmail.journal import ERROR, WARNING, Journal
 from pysendmail.message.aliases import Aliases, read_aliases
@@ -69,6 +70,7 @@ class State:
         self.journal = journal
         self.scratch = scratch
         self.accepts_deliveries = True
+        self.started = time.time()
         self._aliases = CachedAliases()
 
     def reload(self, config: Config, relay: Relay) -> None:

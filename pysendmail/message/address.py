@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 LOCAL_LIMIT = 256
 DOMAIN_LIMIT = 255
 
-ATEXT = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-/=?^_`{|}~"
-DOMAIN_OCTETS = (
-    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_." + bytes(range(128, 256))
-)
+LETTERS_AND_DIGITS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+BEYOND_ASCII = bytes(range(128, 256))
+ATEXT = LETTERS_AND_DIGITS + b"!#$%&'*+-/=?^_`{|}~"  # RFC 5322 section 3.2.3
+DOMAIN_OCTETS = LETTERS_AND_DIGITS + b"-_." + BEYOND_ASCII
 
 
 class AddressError(ValueError):
@@ -172,9 +172,7 @@ class Element:
         words = not self.closed and not self.bad and bool(self.tokens)
         return words and all(token.kind != b"@" for token in self.tokens)
 
-    def settle(
-        self, text: bytes, end: int, mailboxes: list[Mailbox], bad: list[bytes]
-    ) -> None:
+    def settle(self, text: bytes, end: int, mailboxes: list[Mailbox], bad: list[bytes]) -> None:
         """Add what the element is to one of the lists; an empty one, or a mere comment, to none."""
         if self.start < 0:
             return
@@ -267,7 +265,7 @@ def quoted_local(content: bytes) -> bytes:
 def is_dot_atom(content: bytes) -> bool:
     """Tell whether this is atoms with single dots between them (RFC 5322 section 3.2.3)."""
     atoms = content.split(b".")
-    return all(atoms) and not content.translate(None, ATEXT + b"." + bytes(range(128, 256)))
+    return all(atoms) and not content.translate(None, ATEXT + b"." + BEYOND_ASCII)
 
 
 def quoted(content: bytes) -> bytes:

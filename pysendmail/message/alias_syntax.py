@@ -41,10 +41,10 @@ def logical_lines(text: bytes) -> Iterator[tuple[int, bytes]]:
 def split_alias(line: bytes) -> tuple[bytes, bytes]:
     """Return name, in lower case, and value of an alias; the name is b"" when there is none."""
     if line.startswith(b'"'):
-        for token in tokens_of(line):
-            name, rest = unquoted(line[: token.end]), line[token.end :].lstrip()
-            found = token.kind == QUOTED and rest.startswith(b":")
-            return (name.strip().lower() if found else b""), rest[1:]
+        token = next(tokens_of(line))
+        name, rest = unquoted(line[: token.end]), line[token.end :].lstrip()
+        found = token.kind == QUOTED and rest.startswith(b":")
+        return (name.strip().lower() if found else b""), rest[1:]
     name, colon, value = line.partition(b":")
     return (name.strip().lower() if colon else b""), value
 
@@ -63,7 +63,7 @@ class Targets:
     def add_list(self, text: bytes) -> None:
         """Add targets with commas between them."""
         for target in filter(None, split_at_commas(text)):
-            if target.startswith(b'"') and target.endswith(b'"') and target[1:2] in b"|/:":
+            if target.startswith((b'"|', b'"/', b'":')) and target.endswith(b'"'):
                 target = unquoted(target)
             self.add(target)
 

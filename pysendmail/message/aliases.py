@@ -113,9 +113,7 @@ def resolve(
     return list(addresses.values()), failures
 
 
-def expand(
-    local: bytes, aliases: Aliases, *, origin: bytes
-) -> tuple[list[bytes], list[Outcome]]:
+def expand(local: bytes, aliases: Aliases, *, origin: bytes) -> tuple[list[bytes], list[Outcome]]:
     """Return the addresses, qualified and each once, that an alias stands for, and the failures.
 
     A name among its own targets stands for itself, as in `root: root, admin@example.com`. Names

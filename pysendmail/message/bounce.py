@@ -115,9 +115,7 @@ def compose_delay_warning(
     return assemble(envelope, fields, parts, queue_id, content)
 
 
-def reportable(
-    envelope: Envelope, outcomes: Sequence[Outcome], kind: str, wish: bytes
-) -> Reported:
+def reportable(envelope: Envelope, outcomes: Sequence[Outcome], kind: str, wish: bytes) -> Reported:
     """Return the outcomes of that kind which the sender is to hear of, with their recipients.
 
     Without NOTIFY failures and delays are told (RFC 3461 section 4.1); the null sender hears of

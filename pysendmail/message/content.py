@@ -46,9 +46,7 @@ class Content:
 
     __slots__ = ("_directory", "_fd", "_limit", "_memory", "_size")
 
-    def __init__(
-        self, *, memory: int = 256 * 1024, directory: bytes | str | None = None
-    ) -> None:
+    def __init__(self, *, memory: int = 256 * 1024, directory: bytes | str | None = None) -> None:
         self._limit = memory
         self._directory = directory
         self._memory = bytearray()

@@ -20,9 +20,7 @@ class Recipient:
 
     __slots__ = ("address", "notify", "orcpt")
 
-    def __init__(
-        self, address: bytes, notify: Iterable[bytes] = (), orcpt: bytes = b""
-    ) -> None:
+    def __init__(self, address: bytes, notify: Iterable[bytes] = (), orcpt: bytes = b"") -> None:
         self.address = address
         self.notify = tuple(notify)
         self.orcpt = orcpt

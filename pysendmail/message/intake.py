@@ -48,9 +48,7 @@ class MessageTooLarge(MessageError):
     """The message is longer than allowed; it has not been read to its end."""
 
 
-def read_message(
-    chunks: Iterable[bytes], *, limit: int, content: Callable[[], Content]
-) -> Message:
+def read_message(chunks: Iterable[bytes], *, limit: int, content: Callable[[], Content]) -> Message:
     """Return the message in `chunks`, its body in what `content` makes.
 
     `limit` bounds the octets read as well as those kept. When anything is raised, the content has

@@ -10,11 +10,12 @@ from __future__ import annotations
 import time
 
 from pysendmail.relay.smarthost import IMPLICIT, NONE, OPPORTUNISTIC
-from pysendmail.smtp import authenticate, connect, tls_context
+from pysendmail.smtp import TlsError, authenticate, connect, tls_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from ssl import SSLContext
 
     from pysendmail.relay.smarthost import Smarthost
     from pysendmail.smtp import Client
@@ -32,9 +33,7 @@ def open_session(
     """Return a client after EHLO, STARTTLS and AUTH; `deadline` is a monotonic second or None."""
     limit = time.monotonic() + OPENING_S
     deadline = limit if deadline is None else min(limit, deadline)
-    context = None
-    if smarthost.tls != NONE:
-        context = tls_context(ca_file=smarthost.ca_file or None, verify=smarthost.verify)
+    context = context_of(smarthost)
     client = connect(
         (smarthost.host, smarthost.port),
         tls=context if smarthost.tls == IMPLICIT else None,
@@ -59,3 +58,13 @@ def open_session(
         raise
     client.deadline = None
     return client
+
+
+def context_of(smarthost: Smarthost) -> SSLContext | None:
+    """Return the TLS context for a smarthost, None where none is wanted; raises TlsError."""
+    if smarthost.tls == NONE:
+        return None
+    try:
+        return tls_context(ca_file=smarthost.ca_file or None, verify=smarthost.verify)
+    except OSError as error:
+        raise TlsError(f"ca_file {smarthost.ca_file}: {error}") from error

@@ -244,7 +244,7 @@ def _connect_any(
                 sock.close()
                 shown = sockaddr if isinstance(sockaddr, str) else f"{sockaddr[0]}:{sockaddr[1]}"
                 reasons.append((shown, str(error)))
-    except OSError as error:  # from the resolver
+    except (OSError, UnicodeError) as error:  # from the resolver; UnicodeError: no name at all
         reasons.append((name, str(error)))
     raise ConnectError(name, tuple(reasons))
 

@@ -72,7 +72,7 @@ def copy(template, place):
 
 
 def run(place, act, fatal: int | None = None) -> tuple[bool, list[str]]:
-    """Do `act` in a child that dies at instant `fatal`; tell whether it returned, and the instants."""
+    """Do `act` in a child that dies at instant `fatal`; tell if it returned, and the instants."""
     receive, send = os.pipe()
     child = os.fork()
     if child == 0:

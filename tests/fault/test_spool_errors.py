@@ -1,5 +1,5 @@
-"""Each change on disk fails once, with each error: the caller is told, nothing is lost, and the same
-operation succeeds when the trouble is over.
+"""Each change on disk fails once, with each error: the caller is told, nothing is lost, and the
+same operation succeeds when the trouble is over.
 """
 
 from __future__ import annotations
@@ -250,6 +250,35 @@ def test_unlink_failing_while_abandoning_leaves_it_to_the_sweep(place):
     assert [finding.kind for finding in spool.sweep(1000.0)] == ["half-entered"]
     enter(spool)
     spool.close()
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=errno.errorcode.get)
+def test_create_failing_anywhere_can_be_done_again(tmp_path, error):
+    disk = FailingDisk()
+    before = descriptors()
+    place = tmp_path / "a" / "spool"
+    failures = 0
+    for _, caught in failing(disk, error, lambda: DirectorySpool.create(place, disk=disk).close()):
+        failures += 1
+        assert caught.error.errno == error
+        assert descriptors() == before
+    assert failures > 8
+    spool = DirectorySpool(place)
+    enter(spool)
+    spool.close()
+
+
+def test_mode_or_owner_that_cannot_be_set_is_an_error_and_leaves_nothing_open(spool, disk):
+    before = descriptors()
+    old = os.umask(0o777)
+    try:
+        disk.fail_at(1, errno.EPERM)
+        with pytest.raises(SpoolError):
+            enter(spool)
+    finally:
+        os.umask(old)
+    assert descriptors() == before
+    enter(spool)
 
 
 def test_too_many_open_files_is_trouble_not_gone(spool):

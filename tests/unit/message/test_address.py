@@ -46,16 +46,22 @@ def addresses(text: bytes) -> list[bytes]:
         pytest.param("zoë@exämple.org".encode(), ["zoë@exämple.org".encode()], id="utf-8-address"),
         pytest.param(b"<@a,@b.c:user@host>", [b"user@host"], id="route"),
         pytest.param(b"bob@example.org.", [b"bob@example.org"], id="trailing-dot"),
-        pytest.param(b"a@[192.0.2.1], b@[IPv6:2001:db8::1]",
-                     [b"a@[192.0.2.1]", b"b@[IPv6:2001:db8::1]"], id="literals"),
+        pytest.param(
+            b"a@[192.0.2.1], b@[IPv6:2001:db8::1]",
+            [b"a@[192.0.2.1]", b"b@[IPv6:2001:db8::1]"],
+            id="literals",
+        ),
         pytest.param(b'"q r"@example.org', [b'"q r"@example.org'], id="quoted-local"),
         pytest.param(b'"a\\"b\\\\c"@x', [b'"a\\"b\\\\c"@x'], id="escapes-in-quotes"),
         pytest.param(b'"alice"@x', [b"alice@x"], id="needless-quotes"),
         pytest.param(b'"al\\ice"@x', [b"alice@x"], id="needless-escape"),
         pytest.param(b'"a b".c@x', [b'"a b.c"@x'], id="quoted-and-atom"),
         pytest.param(b"alice . smith @ x . org", [b"alice.smith@x.org"], id="obsolete-blanks"),
-        pytest.param(b"Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>",
-                     [b"pete@silly.test"], id="comments-everywhere"),
+        pytest.param(
+            b"Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>",
+            [b"pete@silly.test"],
+            id="comments-everywhere",
+        ),
         pytest.param(b"undisclosed-recipients:;", [], id="empty-group"),
         pytest.param(b"A Group: a@x, B <b@y>; , c@z", [b"a@x", b"b@y", b"c@z"], id="group"),
         pytest.param(b'"Team": a@x', [b"a@x"], id="group-without-end"),
@@ -66,9 +72,11 @@ def addresses(text: bytes) -> list[bytes]:
         pytest.param(b'"Ca\trol" <c@x>', [b"c@x"], id="tab-in-a-name"),
         pytest.param(b" a@x,\r\n\tC\r\n <c@x>\r\n", [b"a@x", b"c@x"], id="folded"),
         pytest.param(b"-odd@example.org", [b"-odd@example.org"], id="hyphen-first"),
-        pytest.param(b"x" * 256 + b"@" + b"y" * 255, [b"x" * 256 + b"@" + b"y" * 255], id="longest"),
+        pytest.param(
+            b"x" * 256 + b"@" + b"y" * 255, [b"x" * 256 + b"@" + b"y" * 255], id="longest"
+        ),
     ],
-)  # fmt: skip
+)
 def test_address_list_is_read(text: bytes, expected: list[bytes]) -> None:
     assert addresses(text) == expected
 
@@ -79,8 +87,11 @@ def test_group_with_everything_in_it_is_read() -> None:
         b' (c (d) \\) e) l@example.org,, "q r"@example.org;'
     )
     assert addresses(text) == [
-        b"j@example.org", b"k@example.org", b"l@example.org", b'"q r"@example.org',
-    ]  # fmt: skip
+        b"j@example.org",
+        b"k@example.org",
+        b"l@example.org",
+        b'"q r"@example.org',
+    ]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +141,7 @@ def test_group_with_everything_in_it_is_read() -> None:
         pytest.param(b"x" * 257 + b"@y", id="local-too-long"),
         pytest.param(b"x@" + b"y" * 256, id="domain-too-long"),
     ],
-)  # fmt: skip
+)
 def test_element_that_is_no_address_is_given_back(text: bytes) -> None:
     mailboxes, bad = parse_list(text)
     assert mailboxes == []
@@ -221,9 +232,29 @@ def test_local_part_in_quotes_is_read_back(local: bytes) -> None:
 
 
 HOSTILE = [
-    b"(", b")", b'"', b"<", b">", b",", b":", b"@", b"\\", b"[", b"]", b".", b"a ", b"a.", b"[a",
-    b"a:", b"<@", b'"\\', b'"a"', b"(a)", b"\r\n ", b"\0",
-]  # fmt: skip
+    b"(",
+    b")",
+    b'"',
+    b"<",
+    b">",
+    b",",
+    b":",
+    b"@",
+    b"\\",
+    b"[",
+    b"]",
+    b".",
+    b"a ",
+    b"a.",
+    b"[a",
+    b"a:",
+    b"<@",
+    b'"\\',
+    b'"a"',
+    b"(a)",
+    b"\r\n ",
+    b"\0",
+]
 
 
 @pytest.mark.parametrize("unit", HOSTILE, ids=repr)

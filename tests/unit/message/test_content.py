@@ -154,7 +154,11 @@ def test_slice_of_a_file_cut_short_is_an_error_and_not_half_a_message(tmp_path: 
 def test_slice_of_content_closes_the_whole() -> None:
     content = filled(b"0123456789", memory=2)
     part = Slice(content, 4)
-    assert (part.size, b"".join(part.chunks()), b"".join(part.chunks(1, 3))) == (6, b"456789", b"56")
+    assert (part.size, b"".join(part.chunks()), b"".join(part.chunks(1, 3))) == (
+        6,
+        b"456789",
+        b"56",
+    )
     assert Slice(content, 99).size == 0
     assert "Slice" in repr(part)
     part.close()

@@ -41,7 +41,9 @@ def taken(data: bytes) -> tuple[bytes, bytes]:
         pytest.param(b"S: a\rBcc: x\n\nb\rc\n", b"S: a Bcc: x\r\n", b"b c\r\n", id="lone-cr"),
         pytest.param(b"S: t\n\na\r\rb\r\r\n", b"S: t\r\n", b"a  b\r\n", id="lone-crs"),
         pytest.param(b"S: \0t\n\n\0a\r\0\n", b"S: t\r\n", b"a\r\n", id="nul"),
-        pytest.param(b"S: t\n\nno newline at end", b"S: t\r\n", b"no newline at end\r\n", id="no-end"),
+        pytest.param(
+            b"S: t\n\nno newline at end", b"S: t\r\n", b"no newline at end\r\n", id="no-end"
+        ),
         pytest.param(b"S: t\n\nx\r\r", b"S: t\r\n", b"x\r\n", id="ends-with-cr"),
         pytest.param(b"S: t\n\nx\n\r", b"S: t\r\n", b"x\r\n", id="cr-after-the-end"),
         pytest.param(b"", b"", b"", id="empty"),
@@ -50,23 +52,35 @@ def taken(data: bytes) -> tuple[bytes, bytes]:
         pytest.param(b"\nTo: x\n", b"", b"To: x\r\n", id="empty-header"),
         pytest.param(b"S: t\n", b"S: t\r\n", b"", id="only-a-header"),
         pytest.param(b"S: t", b"S: t\r\n", b"", id="only-a-field-without-end"),
-        pytest.param(b"just text: no\nmore text\n", b"", b"just text: no\r\nmore text\r\n", id="text"),
-        pytest.param(b"S: t\nno field\nT: u\n", b"S: t\r\n", b"no field\r\nT: u\r\n", id="no-colon"),
+        pytest.param(
+            b"just text: no\nmore text\n", b"", b"just text: no\r\nmore text\r\n", id="text"
+        ),
+        pytest.param(
+            b"S: t\nno field\nT: u\n", b"S: t\r\n", b"no field\r\nT: u\r\n", id="no-colon"
+        ),
         pytest.param(b" S: t\n\nx\n", b"", b" S: t\r\n\r\nx\r\n", id="blank-first"),
         pytest.param(b"--b: x\n\nx\n", b"", b"--b: x\r\n\r\nx\r\n", id="mime-boundary-first"),
-        pytest.param(b"S: t\n u\n\tv\n \n\nx\n", b"S: t\r\n u\r\n\tv\r\n \r\n", b"x\r\n", id="folded"),
+        pytest.param(
+            b"S: t\n u\n\tv\n \n\nx\n", b"S: t\r\n u\r\n\tv\r\n \r\n", b"x\r\n", id="folded"
+        ),
         pytest.param(b"To : a@x\n\n", b"To : a@x\r\n", b"", id="blank-before-colon"),
-        pytest.param(b"From alice Mon Jan  1 00:00:00 2024\n>From x y\nS: t\n\nFrom here\n",
-                     b"S: t\r\n", b"From here\r\n", id="mailbox-lines"),
+        pytest.param(
+            b"From alice Mon Jan  1 00:00:00 2024\n>From x y\nS: t\n\nFrom here\n",
+            b"S: t\r\n",
+            b"From here\r\n",
+            id="mailbox-lines",
+        ),
         pytest.param(b">>>From x\n\nx\n", b"", b"x\r\n", id="only-a-mailbox-line"),
         pytest.param(b"From : a@x\nS: t\n\n", b"From : a@x\r\nS: t\r\n", b"", id="from-field"),
         pytest.param(b"S: t\n>From x\n\n", b"S: t\r\n", b">From x\r\n\r\n", id="late-mailbox-line"),
         pytest.param(b"S: t\n\n.\n..x\n", b"S: t\r\n", b".\r\n..x\r\n", id="dots-stay"),
-        pytest.param(b"S: h\xc3\xa9\xff\n\n\xff\n", b"S: h\xc3\xa9\xff\r\n", b"\xff\r\n", id="8-bit"),
+        pytest.param(
+            b"S: h\xc3\xa9\xff\n\n\xff\n", b"S: h\xc3\xa9\xff\r\n", b"\xff\r\n", id="8-bit"
+        ),
         pytest.param(b"x" * 3000 + b"\n: y\n", b"", b"x" * 3000 + b"\r\n: y\r\n", id="long-line"),
         pytest.param(b">" * 3000 + b"From x\n", b"", b">" * 3000 + b"From x\r\n", id="many-marks"),
     ],
-)  # fmt: skip
+)
 def test_input_becomes_a_canonical_message(data: bytes, header: bytes, body: bytes) -> None:
     assert taken(data) == (header, body)
     # The same, byte by byte.
@@ -75,9 +89,23 @@ def test_input_becomes_a_canonical_message(data: bytes, header: bytes, body: byt
 
 
 PIECES = [
-    b"\n", b"\r", b"\r\n", b"\0", b" ", b"\t", b":", b"A: b", b"From ", b">From x", b"--", b"x", b".",
-    b"\xe9", b"y" * 999, b"z" * 500,
-]  # fmt: skip
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b"\0",
+    b" ",
+    b"\t",
+    b":",
+    b"A: b",
+    b"From ",
+    b">From x",
+    b"--",
+    b"x",
+    b".",
+    b"\xe9",
+    b"y" * 999,
+    b"z" * 500,
+]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=30), st.data())
@@ -184,11 +212,14 @@ def test_hostile_repetition_takes_linear_time(prefix: bytes, unit: bytes) -> Non
         ),
         pytest.param(b"To: undisclosed-recipients:;\nBcc: x@y\n", [b"x@y"], id="empty-group"),
         pytest.param(
-            b"Resent-To: r@x\nResent-From: alice\nTo: a@x\nBcc: b@x\nResent-Cc: s@x\nresent-bcc: t@x\n",
+            b"Resent-To: r@x\nResent-From: alice\nTo: a@x\nBcc: b@x\n"
+            b"Resent-Cc: s@x\nresent-bcc: t@x\n",
             [b"r@x", b"s@x", b"t@x"],
             id="resent-only",
         ),
-        pytest.param(b"Resent-From: alice\nTo: a@x\n", [b"a@x"], id="resent-to-nobody-in-particular"),
+        pytest.param(
+            b"Resent-From: alice\nTo: a@x\n", [b"a@x"], id="resent-to-nobody-in-particular"
+        ),
         pytest.param(b"To : a@x\n", [b"a@x"], id="blank-before-colon"),
         pytest.param(b"Subject: t\n\nTo: no@x\n", [], id="body-is-not-read"),
     ],
@@ -207,6 +238,9 @@ def test_recipients_that_cannot_be_read_are_given_back() -> None:
 
 def test_fields_that_must_not_leave_are_stripped() -> None:
     message = take(
-        [b"Return-Path: <a@x>\nTo: a@x\nBCC: b@x\nbcc :\n c@x\nResent-Bcc: d@x\nContent-Length: 3\n"]
+        [
+            b"Return-Path: <a@x>\nTo: a@x\nBCC: b@x\nbcc :\n c@x\n"
+            b"Resent-Bcc: d@x\nContent-Length: 3\n"
+        ]
     )
     assert strip(message).header == b"To: a@x\r\n"
