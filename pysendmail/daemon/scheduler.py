@@ -102,8 +102,16 @@ class Scheduler:
         if time.monotonic() - self._swept < HOUSEKEEPING_S:
             return
         self._swept = time.monotonic()
-        for finding in state.spool.sweep(time.time()):
-            state.journal.event("", "spool swept", priority=WARNING, found=str(finding))
+        threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
+
+    def _sweep(self) -> None:
+        """Sweep the spool beside all else: it reads every entry, and mail does not wait for it."""
+        journal = self._state.journal
+        try:
+            for finding in self._state.spool.sweep(time.time()):
+                journal.event("", "swept", priority=WARNING, name=finding.name, found=finding.text)
+        except (OSError, SpoolError) as error:
+            journal.event("", "spool trouble", priority=WARNING, said=str(error))
 
     def _delivery(self, queue_id: str) -> Callable[[], None]:
         def deliver() -> None:

@@ -166,9 +166,7 @@ class Server:
                 self._state.spool.remember(request.queue_id, time.time())
             raise
 
-    def _submit(
-        self, connection: socket.socket, request: Request, rest: bytes, uid: int
-    ) -> Answer:
+    def _submit(self, connection: socket.socket, request: Request, rest: bytes, uid: int) -> Answer:
         """Read one submission and have it taken; a caller's mistake is an answer too."""
         if request.size > self._state.config.message_size:
             limit = b"message larger than %d octets (message_size)"

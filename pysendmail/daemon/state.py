@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pysendmail.spool.contract import Spool
 
 
+ALIASES_S = 60.0
+
+
 class Relay:
     """The smarthosts of one configuration and their connections."""
 
@@ -85,13 +88,14 @@ class State:
 
 
 class CachedAliases:
-    """The aliases file, read again only when it has changed."""
+    """The aliases file, read again when it has changed, and each minute for what it includes."""
 
-    __slots__ = ("_aliases", "_identity")
+    __slots__ = ("_aliases", "_identity", "_read")
 
     def __init__(self) -> None:
         self._identity: tuple[str, int, int, int] | None = None
         self._aliases: Aliases | None = None
+        self._read = 0.0
 
     def read(self, path: str) -> Aliases:
         """Return the aliases in the file; one that is not there has none."""
@@ -100,6 +104,7 @@ class CachedAliases:
             identity = (path, status.st_mtime_ns, status.st_size, status.st_ino)
         except OSError:
             identity = (path, 0, 0, 0)
-        if self._aliases is None or identity != self._identity:
-            self._aliases, self._identity = read_aliases(path), identity
+        now = time.monotonic()
+        if self._aliases is None or identity != self._identity or now - self._read > ALIASES_S:
+            self._aliases, self._identity, self._read = read_aliases(path), identity, now
         return self._aliases

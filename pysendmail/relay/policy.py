@@ -14,6 +14,7 @@ from pysendmail.smtp import (
     ReplyError,
     SizeExceeded,
     TlsError,
+    UsageError,
 )
 
 TYPE_CHECKING = False
@@ -59,6 +60,9 @@ POLICY = {
     "recipient 5xx": Rule(RECIPIENT, try_next=False, kind=FAILED, status=b"5.0.0"),
     "extension": Rule(MESSAGE, try_next=True, kind=FAILED, status=b"5.6.7"),
     "size": Rule(MESSAGE, try_next=True, kind=FAILED, status=b"5.3.4"),
+    # our own mistake, such as an address that cannot be written on the wire: not the smarthost's
+    # fault, so it keeps its good name; unknown means later
+    "ours": Rule(MESSAGE, try_next=False, kind=DEFERRED, status=b"4.3.5"),
     # the smarthost may have the message: nobody else may be given it now
     "after the dot": Rule(
         MESSAGE, try_next=False, kind=DEFERRED, status=b"4.4.2", may_duplicate=True
@@ -81,6 +85,8 @@ def transaction_trouble(error: Exception) -> Rule:
         return POLICY["extension"]
     if isinstance(error, SizeExceeded):
         return POLICY["size"]
+    if isinstance(error, UsageError):
+        return POLICY["ours"]
     if getattr(error, "after_end_of_data", False):
         return POLICY["after the dot"]
     if isinstance(error, ReplyError):

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from pysendmail.submission.submitter import Submitter
 
 
+# ORCPT may have 500 octets (RFC 3461 section 4.2), and xtext makes up to three of one.
+ORCPT_LIMIT = 160
+
+
 class Accepted:
     """A submission that was found in order at the epoch second `arrived`.
 
@@ -174,9 +178,7 @@ def finish(
     """Return the message with its header completed; -G says that only Received may be added."""
     if not request.gateway:
         message = qualify_headers(message, config.origin)
-        if config.from_:
-            message = set_from(message, qualify(parse_mailbox(config.from_), config.origin))
-    return complete(
+    message = complete(
         message,
         sender=sender,
         full_name=request.full_name or submitter.full_name,
@@ -187,13 +189,15 @@ def finish(
         received=b"from userid %d" % submitter.uid,
         gateway=request.gateway,
     )
+    if config.from_ and not request.gateway:
+        message = set_from(message, qualify(parse_mailbox(config.from_), config.origin))
+    return message
 
 
 def recipient_of(address: bytes, notify: tuple[bytes, ...]) -> Recipient:
-    """Return one recipient; the original recipient of RFC 3461 section 4.2 is the address as we
-    have it.
-    """
-    return Recipient(address, notify, b"rfc822;" + address if address.isascii() else b"")
+    """Return one recipient; its original address (RFC 3461 section 4.2) is the one we have."""
+    fits = address.isascii() and len(address) <= ORCPT_LIMIT
+    return Recipient(address, notify, b"rfc822;" + address if fits else b"")
 
 
 def unusable(element: bytes) -> Outcome:

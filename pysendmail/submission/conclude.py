@@ -145,6 +145,8 @@ class Submission:
     def _bounce(self, failures: Sequence[Outcome]) -> bool:
         """Enter the bounce for these failures; tell whether there is one."""
         accepted, now = self._accepted, self._now
+        if accepted.request.notify == (b"NEVER",):
+            return False  # said of all recipients, also of those who cannot be in the envelope
         notices = bounce(
             accepted.envelope,
             accepted.message,

@@ -26,7 +26,7 @@ def drop_directory(spool: str) -> str:
 
 
 def make_drop_directory(spool: str) -> None:
-    """Make the drop directory of a spool: add for all, list for nobody; the spool's owner has it."""
+    """Make the drop directory, the spool owner's: all may add to it, nobody may list it."""
     path = drop_directory(spool)
     try:
         os.mkdir(path)
