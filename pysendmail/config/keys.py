@@ -175,7 +175,8 @@ KEYS: tuple[Key, ...] = (
         example="example.com"),
     Key("hostname", "host", "",
         "The name of this machine in EHLO, Received and Message-ID. "
-        "Unset: the system's node name; a bare one is completed with the domain of /etc/mailname.",
+        "Unset: the system's node name; a bare one is completed with the domain of /etc/mailname, "
+        "else with the origin.",
         example="host.example.com"),
     Key("root", "address", "",
         "Where mail for root goes, and with it what is addressed to postmaster and mailer-daemon. "

@@ -120,6 +120,8 @@ def _merge(
 def _complete(config: Config) -> Config:
     """Fill in what is derived: the names of the machine, and the domain of bare addresses."""
     hostname = config.hostname or system_hostname()
+    if b"." not in hostname and b"." in config.origin:
+        hostname += b"." + config.origin  # many a smarthost refuses EHLO with a bare name
     origin = config.origin or hostname
 
     def qualified(address: bytes) -> bytes:

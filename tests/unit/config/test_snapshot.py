@@ -250,6 +250,7 @@ def test_shims_path_loads_next_to_nothing(snapshot: str) -> None:
     assert not loaded.intersection(NEEDLESS)
     assert {name for name in loaded if name.startswith("pysendmail")} == {
         "pysendmail",
+        "pysendmail._paths",
         "pysendmail.config",
         "pysendmail.config.defaults",
         "pysendmail.config.snapshot",
