@@ -8,6 +8,7 @@ for everything else, before anything is read from standard input or written anyw
 
 from __future__ import annotations
 
+from pysendmail.message.outcome import printable
 from pysendmail.submission import request as asked
 from pysendmail.submission.exit_status import EX_USAGE, Refused
 
@@ -41,8 +42,6 @@ DELIVERY_MODES = {
 ERROR_MODES = (
     asked.PRINT, asked.MAIL_BACK, asked.WRITE_BACK, asked.QUIET, asked.ALWAYS_OK,
 )  # fmt: skip
-
-ENVID_LIMIT = 100  # RFC 3461 section 4.4
 
 
 class Options:
@@ -235,7 +234,7 @@ def parse_notify(value: bytes) -> tuple[bytes, ...]:
     """Return the words of -N in upper case (RFC 3461 section 4.1)."""
     words = tuple(word.strip() for word in value.upper().split(b","))
     for word in words:
-        one_of(word, (b"NEVER", b"SUCCESS", b"FAILURE", b"DELAY"), b"-N")
+        one_of(word, asked.NOTIFY, b"-N")
     if b"NEVER" in words and len(words) > 1:
         raise usage(b"-N never stands alone")
     return words
@@ -243,15 +242,20 @@ def parse_notify(value: bytes) -> tuple[bytes, ...]:
 
 def parse_envid(value: bytes) -> bytes:
     """Return the envelope id of -V; callers give it plain or as xtext (RFC 3461 section 4)."""
-    if not value or len(value) > ENVID_LIMIT or not all(33 <= byte <= 126 for byte in value):
+    envid = without_xtext(value)
+    if not asked.is_envid(envid):
         raise usage(b"-V: an envelope id is 1 to 100 printable characters")
-    first, *escaped = value.split(b"+")
-    plain = first
+    return envid
+
+
+def without_xtext(value: bytes) -> bytes:
+    """Return what an xtext stands for; anything that is none stands for itself."""
+    plain, *escaped = value.split(b"+")
     for part in escaped:
         if len(part) < 2 or part[:2].strip(b"0123456789ABCDEF"):
             return value
         plain += bytes.fromhex(part[:2].decode()) + part[2:]
-    return plain if all(33 <= byte <= 126 for byte in plain) else value
+    return plain
 
 
 def one_of(value: bytes, choices: object, option: bytes) -> bytes:
@@ -263,4 +267,4 @@ def one_of(value: bytes, choices: object, option: bytes) -> bytes:
 
 def usage(text: bytes) -> Refused:
     """Return the error for a command line that cannot be obeyed."""
-    return Refused(EX_USAGE, text)
+    return Refused(EX_USAGE, printable(text))

@@ -54,6 +54,8 @@ def read_message(content: Content, *, limit: int, dots: bool) -> None:
             return
     if reader:
         content.write(reader.finish())
+        if content.size > limit:
+            raise TooLarge
 
 
 def drain() -> None:
@@ -66,8 +68,11 @@ def drain() -> None:
 
     poll = select.poll()
     poll.register(0, select.POLLIN)
-    while poll.poll(100) and os.read(0, CHUNK):
-        pass
+    try:
+        while poll.poll(100) and os.read(0, CHUNK):
+            pass
+    except OSError:
+        pass  # the message is in good hands: what came behind it does not matter
 
 
 class Undotter:

@@ -164,13 +164,13 @@ def message_lines(spool: Spool, queue_id: str) -> Iterator[Record]:
 def change_entries(spool: Spool, viewer: Viewer, action: str, ids: list[str]) -> Iterator[Record]:
     """Hold, release, remove or expedite entries: those named, or all that are his for a flush."""
     status, done = 0, 0
-    if not ids and action == "expedite":
+    everything = not ids and action == "expedite"
+    if everything:
         ids = [entry.queue_id for entry in spool.entries() if viewer.may_touch(entry)]
-        if not ids:
-            yield EXIT, b"0"
-            return
     for queue_id in ids:
         entry = find(spool, queue_id)
+        if entry is None and everything:
+            continue  # it has gone out meanwhile
         if entry is None:
             status = EX_UNAVAILABLE
             yield ERROR, no_such(queue_id)

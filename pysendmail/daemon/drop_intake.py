@@ -14,6 +14,7 @@ import os
 import stat
 
 from pysendmail.message.content import FileSlice
+from pysendmail.spool.errors import SpoolError
 from pysendmail.submission.drop_door import WRITING
 from pysendmail.submission.request import HEAD_LIMIT, SUBMIT, parse_request, split_head
 
@@ -30,8 +31,8 @@ class DropIntake:
     """Takes in one drop directory.
 
     `take(request, raw, uid)` must make the submission durable, or refuse it for good, before it
-    returns; `put_aside(name)` moves a file of the directory to where a person will find it;
-    `note(what, name)` is for the log.
+    returns; `put_aside(name)` moves a file of the directory to where a person will find it, or
+    raises OSError; `note(what, name)` is for the log.
     """
 
     def __init__(
@@ -85,14 +86,29 @@ class DropIntake:
             try:
                 request, start = read_request(fd, status.st_size)
             except ValueError as error:
-                self._note(f"put aside: {error}", name)
-                self._put_aside(name)
+                self._set_aside(name, str(error))
                 return
-            raw = FileSlice(fd, start, request.size)
-            self._take(request, raw, status.st_uid)
+            try:
+                self._take(request, FileSlice(fd, start, request.size), status.st_uid)
+            except (OSError, SpoolError):
+                raise
+            except Exception as error:  # a bug: this file must not keep the others waiting
+                self._set_aside(name, repr(error))
+                return
         finally:
             os.close(fd)
-        os.unlink(path)
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass  # its owner was quicker
+
+    def _set_aside(self, name: str, why: str) -> None:
+        """Put a file aside; one that cannot be moved stays, and is looked at again."""
+        self._note(f"put aside: {why}", name)
+        try:
+            self._put_aside(name)
+        except OSError as error:
+            self._note(f"not put aside: {error.strerror}", name)
 
     def _reject(self, path: str, name: str, why: str) -> None:
         """Remove what no submitter of ours has written."""
@@ -100,9 +116,15 @@ class DropIntake:
         try:
             os.unlink(path)
         except IsADirectoryError:
-            self._put_aside(name)
+            self._remove_directory(path, name)
         except OSError:
             pass  # its owner was quicker
+
+    def _remove_directory(self, path: str, name: str) -> None:
+        try:
+            os.rmdir(path)
+        except OSError:
+            self._set_aside(name, "a directory")
 
     def _forget_abandoned(self, path: str, name: str, now: float) -> None:
         """Remove a file whose writer has died long ago: nobody was told that it had been taken."""

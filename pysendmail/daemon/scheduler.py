@@ -12,7 +12,7 @@ import threading
 import time
 
 from pysendmail.daemon.settle import settle
-from pysendmail.journal import WARNING
+from pysendmail.journal import ERROR, WARNING
 from pysendmail.relay.attempt import attempt
 from pysendmail.spool.errors import SpoolError
 
@@ -50,6 +50,9 @@ class Scheduler:
                 state.spool.wait(self.pause())
             except (OSError, SpoolError) as error:
                 state.journal.event("", "spool trouble", priority=WARNING, said=str(error))
+                self._stopping.wait(LOOK_S)
+            except Exception as error:
+                state.journal.event("", "internal error", priority=ERROR, said=repr(error))
                 self._stopping.wait(LOOK_S)
 
     def stop(self) -> None:

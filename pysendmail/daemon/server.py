@@ -122,8 +122,7 @@ class Server:
                 self._changed.notify_all()
 
     def _converse(self, connection: socket.socket, uid: int, gid: int) -> None:
-        connection.settimeout(HEAD_S)
-        head, rest = read_head(connection)
+        head, rest = read_head(connection, within=HEAD_S)
         try:
             verb, records = split_head(head)
         except ValueError as error:
@@ -185,10 +184,12 @@ class Server:
             raw.close()
 
 
-def read_head(connection: socket.socket) -> tuple[bytes, bytes]:
-    """Return the head of a request and what came behind it."""
+def read_head(connection: socket.socket, *, within: float) -> tuple[bytes, bytes]:
+    """Return the head of a request and what came behind it, `within` seconds however it drips."""
+    until = time.monotonic() + within
     received = b""
     while True:
+        connection.settimeout(max(until - time.monotonic(), 0.001))
         chunk = connection.recv(CHUNK)
         if not chunk:
             raise Malformed

@@ -90,6 +90,8 @@ def attempt(
         if not ledger.open:
             break
         Offer(envelope, message, smarthost, sessions, ledger, deadline).run()
+    if not smarthosts:
+        ledger.troubled(ledger.open, POLICY["connection"], b"no smarthost is configured", b"")
     return Attempt(ledger.outcomes(), tried=ledger.tried, reach=ledger.reach)
 
 
@@ -189,16 +191,18 @@ class Offer:
         Refusals of single recipients that had been read before the trouble stand.
         """
         transcript = getattr(trouble, "transcript", None)
+        unanswered = list(batch)
         if transcript is not None:
             for recipient, reply in zip(batch, transcript.recipients, strict=False):
-                if reply is not None and reply.code >= 400 and reply.code != 421:
+                if reply is not None and reply.code >= 400:
                     self._refuse(recipient, recipient_trouble(reply), reply)
+                    unanswered.remove(recipient)
         rule, text = transaction_trouble(trouble), told(trouble)
         over = rule.reach == SESSION
         if over:
             self._sessions.report(self._smarthost, rule, text)
         self._ledger.troubled(
-            self._ledger.open if over else batch, rule, text, self._teller(trouble)
+            self._ledger.open if over else unanswered, rule, text, self._teller(trouble)
         )
         return None if over else []
 
@@ -226,9 +230,10 @@ class Offer:
     def _read_refusal(self, reply: Reply, batch: list[Recipient]) -> list[Recipient] | None:
         """Record that MAIL was refused."""
         rule = message_trouble(reply)
-        for recipient in batch:
+        over = rule.reach == SESSION
+        for recipient in tuple(self._ledger.open) if over else batch:
             self._refuse(recipient, rule, reply)
-        if rule.reach == SESSION:
+        if over:
             self._sessions.report(self._smarthost, rule, said(reply))
             return None
         return []

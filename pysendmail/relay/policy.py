@@ -1,8 +1,8 @@
 """The whole policy for trouble, as one table: how far it reaches, who is next, how it ends.
 
-A trouble is named here once; `trouble_of` names what an exception of the SMTP core means,
-`reply_trouble` what a refusal in a transcript means. Unknown means later: what nobody foresaw is
-deferred, never failed.
+A trouble is named here once; `opening_trouble` and `transaction_trouble` name what an exception of
+the SMTP core means, `message_trouble` and `recipient_trouble` what a refusal in a transcript means.
+Unknown means later: what nobody foresaw is deferred, never failed.
 """
 
 from __future__ import annotations

@@ -61,11 +61,15 @@ class Pool:
             return any(line.breaker.admits(self._clock()) for line in self._lines.values())
 
     def next_probe(self) -> float:
-        """Return the seconds until some smarthost would be tried, 0 when one would be now."""
+        """Return the seconds until some smarthost would be tried, 0 when one would be now.
+
+        Without a smarthost that is never: infinity.
+        """
         with self._changed:
             now = self._clock()
             return min(
-                (max(line.breaker.until - now, 0.0) for line in self._lines.values()), default=0.0
+                (max(line.breaker.until - now, 0.0) for line in self._lines.values()),
+                default=float("inf"),
             )
 
     def states(self) -> list[tuple[Smarthost, bool, float, bytes, int]]:

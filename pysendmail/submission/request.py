@@ -25,6 +25,8 @@ HEAD_LIMIT = 4 * 1024 * 1024
 # Delivery modes (-od) and error modes (-oe), by the letters that callers use.
 INTERACTIVE, BACKGROUND, QUEUE = b"i", b"b", b"q"
 MODES = {"interactive": INTERACTIVE, "background": BACKGROUND, "queue": QUEUE}  # as configured
+NOTIFY = (b"NEVER", b"SUCCESS", b"FAILURE", b"DELAY")
+ENVID_LIMIT = 100  # octets as xtext, RFC 3461 section 4.4
 PRINT, MAIL_BACK, WRITE_BACK, QUIET, ALWAYS_OK = b"p", b"m", b"w", b"q", b"e"
 
 
@@ -153,7 +155,7 @@ def parse_request(records: list[bytes]) -> Request:
         if letter == b"r":
             operands.append(value)
         elif letter == b"N":
-            notify.append(value)
+            notify.append(parse_notify(value))
         elif letter == b"i":
             facts["queue_id"] = parse_queue_id(value)
         elif letter == b"f":
@@ -169,6 +171,8 @@ def parse_request(records: list[bytes]) -> Request:
     for name, choices in _CHOICES.items():
         if facts.get(name, choices[0]) not in choices:
             raise ValueError(f"{name} cannot be {facts[name]!r}")
+    if not is_envid(facts.get("envid", b"x")):
+        raise ValueError(f"envid cannot be {facts['envid']!r}")
     if "queue_id" not in facts:
         raise ValueError("no queue id")
     return Request(operands=tuple(operands), notify=tuple(notify), **facts)  # type: ignore[arg-type]
@@ -179,6 +183,20 @@ def parse_queue_id(value: bytes) -> str:
     if len(value) != 14 or value.strip(b"0123456789ABCDEF"):
         raise ValueError("a queue id has 14 upper-case hexadecimal digits")
     return value.decode()
+
+
+def parse_notify(value: bytes) -> bytes:
+    """Return one word of NOTIFY; raises ValueError."""
+    if value not in NOTIFY:
+        raise ValueError(f"notify cannot be {value!r}")
+    return value
+
+
+def is_envid(value: object) -> bool:
+    """Tell whether this is an envelope id: printable, not longer than RFC 3461 allows as xtext."""
+    if not isinstance(value, bytes) or not value or not all(33 <= byte <= 126 for byte in value):
+        return False
+    return len(value) + 2 * (value.count(b"+") + value.count(b"=")) <= ENVID_LIMIT
 
 
 def parse_number(value: bytes) -> int:

@@ -1,7 +1,8 @@
 """The submitter: who the kernel says has handed us a message.
 
 Never taken from the environment or from the request. A uid without a passwd entry, as in
-containers, is somebody too: `uid1234`.
+containers, is somebody too: `uid1234`. So is one whose login cannot stand in an address, as
+`DOMAIN\\user` of winbind.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import pwd
 
+from pysendmail.message.address import AddressError, parse_mailbox
 from pysendmail.message.identity import gecos_name
 
 
@@ -32,5 +34,14 @@ def find_submitter(uid: int) -> Submitter:
         entry = pwd.getpwuid(uid)
     except KeyError:
         return Submitter(uid, b"uid%d" % uid, b"")
-    login = os.fsencode(entry.pw_name)
-    return Submitter(uid, login, gecos_name(os.fsencode(entry.pw_gecos), login))
+    return submitter_of(uid, os.fsencode(entry.pw_name), os.fsencode(entry.pw_gecos))
+
+
+def submitter_of(uid: int, login: bytes, gecos: bytes) -> Submitter:
+    """Return the submitter with these fields of passwd(5)."""
+    full_name = gecos_name(gecos, login)
+    try:
+        parse_mailbox(login)
+    except AddressError:
+        login = b"uid%d" % uid
+    return Submitter(uid, login, full_name)

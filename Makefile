@@ -1,0 +1,95 @@
+# pysendmail: install it, try it, test it. `make help` lists what there is.
+
+# Where an installation goes. Below /usr and /usr/local the usual places are used for the rest; any other PREFIX
+# holds everything: PREFIX/etc, PREFIX/var, PREFIX/run.
+PREFIX ?= /usr
+DESTDIR ?=
+SYSCONFDIR ?=
+LOCALSTATEDIR ?=
+RUNDIR ?=
+UNITDIR ?=
+# The interpreter (default: /usr/bin/python3 when it is 3.11 or newer, else the first python3 of PATH), a directory
+# that holds yaml and daemon (default: the interpreter's own, else pip), the daemon's user, and `yes` to move another
+# mail system's sendmail aside.
+PYTHON ?=
+DEPENDENCIES ?=
+SERVICE_USER ?=
+DIVERT ?=
+
+VENV := .venv
+RUN := $(VENV)/bin
+PLACES = $(foreach name,PREFIX DESTDIR SYSCONFDIR LOCALSTATEDIR RUNDIR UNITDIR DEPENDENCIES SERVICE_USER \
+	DIVERT,"$(name)=$($(name))")
+MEASURED := message smtp spool relay
+PYTEST = $(RUN)/python -m pytest
+
+.PHONY: help install uninstall try test check unit integration fault lint type cover bench man-lint dist clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo; sed -n '/^# Where/,/^PYTHON/{/^#/s/^# //p}' $(firstword $(MAKEFILE_LIST))
+
+install: ## install; PREFIX DESTDIR SYSCONFDIR LOCALSTATEDIR RUNDIR UNITDIR PYTHON DEPENDENCIES SERVICE_USER DIVERT
+	@python=$$(tools/find-python "$(PYTHON)") && "$$python" -EsB -m tools.install install $(PLACES)
+
+uninstall: ## remove what install has laid down; with the same PREFIX and DESTDIR
+	@python=$$(tools/find-python "$(PYTHON)") && "$$python" -EsB -m tools.install uninstall $(PLACES)
+
+try: $(VENV)/complete ## see it work, all inside this directory; SMARTHOST=... TO=... sends through a real one
+	@SMARTHOST="$(SMARTHOST)" TO="$(TO)" FROM="$(FROM)" $(RUN)/python -m tests.tryout
+
+# installations that tests make take the libraries from here, and ask neither pip nor the system
+test unit integration fault bench: export DEPENDENCIES = \
+	$(shell $(RUN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+
+test: $(VENV)/complete ## all tests, with the coverage that is asked for
+	@rm -f .coverage .coverage.*
+	$(RUN)/coverage run -m pytest
+	@$(MAKE) --no-print-directory cover
+
+check: lint type test ## what has to pass before a commit
+
+unit: $(VENV)/complete ## the quick tests
+	$(PYTEST) tests/unit
+
+integration: $(VENV)/complete ## the tests with real programs and servers
+	$(PYTEST) tests/integration
+
+fault: $(VENV)/complete ## the tests that kill, fill up and cut off
+	$(PYTEST) tests/fault
+
+lint: $(VENV)/complete man-lint ## ruff, and the manual pages
+	$(RUN)/ruff check .
+
+type: $(VENV)/complete ## mypy --strict
+	$(RUN)/mypy
+	$(RUN)/mypy tools
+
+cover: $(VENV)/complete ## what the last test run covered: at least 95 % of each of message, smtp, spool, relay
+	@ls .coverage.* >/dev/null 2>&1 && $(RUN)/coverage combine --quiet || true
+	@status=0; for package in $(MEASURED); do \
+		echo "coverage of pysendmail/$$package:"; \
+		$(RUN)/coverage report --fail-under=95 --include="pysendmail/$$package/*" || status=1; \
+	done; exit $$status
+
+bench: $(VENV)/complete ## measure
+	@for script in tests/bench/bench_*.py; do $(RUN)/python "$$script" || exit 1; done
+
+man-lint: ## mandoc -Tlint
+	@if command -v mandoc >/dev/null; then mandoc -Tlint -W warning docs/man/*.[0-9]; \
+	else echo "man-lint: skipped, mandoc is not installed" >&2; fi
+
+dist: ## dist/pysendmail-VERSION.tar.gz of what is committed
+	@version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' pysendmail/__init__.py) && mkdir -p dist && \
+	git archive --prefix="pysendmail-$$version/" -o "dist/pysendmail-$$version.tar.gz" HEAD && \
+	echo "dist/pysendmail-$$version.tar.gz"
+
+clean: ## remove what make has made in this directory
+	rm -rf $(VENV) .try dist build *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/complete: setup.cfg pyproject.toml
+	@python=$$(tools/find-python --with ensurepip "$(PYTHON)") && \
+	"$$python" -m venv --clear $(VENV) && \
+	$(RUN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev]' && touch $@

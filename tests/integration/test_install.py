@@ -1,0 +1,360 @@
+"""make install and make uninstall: into a prefix, into a package's DESTDIR, over what others have.
+
+What root does to a whole system (user, owners, diversions) is tested in test_install_system.py.
+"""
+
+from __future__ import annotations
+
+import ast
+import marshal
+import os
+import stat
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from pysendmail import __version__
+from tests.helpers.installed import REPOSITORY, SEARCH_PATH, run_program
+from tools.dependencies import fetch_dependencies
+
+PROGRAMS = ("sbin/sendmail", "sbin/pysendmaild", "bin/pysendmail")
+NAMES = ("lib/sendmail", "bin/mailq", "bin/newaliases", "bin/runq")
+UNCHECKED_HASH = 0b01  # the flags word of bytecode, PEP 552
+
+
+def make(
+    target: str, uid: int | None = None, **settings: object
+) -> subprocess.CompletedProcess[str]:
+    """Run make with these settings, and the libraries of the tests, so that pip is not asked."""
+    settings = {"DEPENDENCIES": sysconfig.get_path("purelib"), "PYTHON": sys.executable} | settings
+    return subprocess.run(
+        ["make", "--silent", target, *(f"{name}={value}" for name, value in settings.items())],
+        cwd=REPOSITORY,
+        env={"PATH": SEARCH_PATH},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        user=uid,
+        group=uid,
+        extra_groups=None if uid is None else [],
+    )
+
+
+def made(target: str, **settings: object) -> str:
+    """Run make, which must succeed; return what it said."""
+    done = make(target, **settings)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def complaint(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the one line that a failed installation has for its user; the other one is make's."""
+    assert done.returncode != 0
+    line, of_make = done.stderr.splitlines()
+    assert of_make.startswith("make: ***")
+    return line
+
+
+def everything_in(directory: Path) -> set[str]:
+    """Return all there is below a directory."""
+    return {str(path.relative_to(directory)) for path in directory.rglob("*")}
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An installation of its own, not to be changed."""
+    prefix = tmp_path_factory.mktemp("install") / "prefix"
+    made("install", PREFIX=prefix)
+    return prefix
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DESTDIR with an installation below /usr, not to be changed."""
+    destdir = tmp_path_factory.mktemp("package")
+    made("install", DESTDIR=destdir)
+    return destdir
+
+
+def bytecode_of(source: Path) -> Path:
+    """Return where the bytecode of a module is, for the interpreter of the tests."""
+    return source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_program_has_an_absolute_interpreter_without_site(prefix: Path, name: str) -> None:
+    first, *_rest = (prefix / name).read_text().splitlines()
+    interpreter, flags = first.removeprefix("#!").split(" ")
+    assert os.path.isabs(interpreter)
+    assert os.access(interpreter, os.X_OK)
+    assert flags == "-IS"
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_program_itself_imports_nothing_but_sys_and_ours(prefix: Path, name: str) -> None:
+    tree = ast.parse((prefix / name).read_text())
+    imported = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert [ast.unparse(node) for node in imported] == [
+        "import sys",
+        "from pysendmail._paths import DEPENDENCIES",
+        f"from pysendmail.command.{Path(name).name} import main",
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_other_name_leads_to_sendmail(prefix: Path, name: str) -> None:
+    assert (prefix / name).resolve() == (prefix / "sbin/sendmail").resolve()
+    assert not os.path.isabs(os.readlink(prefix / name))  # right inside a DESTDIR, too
+
+
+def test_installation_in_a_prefix_uses_its_own_places(prefix: Path) -> None:
+    told = run_program([str(prefix / "bin/pysendmail"), "check", "--offline"]).stdout.decode()
+    assert f"configuration: {prefix}/etc/pysendmail/pysendmail.yaml\n" in told
+    assert run_program([str(prefix / "bin/mailq")]).stdout == b"Mail queue is empty\n"
+
+
+def test_documents_and_units_name_the_paths_of_the_installation(prefix: Path) -> None:
+    service = (prefix / "lib/systemd/system/pysendmail.service").read_text()
+    assert f"\nExecStart={prefix}/sbin/pysendmaild " in service
+    assert f"\nReadWritePaths={prefix}/var/spool/pysendmail\n" in service
+    assert f"{prefix}/etc/pysendmail" in (prefix / "share/man/man8/sendmail.8").read_text()
+
+
+def test_every_module_is_compiled_for_its_final_place_and_believed_unchecked(package: Path) -> None:
+    modules = sorted((package / "usr/lib/pysendmail/pysendmail").rglob("*.py"))
+    assert len(modules) > 50
+    for module in modules:
+        bytecode = bytecode_of(module).read_bytes()
+        assert int.from_bytes(bytecode[4:8], "little") == UNCHECKED_HASH, module
+        code = marshal.loads(bytecode[16:])
+        assert code.co_filename == f"/{module.relative_to(package)}"
+
+
+def test_package_holds_nothing_of_its_destdir(package: Path) -> None:
+    for path in package.rglob("*"):
+        if path.is_file():
+            assert os.fsencode(package) not in path.read_bytes(), path
+
+
+def test_package_holds_a_spool_that_anybody_may_add_to(package: Path) -> None:
+    spool = package / "var/spool/pysendmail"
+    assert stat.S_IMODE(spool.stat().st_mode) == 0o711
+    assert stat.S_IMODE((spool / "drop").stat().st_mode) == 0o3733
+
+
+def test_everybody_may_read_what_is_installed_whatever_the_umask(tmp_path: Path) -> None:
+    command = ["make", "--silent", "-C", str(REPOSITORY), "install", f"DESTDIR={tmp_path}"]
+    settings = [f"DEPENDENCIES={sysconfig.get_path('purelib')}", f"PYTHON={sys.executable}"]
+    subprocess.run([*command, *settings], umask=0o077, check=True, stdout=subprocess.DEVNULL)
+    for path in (tmp_path / "usr").rglob("*"):
+        mode = path.lstat().st_mode
+        assert stat.S_ISLNK(mode) or mode & 0o044 == 0o044, path
+        assert not stat.S_ISDIR(mode) or mode & 0o011 == 0o011, path
+
+
+@pytest.fixture
+def hostile_directory(tmp_path: Path) -> Path:
+    """A directory with a module of our name, and one of the standard library's, that are traps."""
+    for name in ("pysendmail", "os", "marshal"):
+        (tmp_path / f"{name}.py").write_text("import sys; sys.exit('trapped')\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("closed", [(), (0,), (0, 2), (2,)], ids=str)
+def test_sendmail_starts_in_hostile_surroundings(
+    prefix: Path, hostile_directory: Path, closed: tuple[int, ...]
+) -> None:
+    hostile = {
+        "PYTHONPATH": str(hostile_directory),
+        "PYTHONHOME": "/nonexistent",
+        "PYTHONINSPECT": "1",
+        "PYTHONWARNINGS": "error",
+        "PYTHONIOENCODING": "nonsense",
+        "LC_ALL": "nonsense",
+    }
+    started = run_program(
+        [
+            "/bin/sh",
+            "-c",
+            f'cd {hostile_directory} && exec "$0" --version',
+            f"{prefix}/sbin/sendmail",
+        ],
+        env=hostile,
+        closed=closed,
+    )
+    assert started.returncode == 0, started
+    assert started.stdout == f"pysendmail {__version__}\n".encode()
+    assert started.stderr == b""
+
+
+def test_uninstall_leaves_configuration_and_spool_and_nothing_else(tmp_path: Path) -> None:
+    prefix = tmp_path / "prefix"
+    made("install", PREFIX=prefix)
+    said = made("uninstall", PREFIX=prefix)
+    assert f"{prefix}/etc/pysendmail" in said
+    assert f"{prefix}/var/spool/pysendmail" in said
+    left = {path for path in everything_in(prefix) if not path.startswith("var/spool/pysendmail/")}
+    assert left == {
+        "etc",
+        "etc/pysendmail",
+        "etc/pysendmail/pysendmail.yaml",
+        "var",
+        "var/spool",
+        "var/spool/pysendmail",
+    }
+
+
+def test_uninstall_keeps_what_others_have_put_beside_and_over_it(tmp_path: Path) -> None:
+    made("install", PREFIX=tmp_path)
+    (tmp_path / "bin/other").touch()
+    (tmp_path / "sbin/sendmail").write_text("of somebody else")
+    said = made("uninstall", PREFIX=tmp_path)
+    assert (
+        f"left alone, since it was changed after the installation: {tmp_path}/sbin/sendmail" in said
+    )
+    assert everything_in(tmp_path / "bin") == {"other"}
+    assert everything_in(tmp_path / "sbin") == {"sendmail"}
+
+
+def test_uninstall_of_nothing_says_so(tmp_path: Path) -> None:
+    assert made("uninstall", PREFIX=tmp_path) == f"nothing is installed below {tmp_path}\n"
+
+
+def test_second_installation_replaces_the_first_and_keeps_the_configuration(tmp_path: Path) -> None:
+    made("install", PREFIX=tmp_path)
+    outdated = tmp_path / "lib/pysendmail/pysendmail/outdated.py"
+    outdated.touch()
+    configuration = tmp_path / "etc/pysendmail/pysendmail.yaml"
+    configuration.write_text("origin: example.com\n")
+    before = everything_in(tmp_path) - {str(outdated.relative_to(tmp_path))}
+    made("install", PREFIX=tmp_path)
+    assert everything_in(tmp_path) == before
+    assert configuration.read_text() == "origin: example.com\n"
+
+
+def test_second_installation_tells_what_is_wrong_with_the_configuration(tmp_path: Path) -> None:
+    made("install", PREFIX=tmp_path)
+    (tmp_path / "etc/pysendmail/pysendmail.yaml").write_text("smarthots: x\n")
+    assert "unknown key (did you mean 'smarthost'?)" in made("install", PREFIX=tmp_path)
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Path:
+    """A prefix where another mail system's sendmail and mailq are."""
+    for name in ("sbin", "bin"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "sbin/sendmail").write_text("of another")
+    (tmp_path / "bin/mailq").symlink_to("../sbin/sendmail")
+    return tmp_path
+
+
+def test_sendmail_of_another_is_not_overwritten(foreign: Path) -> None:
+    before = everything_in(foreign)
+    line = complaint(make("install", PREFIX=foreign))
+    assert f"{foreign}/sbin/sendmail" in line
+    assert "DIVERT=yes" in line
+    assert everything_in(foreign) == before
+    assert (foreign / "sbin/sendmail").read_text() == "of another"
+
+
+def test_sendmail_of_another_is_moved_aside_on_demand_and_comes_back(foreign: Path) -> None:
+    made("install", PREFIX=foreign, DIVERT="yes")
+    assert (foreign / "sbin/sendmail").read_text().startswith("#!")
+    assert (foreign / "sbin/sendmail.distrib").read_text() == "of another"
+    made("install", PREFIX=foreign)  # what is ours by now needs no DIVERT
+    made("uninstall", PREFIX=foreign)
+    assert (foreign / "sbin/sendmail").read_text() == "of another"
+    assert os.readlink(foreign / "bin/mailq") == "../sbin/sendmail"
+    assert everything_in(foreign / "sbin") == {"sendmail"}
+
+
+def test_module_that_does_not_compile_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    checkout, prefix = tmp_path / "checkout", tmp_path / "prefix"
+    copied = ["pysendmail", "tools", "systemd", "etc", "docs", "Makefile", "setup.cfg"]
+    copied += ["README.md", "CHANGELOG.md", "LICENSE"]
+    checkout.mkdir()
+    subprocess.run(["cp", "-r", *copied, checkout], cwd=REPOSITORY, check=True)
+    install = ["make", "--silent", "-C", str(checkout), "install", f"PREFIX={prefix}"]
+    install += [f"DEPENDENCIES={sysconfig.get_path('purelib')}", f"PYTHON={sys.executable}"]
+    subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
+    before = everything_in(prefix)
+    (checkout / "pysendmail/command/sendmail.py").write_text("def broken(:\n")
+    failed = subprocess.run(install, capture_output=True, text=True, check=False)
+    assert failed.returncode != 0
+    assert "cannot compile" in failed.stderr
+    assert everything_in(prefix) == before
+    assert run_program([str(prefix / "sbin/sendmail"), "--version"]).returncode == 0
+
+
+@pytest.mark.root
+def test_missing_right_is_one_line(tmp_path: Path) -> None:
+    done = make("install", uid=65534, PREFIX="/usr/local", PYTHON="")
+    assert "no right to write in /" in complaint(done)
+
+
+@pytest.mark.parametrize(
+    ("python", "words"),
+    [("/nonexistent", "is no program"), ("/bin/false", "needs Python 3.11 or newer")],
+)
+def test_missing_python_is_one_line(tmp_path: Path, python: str, words: str) -> None:
+    assert words in complaint(make("install", PREFIX=tmp_path, PYTHON=python))
+    assert everything_in(tmp_path) == set()
+
+
+def test_libraries_that_are_not_where_they_are_said_to_be_are_one_line(tmp_path: Path) -> None:
+    line = complaint(make("install", PREFIX=tmp_path / "prefix", DEPENDENCIES=tmp_path))
+    assert f"cannot import yaml and daemon from DEPENDENCIES={tmp_path}" in line
+    assert everything_in(tmp_path) == set()
+
+
+def test_relative_prefix_is_refused() -> None:
+    assert "must be absolute" in complaint(make("install", PREFIX="somewhere"))
+
+
+@pytest.mark.parametrize("shim", [True, False], ids=["shim", "virtualenv"])
+def test_interpreter_is_the_real_one_behind_a_shim_and_a_virtualenv(
+    tmp_path: Path, *, shim: bool
+) -> None:
+    python = tmp_path / "bin/python3"
+    if shim:
+        python.parent.mkdir()
+        python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        python.chmod(0o755)
+    else:
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path], check=True)
+    found = subprocess.run(
+        [REPOSITORY / "tools/find-python", python], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    assert found == os.path.realpath(sys.executable)
+
+
+@pytest.fixture
+def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory that is all the package index pip knows, with wheels of our two libraries."""
+    for name, module in (("pyyaml", "yaml"), ("python_daemon", "daemon")):
+        with zipfile.ZipFile(tmp_path / f"{name}-99-py3-none-any.whl", "w") as wheel:
+            wheel.writestr(f"{module}/__init__.py", "")
+            for file, text in (
+                ("METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 99\n"),
+                (
+                    "WHEEL",
+                    "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+                ),
+                ("RECORD", ""),
+            ):
+                wheel.writestr(f"{name}-99.dist-info/{file}", text)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    monkeypatch.chdir(REPOSITORY)
+    return tmp_path
+
+
+def test_libraries_that_the_system_lacks_come_into_our_own_directory(wheels: Path) -> None:
+    fetch_dependencies(sys.executable, str(wheels / "vendor"))
+    assert {"yaml", "daemon"} <= everything_in(wheels / "vendor")

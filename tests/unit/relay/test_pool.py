@@ -1,0 +1,306 @@
+"""The pool with fake clients and a clock that stands still until told."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from pysendmail.relay.attempt import Away
+from pysendmail.relay.policy import POLICY, Rule
+from pysendmail.relay.pool import Pool
+from pysendmail.relay.smarthost import Smarthost
+from pysendmail.smtp import ConnectError
+from tests.helpers.waiting import wait_until
+from tests.unit.relay.peers import smarthost
+from tests.unit.smtp.streams import Clock
+
+PATIENCE_S = 20.0
+
+
+class FakeClient:
+    """What a pool asks of a client."""
+
+    def __init__(self) -> None:
+        self.broken = False
+        self.good = True
+        self.said_quit = False
+        self.closed = False
+
+    def usable(self) -> bool:
+        return self.good
+
+    def quit(self) -> None:
+        self.said_quit = True
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class House:
+    """A pool over two smarthosts, and what it did."""
+
+    def __init__(self, **options: float) -> None:
+        self.clock = Clock()
+        self.alpha, self.beta = smarthost("alpha"), smarthost("beta")
+        self.opened: list[FakeClient] = []
+        self.heard: list[tuple[Smarthost, Rule, bytes]] = []
+        self.trouble: Exception | None = None
+        facts = {"connections": 8, "messages_per_connection": 100, "idle_timeout": 30.0, **options}
+        self.pool = Pool(
+            (self.alpha, self.beta),
+            self.open,
+            lambda *facts: self.heard.append(facts),
+            clock=self.clock,
+            **facts,  # type: ignore[arg-type]
+        )
+
+    def open(self, smarthost: Smarthost, deadline: float | None) -> FakeClient:
+        if self.trouble:
+            raise self.trouble
+        self.opened.append(FakeClient())
+        return self.opened[-1]
+
+    def borrow(self, smarthost: Smarthost | None = None, *, within: float = 0.0):
+        return self.pool.borrow(smarthost or self.alpha, self.clock.now + within)
+
+    def deliver(self) -> FakeClient:
+        client, _warm = self.borrow()
+        self.pool.give_back(self.alpha, client)
+        return client
+
+    def fail(self, smarthost: Smarthost | None = None) -> None:
+        self.pool.report(smarthost or self.alpha, POLICY["connection"], b"refused")
+
+
+def test_session_is_kept_warm_for_the_next_message() -> None:
+    house = House()
+    client, warm = house.borrow()
+    assert not warm
+    house.pool.give_back(house.alpha, client)
+    assert house.borrow() == (client, True)
+    assert len(house.opened) == 1
+
+
+def test_each_smarthost_has_sessions_of_its_own() -> None:
+    house = House()
+    house.deliver()
+    _client, warm = house.borrow(house.beta)
+    assert not warm
+
+
+def test_broken_session_is_closed_without_a_word() -> None:
+    house = House()
+    client, _ = house.borrow()
+    client.broken = True
+    house.pool.give_back(house.alpha, client)
+    assert client.closed
+    assert not client.said_quit
+    assert house.borrow() != (client, True)
+
+
+def test_session_ends_politely_after_its_number_of_messages() -> None:
+    house = House(messages_per_connection=2)
+    client = house.deliver()
+    assert not client.closed
+    assert house.deliver() is client
+    assert client.said_quit
+    assert client.closed
+    assert house.deliver() is not client
+
+
+def test_idle_session_that_the_smarthost_ended_is_not_used() -> None:
+    house = House()
+    client = house.deliver()
+    client.good = False
+    fresh, warm = house.borrow()
+    assert client.closed
+    assert not warm
+    assert fresh is not client
+
+
+def test_sweep_ends_what_was_idle_too_long() -> None:
+    house = House(idle_timeout=30.0)
+    client = house.deliver()
+    house.clock.now += 29.0
+    house.pool.sweep()
+    assert not client.closed
+    house.clock.now += 1.0
+    house.pool.sweep()
+    assert client.said_quit
+    assert client.closed
+    assert house.borrow()[1] is False
+
+
+def test_slow_start_widens_by_success() -> None:
+    house = House(connections=3)
+    first, _ = house.borrow()
+    with pytest.raises(Away, match="busy"):
+        house.borrow()
+    house.pool.give_back(house.alpha, first)
+    clients = [house.borrow()[0] for _ in range(2)]
+    for client in clients:
+        house.pool.give_back(house.alpha, client)
+    clients = [house.borrow()[0] for _ in range(3)]
+    with pytest.raises(Away, match="busy"):
+        house.borrow()
+
+
+def test_who_waits_for_a_place_gets_the_one_that_comes_free() -> None:
+    house = House(connections=1)
+    first, _ = house.borrow()
+    got: list[tuple[FakeClient, bool]] = []
+    waiter = threading.Thread(target=lambda: got.append(house.pool.borrow(house.alpha, None)))
+    waiter.start()
+    house.pool.give_back(house.alpha, first)
+    waiter.join(PATIENCE_S)
+    assert got == [(first, True)]
+
+
+def test_who_waits_for_a_place_hears_when_the_smarthost_goes_away() -> None:
+    house = House(connections=1)
+    first, _ = house.borrow()
+    heard: list[bytes] = []
+
+    def wait() -> None:
+        try:
+            house.pool.borrow(house.alpha, None)
+        except Away as away:
+            heard.append(away.text)
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    first.broken = True
+    house.fail()
+    waiter.join(PATIENCE_S)
+    assert heard == [b"alpha:25 is away: refused"]
+    house.pool.give_back(house.alpha, first)
+
+
+def test_trouble_is_heard_and_opens_the_breaker() -> None:
+    house = House()
+    house.fail()
+    assert house.heard == [(house.alpha, POLICY["connection"], b"refused")]
+    with pytest.raises(Away, match="refused"):
+        house.borrow()
+    house.borrow(house.beta)
+
+
+def test_one_probe_at_a_time_when_the_pause_is_over() -> None:
+    house = House()
+    house.fail()
+    house.clock.now += 5.0
+    probe, _ = house.borrow()
+    with pytest.raises(Away):
+        house.borrow()
+    house.pool.give_back(house.alpha, probe)
+    house.borrow()
+    house.borrow()
+
+
+def test_failed_opening_frees_its_place_and_goes_up() -> None:
+    house = House(connections=1)
+    house.trouble = ConnectError("alpha", ())
+    with pytest.raises(ConnectError):
+        house.borrow()
+    house.trouble = None
+    house.borrow()
+
+
+def test_failed_probe_lets_the_next_one_wait_longer() -> None:
+    house = House()
+    house.fail()
+    house.clock.now += 5.0
+    house.trouble = ConnectError("alpha", ())
+    with pytest.raises(ConnectError):
+        house.borrow()
+    house.fail()
+    house.clock.now += 9.0
+    with pytest.raises(Away):
+        house.borrow()
+    house.clock.now += 1.0
+    house.trouble = None
+    house.borrow()
+
+
+def test_retry_now_probes_at_once() -> None:
+    house = House()
+    house.fail()
+    house.pool.retry_now()
+    house.borrow()
+
+
+def test_admits_while_any_smarthost_would_be_tried() -> None:
+    house = House()
+    assert house.pool.admits()
+    house.fail(house.alpha)
+    assert house.pool.admits()
+    house.fail(house.beta)
+    assert not house.pool.admits()
+    house.clock.now += 5.0
+    assert house.pool.admits()
+
+
+def test_next_probe_is_the_nearest() -> None:
+    house = House()
+    assert house.pool.next_probe() == 0.0
+    house.fail(house.alpha)
+    house.clock.now += 2.0
+    house.fail(house.beta)
+    assert house.pool.next_probe() == 3.0
+    house.clock.now += 100.0
+    assert house.pool.next_probe() == 0.0
+
+
+def test_pool_of_no_smarthost_admits_nothing_ever() -> None:
+    pool = Pool(
+        (), House().open, print, connections=1, messages_per_connection=1, idle_timeout=1.0
+    )
+    assert not pool.admits()
+    assert pool.next_probe() == float("inf")
+    assert pool.states() == []
+
+
+def test_states_tell_flow_trouble_and_warm_sessions() -> None:
+    house = House()
+    house.deliver()
+    house.fail(house.beta)
+    assert house.pool.states() == [
+        (house.alpha, True, 0.0, b"", 1),
+        (house.beta, False, 5.0, b"refused", 0),
+    ]
+
+
+def test_close_ends_the_idle_now_and_the_borrowed_later() -> None:
+    house = House()
+    house.deliver()
+    idle, _ = house.borrow()
+    borrowed, _ = house.borrow()
+    house.pool.give_back(house.alpha, idle)
+    house.pool.close()
+    assert idle.closed
+    assert not borrowed.closed
+    house.pool.give_back(house.alpha, borrowed)
+    assert borrowed.said_quit
+    assert borrowed.closed
+
+
+def test_many_threads_never_exceed_the_connections() -> None:
+    house = House(connections=4)
+    lock, busy, most = threading.Lock(), [0], [0]
+
+    def work() -> None:
+        for _ in range(25):
+            client, _warm = house.pool.borrow(house.alpha, None)
+            with lock:
+                busy[0] += 1
+                most[0] = max(most[0], busy[0])
+            with lock:
+                busy[0] -= 1
+            house.pool.give_back(house.alpha, client)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: not any(thread.is_alive() for thread in threads), what="the threads' end")
+    assert most[0] <= 4

@@ -1,0 +1,75 @@
+"""When to try again: whatever the history and the clock."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pysendmail.relay.retry import expired, next_attempt, warning_due
+
+NOW = st.floats(0, 4e9)
+JITTER = st.floats(0, 1)
+FIRST = st.floats(1, 86400)
+ATTEMPTS = st.integers(0, 10**6)
+
+
+@given(NOW, ATTEMPTS, FIRST, st.floats(1, 100), JITTER)
+def test_pause_stays_within_its_bounds(
+    now: float, attempts: int, first: float, factor: float, jitter: float
+) -> None:
+    longest = first * factor
+    due = next_attempt(now=now, attempts=attempts, first=first, longest=longest, jitter=jitter)
+    assert 0.75 * first - 1e-3 <= due - now <= 1.25 * longest + 1e-3
+
+
+@given(ATTEMPTS, FIRST, JITTER)
+def test_pause_never_shrinks_with_attempts(attempts: int, first: float, jitter: float) -> None:
+    def pause(count: int) -> float:
+        return next_attempt(now=0, attempts=count, first=first, longest=14400, jitter=jitter)
+
+    assert pause(attempts) <= pause(attempts + 1)
+
+
+@given(ATTEMPTS, FIRST, JITTER, JITTER)
+def test_pause_grows_with_jitter(attempts: int, first: float, one: float, other: float) -> None:
+    def pause(jitter: float) -> float:
+        return next_attempt(now=0, attempts=attempts, first=first, longest=14400, jitter=jitter)
+
+    assert (pause(one) <= pause(other)) or one > other
+
+
+@pytest.mark.parametrize(
+    ("attempts", "pause"), [(0, 300), (1, 300), (2, 600), (3, 1200), (6, 9600), (7, 14400)]
+)
+def test_pause_doubles_up_to_the_longest(attempts: int, pause: float) -> None:
+    due = next_attempt(now=1000, attempts=attempts, first=300, longest=14400, jitter=0.5)
+    assert due == 1000 + pause
+
+
+@given(NOW, st.floats(0, 1e7), st.floats(1, 1e7))
+def test_clock_that_jumps_back_never_expires_an_entry(
+    arrived: float, jump: float, lifetime: float
+) -> None:
+    assert not expired(arrived=arrived, now=arrived - jump, lifetime=lifetime)
+    assert not warning_due(arrived=arrived, now=arrived - jump, after=lifetime, warned=False)
+
+
+@given(NOW, st.floats(1, 1e7))
+def test_life_ends_and_stays_ended(arrived: float, lifetime: float) -> None:
+    assert expired(arrived=arrived, now=arrived + lifetime + 1, lifetime=lifetime)
+    assert expired(arrived=arrived, now=arrived + 100 * lifetime + 1, lifetime=lifetime)
+
+
+@pytest.mark.parametrize(
+    ("age", "after", "warned", "due"),
+    [
+        (14400, 14400, False, True),
+        (14399, 14400, False, False),
+        (99999, 14400, True, False),
+        (99999, 0, False, False),
+    ],
+    ids=["in time", "too early", "already", "never"],
+)
+def test_warning_is_due_once(age: float, after: float, warned: bool, due: bool) -> None:
+    assert warning_due(arrived=1000, now=1000 + age, after=after, warned=warned) is due

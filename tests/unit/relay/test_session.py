@@ -1,0 +1,108 @@
+"""Opening a session, over a real socket: the policy for TLS, login, and what is closed."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pysendmail.relay.session import open_session
+from pysendmail.relay.smarthost import IMPLICIT, NONE, OPPORTUNISTIC, REQUIRED, Smarthost
+from pysendmail.smtp import MissingExtension, PermanentError, SmtpError, TimedOut, TlsError
+from tests.helpers.lying_server import LyingServer, Step, hear, say, stall, turn_to_tls
+
+HELLO = (hear(), say("250-mx", "250-STARTTLS", "250 AUTH PLAIN"))
+BYE = (hear(), say("221 bye"))
+TlsContext = Callable[[str], ssl.SSLContext]
+
+
+def smarthost(server: LyingServer, **options: object) -> Smarthost:
+    host, port = server.address
+    return Smarthost(host, port, **options)  # type: ignore[arg-type]
+
+
+def starttls(context: ssl.SSLContext) -> tuple[Step, ...]:
+    return (say("220 hi"), *HELLO, hear(), say("220 go"), turn_to_tls(context), *HELLO)
+
+
+def test_session_in_clear_is_ready_and_has_no_deadline() -> None:
+    with LyingServer(say("220 hi"), *HELLO, *BYE) as server:
+        client = open_session(smarthost(server, tls=NONE), hostname=b"me", deadline=None)
+        assert client.deadline is None
+        assert not client.authenticated
+        client.quit()
+    assert server.heard == [b"EHLO me", b"QUIT"]
+
+
+def test_required_tls_is_verified_before_the_password_is_sent(
+    server_tls_context: TlsContext, ca_file: Path
+) -> None:
+    recipe = (*starttls(server_tls_context("127.0.0.1")), hear(), say("235 welcome"), *BYE)
+    with LyingServer(*recipe) as server:
+        options = {"user": b"u", "password": b"p", "ca_file": str(ca_file)}
+        client = open_session(
+            smarthost(server, tls=REQUIRED, **options), hostname=b"me", deadline=None
+        )
+        assert client.authenticated
+        assert client.tls_verified
+        client.quit()
+    assert server.heard[3] == b"AUTH PLAIN " + base64.b64encode(b"\0u\0p")
+
+
+def test_implicit_tls_comes_before_the_greeting(
+    server_tls_context: TlsContext, ca_file: Path
+) -> None:
+    context = server_tls_context("127.0.0.1")
+    with LyingServer(turn_to_tls(context), say("220 hi"), *HELLO, *BYE) as server:
+        client = open_session(
+            smarthost(server, tls=IMPLICIT, ca_file=str(ca_file)), hostname=b"me", deadline=None
+        )
+        assert client.tls_verified
+        client.quit()
+
+
+def test_required_tls_that_is_not_offered_ends_the_session() -> None:
+    with (
+        LyingServer(say("220 hi"), hear(), say("250 mx"), stall()) as server,
+        pytest.raises(MissingExtension),
+    ):
+        open_session(smarthost(server, tls=REQUIRED), hostname=b"me", deadline=None)
+
+
+def test_opportunistic_tls_goes_on_without() -> None:
+    with LyingServer(say("220 hi"), hear(), say("250 mx"), *BYE) as server:
+        client = open_session(smarthost(server, tls=OPPORTUNISTIC), hostname=b"me", deadline=None)
+        assert client.tls_session_props is None
+        client.quit()
+
+
+def test_refused_login_closes_the_session(server_tls_context: TlsContext, ca_file: Path) -> None:
+    recipe = (*starttls(server_tls_context("127.0.0.1")), hear(), say("535 no"), stall())
+    with LyingServer(*recipe) as server, pytest.raises(PermanentError):
+        open_session(
+            smarthost(server, tls=REQUIRED, user=b"u", password=b"p", ca_file=str(ca_file)),
+            hostname=b"me",
+            deadline=None,
+        )
+
+
+def test_deadline_bounds_the_opening() -> None:
+    with LyingServer(stall()) as server, pytest.raises(TimedOut):
+        open_session(
+            smarthost(server, tls=NONE), hostname=b"me", deadline=time.monotonic() + 0.05
+        )
+
+
+def test_missing_ca_file_is_trouble_of_tls(tmp_path: Path) -> None:
+    missing = Smarthost("127.0.0.1", 1, tls=REQUIRED, ca_file=str(tmp_path / "none.pem"))
+    with pytest.raises(TlsError, match=r"none\.pem"):
+        open_session(missing, hostname=b"me", deadline=None)
+
+
+def test_trouble_is_always_one_of_the_smtp_core() -> None:
+    with pytest.raises(SmtpError):
+        open_session(Smarthost("", 25, tls=NONE), hostname=b"me", deadline=time.monotonic() + 1)

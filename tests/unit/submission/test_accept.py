@@ -1,0 +1,270 @@
+"""Acceptance: recipients, sender, header, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pysendmail.message.aliases import parse_aliases
+from pysendmail.message.message import Message
+from pysendmail.message.outcome import FAILED
+from pysendmail.smtp.arguments import format_mail, format_rcpt
+from pysendmail.smtp.extensions import parse_extensions
+from pysendmail.submission.accept import Accepted, check
+from pysendmail.submission.exit_status import EX_DATAERR, EX_USAGE, Refused
+from tests.unit.submission.samples import CONFIG, accepted, raw, request
+
+BOB = b"bob@example.net"
+
+
+def recipients(one: Accepted) -> list[bytes]:
+    return [recipient.address for recipient in one.envelope.recipients]
+
+
+def value(message: Message, name: bytes) -> bytes | None:
+    field = message.find(name)
+    return None if field is None else field.value
+
+
+# --- recipients
+
+
+def test_operands_are_lists_in_header_syntax() -> None:
+    one = accepted(b'bob@x.net, "Carol, C." <carol@x.net>', b"dave@x.net (D (x))")
+    assert recipients(one) == [b"bob@x.net", b"carol@x.net", b"dave@x.net"]
+
+
+def test_header_and_operands_are_united_without_duplicates() -> None:
+    text = b"To: bob@example.net\nCc: dave@x.net\nBcc: eve@x.net\n\nTo: no@x.net\n"
+    one = accepted(b"zoe@x.net", b"bob@EXAMPLE.net", text=text, from_header=True)
+    assert recipients(one) == [b"zoe@x.net", b"bob@EXAMPLE.net", b"dave@x.net", b"eve@x.net"]
+
+
+def test_header_is_not_asked_without_t() -> None:
+    assert recipients(accepted(BOB, text=b"To: other@x.net\n\n")) == [BOB]
+
+
+@pytest.mark.parametrize("from_header", [True, False])
+def test_blind_copies_are_removed_always(from_header: bool) -> None:
+    text = b"To: a@x.net\nBcc: eve@x.net\nResent-Bcc: z@x.net\n\n"
+    message = accepted(BOB, text=text, from_header=from_header).message
+    assert message.find(b"Bcc") is None
+    assert message.find(b"Resent-Bcc") is None
+
+
+def test_bare_names_are_qualified_and_aliased() -> None:
+    aliases = parse_aliases(b"staff: joe, zoe@x.net\n")
+    one = accepted(b"staff", b"jim", aliases=aliases)
+    assert recipients(one) == [b"joe@example.org", b"zoe@x.net", b"jim@example.org"]
+
+
+def test_literal_request_leaves_aliases_out() -> None:
+    one = accepted(b"staff", aliases=parse_aliases(b"staff: zoe@x.net\n"), literal=True)
+    assert recipients(one) == [b"staff@example.org"]
+
+
+def test_root_goes_where_the_configuration_says() -> None:
+    config = CONFIG.replaced(root=b"admin@x.net")
+    assert recipients(accepted(b"root", config=config)) == [b"admin@x.net"]
+
+
+def test_bad_address_among_good_ones_is_a_failure_to_be_bounced() -> None:
+    one = accepted(b"good@x.net, b\x00d<>@, c@d@e")
+    assert b"good@x.net" in recipients(one)
+    assert {(o.kind, o.status, o.remote) for o in one.failures} == {(FAILED, b"5.1.3", b"")}
+
+
+@pytest.mark.parametrize(
+    ("operands", "text", "from_header", "status", "said"),
+    [
+        ((), b"S: t\n\nx", False, EX_USAGE, b"No recipient addresses found"),
+        ((), b"S: t\n\nx", True, EX_USAGE, b"No recipient addresses found in the message header"),
+        ((b"undisclosed-recipients:;",), b"", False, EX_USAGE, b"No recipient"),
+        ((b"a@b@c",), b"", False, EX_DATAERR, b"a@b@c: the address cannot be read"),
+        ((b"a@b@c", b"d@e@f"), b"", False, EX_DATAERR, b"(and 1 more)"),
+        ((), b"To: a@b@c\n\n", True, EX_DATAERR, b"cannot be read"),
+    ],
+)
+def test_nobody_to_send_to_is_refused(
+    operands: tuple[bytes, ...], text: bytes, from_header: bool, status: int, said: bytes
+) -> None:
+    with pytest.raises(Refused) as refused:
+        accepted(*operands, text=text, from_header=from_header)
+    assert refused.value.status == status
+    assert said in refused.value.line
+
+
+def test_refusal_is_printable() -> None:
+    with pytest.raises(Refused) as refused:
+        accepted(b"\x1b[31m@\x1b@x")
+    assert refused.value.line.isascii()
+    assert b"\x1b" not in refused.value.line
+
+
+# --- sender
+
+
+@pytest.mark.parametrize(
+    ("given", "sender"),
+    [
+        (None, b"joe@example.org"),
+        (b"", b""),
+        (b"<>", b""),
+        (b" <> ", b""),
+        (b"w@x.test", b"w@x.test"),
+        (b"Who Else <w@x.test>", b"w@x.test"),
+        (b"fail2ban", b"fail2ban@example.org"),
+    ],
+    ids=repr,
+)
+def test_sender_is_what_f_says_else_the_submitter(given: bytes | None, sender: bytes) -> None:
+    assert accepted(BOB, sender=given).envelope.sender == sender
+
+
+@pytest.mark.parametrize(
+    "given", [b"a@b, c@d", b"a b", b"a@b\r\nRCPT TO:<x>", b"a@b\0", b"<a@b", b"@"], ids=repr
+)
+def test_sender_that_is_no_address_is_refused(given: bytes) -> None:
+    with pytest.raises(Refused) as refused:
+        accepted(BOB, sender=given)
+    assert refused.value.status == EX_USAGE
+    assert refused.value.line.startswith(b"-f: ")
+
+
+@pytest.mark.parametrize(
+    ("given", "sender"),
+    [(None, b"all@x.test"), (b"w@x.test", b"all@x.test"), (b"", b""), (b"<>", b"")],
+    ids=repr,
+)
+def test_configured_sender_stands_for_all_but_the_null_sender(
+    given: bytes | None, sender: bytes
+) -> None:
+    config = CONFIG.replaced(sender=b"all@x.test")
+    assert accepted(BOB, sender=given, config=config).envelope.sender == sender
+
+
+def test_null_sender_writes_as_mailer_daemon() -> None:
+    message = accepted(BOB, sender=b"").message
+    assert b"MAILER-DAEMON@example.org" in (value(message, b"From") or b"")
+
+
+def test_configured_from_replaces_the_address_only() -> None:
+    config = CONFIG.replaced(from_=b"noreply@x.test")
+    message = accepted(BOB, text=b"From: Joe <joe@old>\n\nx", config=config).message
+    assert value(message, b"From") == b"Joe <noreply@x.test>"
+    assert value(message, b"Reply-To") == b"joe@old"
+
+
+def test_configured_from_holds_for_a_generated_one_too() -> None:
+    config = CONFIG.replaced(from_=b"noreply@x.test")
+    message = accepted(BOB, config=config).message
+    assert b"noreply@x.test" in (value(message, b"From") or b"")
+
+
+# --- header and envelope
+
+
+def test_header_is_completed() -> None:
+    message = accepted(BOB).message
+    assert value(message, b"From") == b"Joe Doe <joe@example.org>"
+    assert value(message, b"Date")
+    assert value(message, b"Message-ID")
+    assert b"from userid 1000" in (value(message, b"Received") or b"")
+    assert message.fields[0].key == b"received"
+
+
+def test_full_name_is_that_of_the_request() -> None:
+    message = accepted(BOB, full_name=b"Doe, J.").message
+    assert value(message, b"From") == b'"Doe, J." <joe@example.org>'
+
+
+def test_bare_addresses_in_the_header_are_qualified() -> None:
+    message = accepted(BOB, text=b"From: root (Cron Daemon)\nTo: root\n\n").message
+    assert value(message, b"From") == b"root@example.org (Cron Daemon)"
+    assert value(message, b"To") == b"root@example.org"
+
+
+def test_gateway_adds_nothing_but_received() -> None:
+    config = CONFIG.replaced(from_=b"noreply@x.test")
+    message = accepted(BOB, text=b"From: joe\n\nx\n", gateway=True, config=config).message
+    assert [field.key for field in message.fields] == [b"received", b"from"]
+    assert value(message, b"From") == b"joe"
+
+
+def test_envelope_carries_what_was_asked_for() -> None:
+    one = accepted(BOB, notify=(b"NEVER",), ret=b"HDRS", envid=b"QQ").envelope
+    assert (one.ret, one.envid) == (b"HDRS", b"QQ")
+    assert one.recipients[0].notify == (b"NEVER",)
+    assert one.recipients[0].orcpt == b"rfc822;bob@example.net"
+
+
+@pytest.mark.parametrize(
+    ("text", "eight_bit"), [(b"S: t\n\nx", False), (b"S: t\n\n\xc3\xa9", True)]
+)
+def test_eight_bit_is_seen(text: bytes, eight_bit: bool) -> None:
+    assert accepted(BOB, text=text).envelope.eight_bit is eight_bit
+
+
+def test_address_beyond_ascii_asks_for_smtputf8_and_has_no_orcpt() -> None:
+    one = accepted("müller@example.net".encode()).envelope
+    assert one.smtputf8
+    assert one.recipients[0].orcpt == b""
+    assert not accepted(BOB).envelope.smtputf8
+
+
+ADDRESSES = st.text('ab@.+=<>"\\ (),:;[]ü\t', max_size=12).map(str.encode)
+EXTENSIONS = parse_extensions((b"mx", b"DSN", b"SMTPUTF8", b"SIZE", b"8BITMIME"))
+
+
+@given(ADDRESSES, ADDRESSES, st.integers(0, 260))
+def test_whatever_is_accepted_can_be_written_on_the_wire(
+    operand: bytes, sender: bytes, length: int
+) -> None:
+    try:
+        one = accepted(operand, b"=" * length + b"@example.net", sender=sender).envelope
+    except Refused:
+        return
+    format_mail(EXTENSIONS, one.sender, smtputf8=one.smtputf8)
+    for recipient in one.recipients:
+        format_rcpt(
+            EXTENSIONS, recipient.address, orcpt=recipient.orcpt, smtputf8=one.smtputf8
+        )
+
+
+# --- size, and what is told before the configuration is known
+
+
+def test_message_beyond_the_limit_is_refused() -> None:
+    with pytest.raises(Refused) as refused:
+        accepted(BOB, text=b"S: t\n\n" + 2000 * b"x", config=CONFIG.replaced(message_size=1024))
+    assert refused.value.status == EX_DATAERR
+    assert b"message larger than 1024 octets" in refused.value.line
+
+
+def test_header_without_end_is_refused() -> None:
+    with pytest.raises(Refused) as refused:
+        accepted(BOB, text=b"S: " + 2 * 1024 * 1024 * b"x")
+    assert refused.value.status == EX_DATAERR
+
+
+@pytest.mark.parametrize("text", [b"", b"x", b"\n", b"\n\n\n", b"S: t", b"no header\nat all\n"])
+def test_check_lets_any_message_pass(text: bytes) -> None:
+    check(request(BOB), raw(text))
+
+
+@pytest.mark.parametrize(
+    ("operands", "options", "status"),
+    [
+        ((), {}, EX_USAGE),
+        ((), {"from_header": True}, EX_USAGE),
+        ((b"a@b@c",), {}, EX_DATAERR),
+        ((BOB,), {"sender": b"a b"}, EX_USAGE),
+    ],
+)
+def test_check_refuses_mistakes_of_the_caller(
+    operands: tuple[bytes, ...], options: dict[str, object], status: int
+) -> None:
+    with pytest.raises(Refused) as refused:
+        check(request(*operands, **options), raw())
+    assert refused.value.status == status
