@@ -115,7 +115,9 @@ class Submissions:
             if state.workers.withdraw(delivery):
                 submission.enter("all workers are busy")
                 return Answer(0)
-            if delivery.hand_over(lambda: submission.enter("no verdict in time", claim=True)):
+            if delivery.hand_over(
+                lambda: submission.enter("no verdict from the smarthost yet", claim=True)
+            ):
                 return Answer(0)
         return self._conclude(accepted, submission, delivery)
 

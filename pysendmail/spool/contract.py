@@ -67,8 +67,8 @@ class Claim(Protocol):
     def __exit__(self, *error: object) -> None: ...
 
 
-class Spool(Protocol):
-    """The place where entries wait."""
+class Entering(Protocol):
+    """What a submission needs of a spool."""
 
     def enter(
         self,
@@ -93,6 +93,10 @@ class Spool(Protocol):
         is open. SpoolFull when there is no room. After any other SpoolError the message may wait in
         the spool all the same (the disk failed to say so), and may be delivered.
         """
+
+
+class Spool(Entering, Protocol):
+    """The place where entries wait."""
 
     def due(self, now: float, limit: int) -> list[str]:
         """Return up to `limit` ids whose next attempt has come, earliest first.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from pysendmail.message.outcome import DEFERRED, FAILED
+from pysendmail.message.outcome import DEFERRED, FAILED, Outcome
 from pysendmail.relay import retry
 from pysendmail.relay.policy import SESSION
 from pysendmail.spool.errors import AlreadyEntered
@@ -20,35 +20,14 @@ from pysendmail.submission.request import ALWAYS_OK, MAIL_BACK, QUEUE, QUIET, WR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import Protocol
+    from collections.abc import Sequence
 
     from pysendmail.config.keys import Config
     from pysendmail.journal import Journal
     from pysendmail.message.envelope import Envelope
-    from pysendmail.message.message import Message
-    from pysendmail.message.outcome import Outcome
     from pysendmail.relay.attempt import Attempt
-    from pysendmail.spool.contract import Claim
+    from pysendmail.spool.contract import Claim, Entering
     from pysendmail.submission.accept import Accepted
-
-    class Entering(Protocol):
-        """The part of a spool that a submission needs: `Spool.enter`."""
-
-        def enter(
-            self,
-            queue_id: str,
-            envelope: Envelope,
-            message: Message,
-            *,
-            arrived: float,
-            uid: int,
-            next_attempt: float,
-            outcomes: Iterable[Outcome] = (),
-            attempts: int = 0,
-            claim: bool = False,
-        ) -> Claim | None:
-            """See `pysendmail.spool.contract.Spool.enter`."""
 
 
 class Submission:
@@ -74,8 +53,9 @@ class Submission:
         """
         at_once = claim or self._accepted.request.mode != QUEUE
         due = self._now if at_once else self._now + self._config.retry_first
+        reasons = self._under_way(why) if claim else ()
         try:
-            held = self._enter_own(self._accepted.envelope, due, claim=claim)
+            held = self._enter_own(self._accepted.envelope, due, outcomes=reasons, claim=claim)
         except AlreadyEntered:
             return None
         if self._accepted.failures:
@@ -101,6 +81,13 @@ class Submission:
             output=self._progress(outcomes),
             errors=[] if silent else [failure_line(failures)],
         )
+
+    def _under_way(self, why: str) -> list[Outcome]:
+        """Return what mailq shows for recipients whose attempt has not ended yet."""
+        return [
+            Outcome(recipient.address, DEFERRED, b"4.4.2", why.encode())
+            for recipient in self._accepted.envelope.recipients
+        ]
 
     def _enter_deferred(self, attempt: Attempt) -> None:
         """Enter the recipients that were deferred, with reasons and time of the next attempt."""

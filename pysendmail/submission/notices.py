@@ -15,15 +15,17 @@ from pysendmail.message.envelope import Recipient
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Any, TypeAlias
 
     from pysendmail.config.keys import Config
     from pysendmail.journal import Journal
     from pysendmail.message.envelope import Envelope
     from pysendmail.message.message import Message
     from pysendmail.message.outcome import Outcome
+    from pysendmail.spool.contract import Notice
 
-    Notice = tuple[str, Envelope, Message, float]
+    Composed: TypeAlias = tuple[Envelope, Message] | None
 
 
 def new_queue_id() -> str:
@@ -43,18 +45,7 @@ def bounce(
     now: float,
 ) -> list[Notice]:
     """Return the bounce for these failures, or nothing where none is due."""
-    queue_id = new_queue_id()
-    composed = compose_bounce(
-        envelope,
-        message,
-        failures,
-        queue_id=queue_id,
-        hostname=config.hostname,
-        origin=config.origin,
-        arrived=arrived,
-        now=now,
-    )
-    return notice(queue_id, composed, config=config, now=now)
+    return notice(compose_bounce, envelope, message, failures, config, arrived=arrived, now=now)
 
 
 def delay_warning(
@@ -67,38 +58,48 @@ def delay_warning(
     now: float,
 ) -> list[Notice]:
     """Return the warning that a message is late, or nothing where none is wanted."""
+
+    def compose(*facts: Any, **named: Any) -> Composed:
+        return compose_delay_warning(*facts, until=arrived + config.lifetime, **named)
+
+    return notice(compose, envelope, message, deferrals, config, arrived=arrived, now=now)
+
+
+def notice(
+    compose: Callable[..., Composed],
+    envelope: Envelope,
+    message: Message,
+    outcomes: Sequence[Outcome],
+    config: Config,
+    *,
+    arrived: float,
+    now: float,
+) -> list[Notice]:
+    """Return a notice as one that can be entered, addressed past the aliases."""
     queue_id = new_queue_id()
-    composed = compose_delay_warning(
+    composed = compose(
         envelope,
         message,
-        deferrals,
+        outcomes,
         queue_id=queue_id,
         hostname=config.hostname,
         origin=config.origin,
         arrived=arrived,
         now=now,
-        until=arrived + config.lifetime,
     )
-    return notice(queue_id, composed, config=config, now=now)
+    if composed is None:
+        return []
+    own, report = composed
+    sender = [parse_mailbox(recipient.address) for recipient in own.recipients]
+    addresses, _failures = resolve(
+        sender, origin=config.origin, root=config.root, aliases=read_aliases(config.aliases)
+    )
+    if addresses:
+        own = own.with_recipients(tuple(Recipient(address) for address in addresses))
+    return [(queue_id, own, report, now)]
 
 
 def log_notices(journal: Journal, queue_id: str, notices: Sequence[Notice]) -> None:
     """Write which notices a message has caused."""
     for own_id, envelope, _message, _due in notices:
         journal.event(queue_id, "notice", id=own_id, to=envelope.recipients[0].address)
-
-
-def notice(
-    queue_id: str, composed: tuple[Envelope, Message] | None, *, config: Config, now: float
-) -> list[Notice]:
-    """Return a composed notice as one that can be entered, addressed past the aliases."""
-    if composed is None:
-        return []
-    envelope, message = composed
-    sender = [parse_mailbox(recipient.address) for recipient in envelope.recipients]
-    addresses, _failures = resolve(
-        sender, origin=config.origin, root=config.root, aliases=read_aliases(config.aliases)
-    )
-    if addresses:
-        envelope = envelope.with_recipients(tuple(Recipient(address) for address in addresses))
-    return [(queue_id, envelope, message, now)]

@@ -161,8 +161,8 @@ class Catcher:
             self._server = None
         for dialogue in list(self._dialogues):
             dialogue.abort()
-        while self._dialogues:
-            await asyncio.sleep(0)
+        if ending := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(ending, timeout=5)
 
     def _new_dialogue(self) -> Dialogue:
         return Dialogue(

@@ -78,13 +78,18 @@ class Dialogue(SMTP):
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._open_dialogues.discard(self)
-        super().connection_lost(error)
+        if self in self._open_dialogues:
+            self._open_dialogues.discard(self)
+            super().connection_lost(error)
 
     def abort(self) -> None:
-        """Cut the connection."""
+        """Cut the connection.
+
+        Of one that ends within the TLS handshake asyncio would not tell us, so we tell ourselves.
+        """
         if isinstance(self.transport, asyncio.WriteTransport):
             self.transport.abort()
+        self.connection_lost(None)
 
     async def push(self, status: str | bytes) -> None:
         if not self._greeted:

@@ -27,7 +27,7 @@ UNCHECKED_HASH = 0b01  # the flags word of bytecode, PEP 552
 
 
 def make(
-    target: str, uid: int | None = None, **settings: object
+    target: str, *, uid: int | None = None, **settings: str | Path
 ) -> subprocess.CompletedProcess[str]:
     """Run make with these settings, and the libraries of the tests, so that pip is not asked."""
     settings = {"DEPENDENCIES": sysconfig.get_path("purelib"), "PYTHON": sys.executable} | settings
@@ -45,9 +45,9 @@ def make(
     )
 
 
-def made(target: str, **settings: object) -> str:
+def made(target: str, **settings: str | Path) -> str:
     """Run make, which must succeed; return what it said."""
-    done = make(target, **settings)
+    done = make(target, uid=None, **settings)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout
@@ -337,18 +337,18 @@ def test_interpreter_is_the_real_one_behind_a_shim_and_a_virtualenv(
 @pytest.fixture
 def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory that is all the package index pip knows, with wheels of our two libraries."""
-    for name, module in (("pyyaml", "yaml"), ("python_daemon", "daemon")):
-        with zipfile.ZipFile(tmp_path / f"{name}-99-py3-none-any.whl", "w") as wheel:
+    for name, module, version in (("pyyaml", "yaml", "6.99"), ("python_daemon", "daemon", "3.99")):
+        with zipfile.ZipFile(tmp_path / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
             wheel.writestr(f"{module}/__init__.py", "")
             for file, text in (
-                ("METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 99\n"),
+                ("METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"),
                 (
                     "WHEEL",
                     "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
                 ),
                 ("RECORD", ""),
             ):
-                wheel.writestr(f"{name}-99.dist-info/{file}", text)
+                wheel.writestr(f"{name}-{version}.dist-info/{file}", text)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     monkeypatch.chdir(REPOSITORY)

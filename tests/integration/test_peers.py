@@ -177,6 +177,17 @@ def test_hanging_smarthost_accepts_and_stays_silent(smarthost: Smarthost, log_in
     assert log_in(smarthost).noop()[0] == 250
 
 
+def test_smarthost_stops_in_the_middle_of_a_tls_handshake(smarthost: Smarthost) -> None:
+    with smtplib.SMTP(smarthost.host, smarthost.port, timeout=10) as client:
+        client.ehlo()
+        assert client.docmd("STARTTLS")[0] == 220
+        smarthost.stop()
+        assert client.sock is not None
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", smarthost.port))
+        client.close()
+
+
 @pytest.mark.parametrize("kind", ["expired", "wrong_name", "stranger"])
 def test_bad_certificate_is_shown(
     smarthost: Smarthost, certificates: Certificates, client_tls: ssl.SSLContext, kind: str

@@ -1,0 +1,65 @@
+"""A daemon's parts around a spool and a smarthost in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pysendmail.config.keys import Config
+from pysendmail.daemon.state import State
+from pysendmail.daemon.workers import Workers
+from pysendmail.relay.pool import Pool
+from pysendmail.relay.smarthost import Smarthost
+from pysendmail.smtp import Client
+from pysendmail.spool.memory import MemorySpool
+from tests.unit.relay.peers import Peer, session, smarthost
+from tests.unit.submission.samples import CONFIG, FakeJournal
+
+PATIENCE_S = 20.0
+
+
+class FakeRelay:
+    """One smarthost, whose sessions are those of `peers` and then those of `make_peer`."""
+
+    def __init__(
+        self, peers: Iterable[Peer | Exception] = (), make_peer: Callable[[], Peer] = Peer
+    ) -> None:
+        self.peers = list(peers)
+        self.used: list[Peer] = []
+        self.make_peer = make_peer
+        self.smarthosts: tuple[Smarthost, ...] = (smarthost("alpha"),)
+        self.pool = Pool(
+            self.smarthosts,
+            self._open,
+            lambda *_: None,
+            connections=4,
+            messages_per_connection=100,
+            idle_timeout=30.0,
+        )
+
+    def _open(self, smarthost: Smarthost, deadline: float | None) -> Client:
+        peer = self.peers.pop(0) if self.peers else self.make_peer()
+        if isinstance(peer, Exception):
+            raise peer
+        self.used.append(peer)
+        return session(peer)
+
+    @property
+    def delivered(self) -> list[list[str]]:
+        return [recipients for peer in self.used for recipients, _ in peer.messages]
+
+
+def make_state(
+    relay: FakeRelay | None = None, *, spool: Any = None, scratch: str = "/tmp", **config: Any
+) -> State:
+    journal = FakeJournal()
+    workers = Workers(4, lambda error: journal.event("", "worker failed", said=repr(error)))
+    settings: Config = CONFIG.replaced(**{"wait": PATIENCE_S, **config})
+    return State(
+        settings,
+        relay or FakeRelay(),  # type: ignore[arg-type]
+        spool or MemorySpool(),
+        workers,
+        journal,  # type: ignore[arg-type]
+        scratch=scratch,
+    )

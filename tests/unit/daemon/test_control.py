@@ -1,0 +1,296 @@
+"""The queue as it is shown and changed: to whom, in which words, to the letter."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import re
+import time
+
+import pytest
+
+from pysendmail.daemon.control import Viewer, group_name, groups_of, respond, viewer_of
+from pysendmail.daemon.listing import format_entry, format_total
+from pysendmail.message.envelope import Envelope, Recipient
+from pysendmail.message.outcome import DEFERRED, Outcome
+from pysendmail.spool.entry import Entry
+from pysendmail.spool.memory import MemorySpool
+from tests.unit.spool.samples import ALICE, BOB, FIRST, SECOND, THIRD, deferred, enter
+
+ROOT = Viewer(0, trusted=True)
+JOE = Viewer(33, trusted=False)
+STRANGER = Viewer(99, trusted=False)
+
+
+@pytest.fixture(autouse=True)
+def greenwich(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def spool() -> MemorySpool:
+    spool = MemorySpool()
+    enter(spool, FIRST, uid=33)
+    enter(spool, SECOND, uid=44)
+    return spool
+
+
+def ask(spool: MemorySpool, viewer: Viewer, *records: bytes, active=lambda queue_id: False):
+    """Return exit status, output lines and error lines."""
+    answer = list(respond(spool, list(records), viewer, active))
+    assert [letter for letter, _ in answer].count(b"x") == 1
+    assert answer[-1][0] == b"x"
+    output = [value for letter, value in answer if letter == b"o"]
+    return int(answer[-1][1]), output, [value for letter, value in answer if letter == b"e"]
+
+
+def entry(**facts: object) -> Entry:
+    envelope = facts.pop("envelope", None) or Envelope(
+        b"joe@example.org", (Recipient(ALICE), Recipient(BOB), Recipient(b"carol@example.net"))
+    )
+    values = {"arrived": 1_700_000_000.0, "uid": 33, "size": 1234, "next_attempt": 0.0, **facts}
+    return Entry("0123456789ABCD", envelope, **values)  # type: ignore[arg-type]
+
+
+# --- mailq's text
+
+
+def test_empty_queue_says_so_in_postfix_words() -> None:
+    assert ask(MemorySpool(), ROOT, b"alist") == (0, [b"Mail queue is empty"], [])
+
+
+def test_listing_is_postfix_s_to_the_letter(spool: MemorySpool) -> None:
+    spool.change(SECOND, "hold")
+    claim = spool.claim(FIRST)
+    claim.settle([deferred(ALICE), deferred(BOB)], 2000.0, now=1500.0)
+    status, output, _ = ask(spool, ROOT, b"alist")
+    assert status == 0
+    assert output == [
+        b"----Queue ID----- --Size-- ---Arrival Time---- -Sender/Recipient-------",
+        b"00000000000001          56 Thu Jan 01 00:16:40 root@example.org",
+        b"                              (mx.example.com said: 450 4.2.0 later)".rjust(78),
+        b"                                               alice@example.com",
+        b"                                               bob@example.com",
+        b"",
+        b"00000000000002!         56 Thu Jan 01 00:16:40 root@example.org",
+        b"                                               alice@example.com",
+        b"                                               bob@example.com",
+        b"",
+        b"                Total requests: 2",
+        b"-- 1 Kbytes in 2 Requests.",
+    ]
+
+
+def test_columns_are_those_of_long_queue_ids() -> None:
+    first, *_ = format_entry(entry(), active=True)
+    assert first == b"0123456789ABCD*       1234 Tue Nov 14 22:13:20 joe@example.org"
+    assert (first.index(b" Tue"), first.index(b"joe")) == (26, 47)
+
+
+def test_reason_stands_once_before_those_it_concerns() -> None:
+    later = Outcome(ALICE, DEFERRED, b"4.2.0", b"450 later", b"mx")
+    ours = Outcome(BOB, DEFERRED, b"4.4.1", b"cannot connect")
+    reasons = {ALICE: later, BOB: ours, b"carol@example.net": ours}
+    lines = list(format_entry(entry(reasons=reasons), active=False))
+    assert [line.strip() for line in lines[1:]] == [
+        b"(mx said: 450 later)", ALICE, b"(cannot connect)", BOB, b"carol@example.net", b"",
+    ]  # fmt: skip
+    assert {len(line) for line in lines if line.strip().startswith(b"(")} == {78}
+
+
+@pytest.mark.parametrize(("held", "active", "flag"), [(1, 1, b"!"), (0, 1, b"*"), (0, 0, b" ")])
+def test_flag_tells_the_state(held: int, active: int, flag: bytes) -> None:
+    [line, *_] = format_entry(entry(held=bool(held)), active=bool(active))
+    assert line[14:15] == flag
+
+
+def test_only_the_first_line_of_an_entry_looks_like_one() -> None:
+    hostile = Envelope(b"\nAAAA@x", (Recipient(b"BAD0\r\nDEADBEEF"),))
+    reasons = {b"BAD0\r\nDEADBEEF": Outcome(b"", DEFERRED, b"4.0.0", b"F00\nFACE" * 99, b"A\n")}
+    lines = b"\n".join(format_entry(entry(envelope=hostile, reasons=reasons), active=False))
+    assert len(re.findall(rb"^[A-F0-9]", lines, re.MULTILINE)) == 1
+    assert b"\r" not in lines
+
+
+def test_null_sender_is_shown_as_mailer_daemon() -> None:
+    [line, *_] = format_entry(entry(envelope=Envelope(b"", (Recipient(BOB),))), active=False)
+    assert line.endswith(b" MAILER-DAEMON")
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "last"),
+    [
+        (1, 1, b"-- 1 Kbytes in 1 Request."),
+        (2, 1025, b"-- 2 Kbytes in 2 Requests."),
+        (10, 0, b"-- 0 Kbytes in 10 Requests."),
+    ],
+)
+def test_total_is_the_very_last_line(count: int, size: int, last: bytes) -> None:
+    sendmails, postfix = format_total(count, size)
+    assert postfix == last
+    assert re.fullmatch(rb"\s+Total requests: (\d+)", sendmails)
+
+
+# --- who sees what
+
+
+def test_others_see_their_own_and_the_true_totals(spool: MemorySpool) -> None:
+    _, output, _ = ask(spool, JOE, b"alist")
+    assert [line[:14] for line in output if re.match(rb"[A-F0-9]", line)] == [FIRST.encode()]
+    assert output[-1] == b"-- 1 Kbytes in 2 Requests."
+    _, output, _ = ask(spool, STRANGER, b"alist")
+    assert output == [b"                Total requests: 2", b"-- 1 Kbytes in 2 Requests."]
+
+
+def test_listing_can_be_narrowed(spool: MemorySpool) -> None:
+    _, output, _ = ask(spool, ROOT, b"alist", b"q" + SECOND.lower().encode())
+    assert [line[:14] for line in output if re.match(rb"[A-F0-9]", line)] == [SECOND.encode()]
+
+
+def test_json_is_one_object_a_line(spool: MemorySpool) -> None:
+    spool.claim(FIRST).settle([deferred(ALICE)], 2000.0, now=1500.0)
+    spool.change(SECOND, "hold")
+    status, output, _ = ask(spool, ROOT, b"alist", b"j", active=lambda queue_id: True)
+    first, second = map(json.loads, output)
+    assert status == 0
+    assert first["state"], second["state"] == ("active", "held")
+    assert first["recipients"] == [
+        {
+            "recipient": "alice@example.com",
+            "status": "4.2.0",
+            "reason": "450 4.2.0 later",
+            "smarthost": "mx.example.com",
+            "may_be_duplicate": False,
+        },
+        {"recipient": "bob@example.com"},
+    ]
+    assert {key: first[key] for key in ("queue_id", "uid", "attempts", "next_attempt")} == {
+        "queue_id": FIRST, "uid": 33, "attempts": 1, "next_attempt": 2000.0,
+    }  # fmt: skip
+
+
+def test_show_has_the_message_and_nothing_a_terminal_should_not_see() -> None:
+    spool = MemorySpool()
+    enter(spool, FIRST, text=b"Subject: \x1b[2J\r\n\r\nbody\r\n")
+    status, output, _ = ask(spool, ROOT, b"ashow", b"q" + FIRST.encode())
+    assert status == 0
+    assert output[-3:] == [b"    Subject: \\x1b[2J", b"    ", b"    body"]
+
+
+def test_show_as_json_has_no_message(spool: MemorySpool) -> None:
+    _, output, _ = ask(spool, ROOT, b"ashow", b"j", b"q" + FIRST.encode())
+    assert [json.loads(line)["queue_id"] for line in output] == [FIRST]
+
+
+@pytest.mark.parametrize("viewer", [JOE, STRANGER])
+def test_show_hides_what_is_not_his(spool: MemorySpool, viewer: Viewer) -> None:
+    status, output, errors = ask(spool, viewer, b"ashow", b"q" + SECOND.encode())
+    assert (status, output) == (69, [])
+    assert errors == [b"00000000000002: no such message in the queue"]
+
+
+# --- who may change what
+
+
+@pytest.mark.parametrize(
+    ("action", "held", "there", "due"),
+    [(b"ahold", True, True, 1100.0), (b"adelete", None, False, None),
+     (b"aflush", False, True, 0.0), (b"arelease", False, True, 1100.0)],
+)  # fmt: skip
+def test_owner_changes_his_own(spool: MemorySpool, action, held, there, due) -> None:
+    spool.wait(0)
+    assert ask(spool, JOE, action, b"q" + FIRST.encode()) == (0, [], [])
+    changed = spool.find(FIRST)
+    assert (changed is not None) is there
+    if changed is not None:
+        assert (changed.held, changed.next_attempt) == (held, due)
+    assert spool.wait(0)
+
+
+@pytest.mark.parametrize("action", [b"ahold", b"adelete", b"aflush", b"arelease"])
+def test_nobody_changes_what_is_not_his(spool: MemorySpool, action: bytes) -> None:
+    before = spool.find(SECOND)
+    status, _, errors = ask(spool, JOE, action, b"q" + SECOND.encode())
+    assert status == 77
+    assert errors == [b"00000000000002: no such message in the queue"]
+    assert spool.find(SECOND) == before
+
+
+@pytest.mark.parametrize(
+    "queue_id", [THIRD.encode(), b"nonsense", b"../../etc/passwd", b"\xff\x1b", b""], ids=repr
+)
+def test_id_that_is_not_there_is_told(spool: MemorySpool, queue_id: bytes) -> None:
+    status, _, [error] = ask(spool, ROOT, b"ahold", b"q" + queue_id)
+    assert status == 69
+    assert error.endswith(b": no such message in the queue")
+    assert b"\x1b" not in error
+
+
+def test_one_that_is_missing_does_not_stop_the_others(spool: MemorySpool) -> None:
+    status, _, errors = ask(spool, ROOT, b"ahold", b"q" + THIRD.encode(), b"q" + FIRST.encode())
+    assert (status, len(errors)) == (69, 1)
+    assert spool.find(FIRST).held
+
+
+def test_entry_in_hand_is_busy_except_for_a_flush(spool: MemorySpool) -> None:
+    spool.claim(FIRST)
+    status, _, errors = ask(spool, ROOT, b"adelete", b"q" + FIRST.encode())
+    assert status == 75
+    assert errors == [b"00000000000001 is being attempted at this moment"]
+    assert ask(spool, ROOT, b"aflush", b"q" + FIRST.encode()) == (0, [], [])
+
+
+def test_flush_of_all_is_of_all_that_are_his(spool: MemorySpool) -> None:
+    assert ask(spool, JOE, b"aflush") == (0, [], [])
+    assert [spool.find(queue_id).next_attempt for queue_id in (FIRST, SECOND)] == [0.0, 1100.0]
+    assert ask(spool, STRANGER, b"aflush") == (0, [], [])
+
+
+def test_flush_of_an_empty_queue_is_no_error() -> None:
+    assert ask(MemorySpool(), ROOT, b"aflush") == (0, [], [])
+
+
+def test_entry_that_goes_out_during_a_flush_of_all_is_no_error() -> None:
+    class Going(MemorySpool):
+        def find(self, queue_id: str):
+            return None if queue_id == FIRST else super().find(queue_id)
+
+    spool = Going()
+    enter(spool, FIRST)
+    enter(spool, SECOND)
+    assert ask(spool, ROOT, b"aflush") == (0, [], [])
+    assert spool.find(SECOND).next_attempt == 0.0
+
+
+@pytest.mark.parametrize("records", [(b"aburn",), (), (b"zz",), (b"a\x1b[2J",)])
+def test_unknown_action_is_refused(spool: MemorySpool, records: tuple[bytes, ...]) -> None:
+    status, _, [error] = ask(spool, ROOT, *records)
+    assert status == 64
+    assert error.startswith(b"unknown action")
+    assert b"\x1b" not in error
+
+
+# --- who is trusted
+
+
+def test_root_and_the_daemons_user_are_trusted() -> None:
+    assert viewer_of(0, 0).trusted
+    assert viewer_of(os.geteuid(), os.getegid()).trusted
+
+
+def test_stranger_is_not_trusted() -> None:
+    viewer = viewer_of(4_000_000_001, 4_000_000_001)
+    assert (viewer.uid, viewer.trusted) == (4_000_000_001, False)
+
+
+def test_roots_group_trusts_nobody_for_being_in_it() -> None:
+    assert groups_of(4_000_000_001, 0) == []
+
+
+def test_group_name_is_that_of_the_daemon() -> None:
+    assert group_name() in (*(group.gr_name for group in grp.getgrall()), str(os.getegid()))

@@ -1,0 +1,251 @@
+"""The life of a daemon: lock, listener, notification, orders, reload, end."""
+
+from __future__ import annotations
+
+import os
+import queue
+import socket
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pysendmail.config.errors import ConfigError
+from pysendmail.config.keys import Config
+from pysendmail.daemon.lifecycle import (
+    FLUSH,
+    RELOAD,
+    STOP,
+    AlreadyRunning,
+    Daemon,
+    SpoolLock,
+    notify,
+    put_aside,
+)
+from pysendmail.daemon.listener import bind, open_listener, take_passed
+from pysendmail.daemon.state import CachedAliases
+from pysendmail.spool.memory import MemorySpool
+from pysendmail.submission.drop_door import make_drop_directory
+from pysendmail.submission.request import format_head
+from pysendmail.submission.socket_door import NoDaemon, ask
+from tests.helpers.waiting import wait_until
+from tests.unit.daemon.house import PATIENCE_S
+from tests.unit.spool.samples import FIRST, enter
+from tests.unit.submission.samples import CONFIG, FakeJournal
+
+# --- lock
+
+
+def test_lock_refuses_a_second_daemon_and_names_the_first(tmp_path: Path) -> None:
+    lock = SpoolLock(str(tmp_path))
+    lock.sign()
+    with pytest.raises(AlreadyRunning, match=rf"pid {os.getpid()}\b"):
+        SpoolLock(str(tmp_path))
+    os.close(lock.fileno())
+
+
+def test_lock_ends_with_its_holder_whatever_the_file_says(tmp_path: Path) -> None:
+    lock = SpoolLock(str(tmp_path))
+    lock.sign()
+    os.close(lock.fileno())
+    again = SpoolLock(str(tmp_path))
+    os.close(again.fileno())
+
+
+# --- listener
+
+
+def test_socket_is_for_everybody_whatever_the_umask(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "s"
+    before = os.umask(0o077)
+    try:
+        listener = bind(str(path))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666
+    listener.close()
+
+
+def test_socket_of_a_dead_daemon_is_replaced(tmp_path: Path) -> None:
+    bind(str(tmp_path / "s")).close()
+    bind(str(tmp_path / "s")).close()
+
+
+def test_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("precious")
+    with pytest.raises(OSError):
+        bind(str(tmp_path / "s"))
+    assert (tmp_path / "s").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"LISTEN_PID": "1", "LISTEN_FDS": "1"},
+        {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "0"},
+        {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "x"},
+        {"LISTEN_PID": str(os.getpid())},
+    ],
+)
+def test_socket_passed_to_somebody_else_is_not_ours(environ: dict[str, str]) -> None:
+    assert take_passed(environ) is None
+    assert environ == {}
+
+
+def test_listener_is_bound_where_none_was_passed(tmp_path: Path) -> None:
+    with open_listener(str(tmp_path / "s"), {}) as listener:
+        assert listener.getsockname() == str(tmp_path / "s")
+
+
+# --- notification, put aside, aliases
+
+
+def test_manager_is_told_and_its_absence_does_not_matter(tmp_path: Path) -> None:
+    path = str(tmp_path / "n")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(PATIENCE_S)
+        notify({"NOTIFY_SOCKET": path}, b"READY=1")
+        assert manager.recv(100) == b"READY=1"
+    notify({"NOTIFY_SOCKET": path}, b"READY=1")
+    notify({}, b"READY=1")
+
+
+def test_manager_may_have_an_abstract_name(tmp_path: Path) -> None:
+    name = f"@pysendmail-test-{tmp_path.name}-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind("\0" + name[1:])
+        manager.settimeout(PATIENCE_S)
+        notify({"NOTIFY_SOCKET": name}, b"STOPPING=1")
+        assert manager.recv(100) == b"STOPPING=1"
+
+
+def test_file_put_aside_never_takes_the_place_of_another(tmp_path: Path) -> None:
+    for _ in range(3):
+        (tmp_path / "drop").mkdir(exist_ok=True)
+        (tmp_path / "drop" / "x").write_text("")
+        put_aside(str(tmp_path), "x")
+    assert len(list((tmp_path / "broken").iterdir())) == 3
+
+
+def test_aliases_are_read_again_when_the_file_has_changed(tmp_path: Path) -> None:
+    path, cached = tmp_path / "aliases", CachedAliases()
+    assert cached.read(str(path)).find(b"staff") is None
+    path.write_text("staff: joe\n")
+    first = cached.read(str(path))
+    assert first.find(b"staff") is not None
+    assert cached.read(str(path)) is first
+    path.write_text("crew: joe, jim\n")
+    assert cached.read(str(path)).find(b"staff") is None
+
+
+# --- a whole daemon
+
+
+class House:
+    """A daemon in a thread, with the spool in memory and no smarthost."""
+
+    def __init__(self, directory: Path, **options: Any) -> None:
+        make_drop_directory(str(directory))
+        self.path = str(directory / "s")
+        self.config = CONFIG.replaced(spool=str(directory), socket=self.path)
+        self.next_config: Config | Exception = self.config
+        self.spool, self.journal = MemorySpool(), FakeJournal()
+        self.told: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.manager.bind(str(directory / "n"))
+        self.manager.settimeout(PATIENCE_S)
+        self.daemon = Daemon(
+            self.config,
+            None,
+            self.spool,
+            self.journal,  # type: ignore[arg-type]
+            {"NOTIFY_SOCKET": str(directory / "n")},
+            bind(self.path),
+            self._read,
+            **options,
+        )
+        self.thread = threading.Thread(target=self.daemon.run, daemon=True)
+        self.thread.start()
+        assert self.manager.recv(100) == b"READY=1"
+
+    def _read(self) -> tuple[Config, None]:
+        if isinstance(self.next_config, Exception):
+            raise self.next_config
+        return self.next_config, None
+
+    def reload(self) -> None:
+        self.daemon.orders.put(RELOAD)
+        assert self.manager.recv(100).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+        assert self.manager.recv(100) == b"READY=1"
+
+    def status(self) -> list[bytes]:
+        return [line for _, line in ask(self.path, format_head(b"status", []))]
+
+    def stop(self) -> None:
+        if self.thread.is_alive():
+            self.daemon.orders.put(STOP)
+            self.thread.join(PATIENCE_S)
+        self.manager.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path)
+    yield house
+    house.stop()
+
+
+def test_daemon_serves_until_it_is_told_to_stop(house: House) -> None:
+    assert b"no smarthost is configured: all mail waits" in house.status()
+    house.daemon.orders.put(STOP)
+    house.thread.join(PATIENCE_S)
+    assert house.manager.recv(100) == b"STOPPING=1"
+    assert house.journal.names()[-1] == "stopped"
+    with pytest.raises(NoDaemon):
+        house.status()
+
+
+def test_reload_takes_the_new_configuration(house: House) -> None:
+    house.next_config = house.config.replaced(smarthost=("smtp://127.0.0.1:1",))
+    house.reload()
+    assert "reloaded" in house.journal.names()
+    assert any(b"smarthost 127.0.0.1:1" in line for line in house.status())
+
+
+def test_reload_of_a_broken_configuration_keeps_the_old(house: House) -> None:
+    house.next_config = house.config.replaced(smarthost=("smtp://127.0.0.1:1",))
+    house.reload()
+    house.next_config = ConfigError(["p.yaml:1:1: broken"])
+    house.reload()
+    assert "not reloaded" in house.journal.names()
+    assert any(b"smarthost 127.0.0.1:1" in line for line in house.status())
+
+
+def test_reload_says_what_needs_a_restart(house: House) -> None:
+    house.next_config = house.config.replaced(socket="/elsewhere", connections=3)
+    house.reload()
+    assert house.journal.names().count("needs a restart") == 2
+
+
+def test_flush_makes_everything_due(house: House) -> None:
+    enter(house.spool, FIRST, next_attempt=4e9)
+    house.daemon.orders.put(FLUSH)
+    wait_until(lambda: house.spool.find(FIRST).next_attempt == 0.0)
+
+
+def test_flush_passes_over_what_is_being_attempted(house: House) -> None:
+    enter(house.spool, FIRST, next_attempt=4e9)
+    claim = house.spool.claim(FIRST)
+    house.daemon.orders.put(FLUSH)
+    house.reload()
+    assert house.spool.find(FIRST).next_attempt == 4e9
+    claim.release()
+
+
+def test_worker_that_failed_is_logged(house: House) -> None:
+    assert "delivery failed in itself" not in house.journal.names()

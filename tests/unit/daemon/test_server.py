@@ -1,0 +1,322 @@
+"""The server over a real socket: garbage, halves, limits, early refusals."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pysendmail.daemon import server as module
+from pysendmail.daemon.listener import bind
+from pysendmail.daemon.scheduler import Scheduler
+from pysendmail.daemon.server import Malformed, Server, read_content, read_head
+from pysendmail.daemon.submissions import Submissions
+from pysendmail.message.content import Content
+from pysendmail.submission.exit_status import Refused
+from pysendmail.submission.request import HEAD_LIMIT, format_head, format_request
+from pysendmail.submission.socket_door import AnswerLost, ask, submit
+from tests.helpers.waiting import wait_until
+from tests.unit.daemon.house import PATIENCE_S, FakeRelay, make_state
+from tests.unit.spool.samples import FIRST, enter
+from tests.unit.submission.samples import QUEUE_ID, TEXT, request
+
+BOB = b"bob@example.net"
+
+
+class House:
+    """A server on a socket of its own."""
+
+    def __init__(self, directory: Path, submissions: Callable[[Any], Any] = Submissions) -> None:
+        self.path = str(directory / "s")
+        self.relay = FakeRelay()
+        self.state = make_state(self.relay, message_size=100_000)
+        scheduler = Scheduler(self.state, None)  # type: ignore[arg-type]
+        self.server = Server(
+            bind(self.path), self.state, submissions(self.state), scheduler
+        )
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+
+    def submit(self, *operands: bytes, text: bytes = TEXT, **facts: Any):
+        asked = request(*(operands or (BOB,)), size=len(text), **facts)
+        return submit(self.path, format_request(asked), [text], silence=PATIENCE_S)
+
+    def connect(self) -> socket.socket:
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(PATIENCE_S)
+        client.connect(self.path)
+        return client
+
+    def send(self, octets: bytes, *, end: bool = True) -> bytes:
+        """Send octets, and the end when told so; return all that comes in answer."""
+        with self.connect() as client:
+            client.sendall(octets)
+            if end:
+                client.shutdown(socket.SHUT_WR)
+            return receive(client)
+
+    def names(self) -> list[str]:
+        return self.state.journal.names()  # type: ignore[attr-defined,no-any-return]
+
+    def close(self) -> None:
+        self.server.close(PATIENCE_S)
+        self.thread.join(PATIENCE_S)
+        assert not self.thread.is_alive()
+
+
+def receive(client: socket.socket) -> bytes:
+    received = b""
+    while True:
+        try:
+            chunk = client.recv(65536)
+        except ConnectionResetError:
+            return received
+        if not chunk:
+            return received
+        received += chunk
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path)
+    yield house
+    house.close()
+
+
+def test_submission_is_taken_and_answered(house: House) -> None:
+    answer = house.submit()
+    assert (answer.status, answer.errors) == (0, [])
+    assert house.relay.delivered == [["bob@example.net"]]
+
+
+def test_large_message_comes_in_pieces(house: House) -> None:
+    assert house.submit(text=b"S: t\n\n" + 9000 * b"0123456789\n").status == 0
+    assert len(house.relay.used[0].messages[0][1]) > 90_000
+
+
+def test_mistake_of_the_caller_is_an_answer(house: House) -> None:
+    answer = house.submit(b"a@b@c")
+    assert (answer.status, answer.errors) == (65, [b"a@b@c: the address cannot be read"])
+
+
+def test_message_that_says_it_is_too_large_is_refused_unread(house: House) -> None:
+    head = format_request(request(BOB, size=100_001))
+    assert house.send(head, end=False) == b"emessage larger than 100000 octets (message_size)\0x65\0"
+
+
+def test_bad_record_is_an_answer(house: House) -> None:
+    assert house.send(format_head(b"submit", [b"Z"])).endswith(b"x64\0")
+
+
+def test_unknown_verb_is_an_answer(house: House) -> None:
+    assert house.send(format_head(b"dance", [])) == b"eunknown request\0x64\0"
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"pysendmail/2 submit\0\0",
+        b"\0\0",
+        b"pysendmail/1 submit\0" + b"r" * 1000,
+        format_request(request(BOB, size=1000)) + b"half a message",
+    ],
+    ids=lambda octets: repr(octets[:24]),
+)
+def test_garbage_and_halves_have_no_answer_and_leave_nothing(house: House, octets: bytes) -> None:
+    assert house.send(octets) == b""
+    assert house.submit().status == 0
+    assert house.state.spool.count() == 0
+    assert len(house.relay.delivered) == 1
+    wait_until(house.server.idle)
+
+
+def test_head_without_end_is_cut_off(house: House) -> None:
+    with house.connect() as client:
+        try:
+            client.sendall(b"pysendmail/1 submit\0" + b"r" * (HEAD_LIMIT + 1024 * 1024))
+        except OSError as error:
+            assert error.errno in (errno.EPIPE, errno.ECONNRESET)
+        assert receive(client) == b""
+
+
+def test_queue_is_told_to_who_asks(house: House) -> None:
+    enter(house.state.spool, FIRST, uid=os.getuid())
+    answer = list(ask(house.path, format_head(b"queue", [b"alist"])))
+    assert any(FIRST.encode() in line for _, line in answer)
+    assert answer[-1] == (b"x", b"0")
+
+
+def test_long_listing_streams(house: House) -> None:
+    for number in range(400):
+        enter(house.state.spool, f"{number:014X}")
+    answer = list(ask(house.path, format_head(b"queue", [b"alist"])))
+    assert answer[-2] == (b"o", b"-- 22 Kbytes in 400 Requests.")
+
+
+def test_flush_of_all_probes_the_smarthosts(house: House) -> None:
+    smarthost = house.relay.smarthosts[0]
+    from pysendmail.relay.policy import POLICY
+
+    house.relay.pool.report(smarthost, POLICY["connection"], b"refused")
+    assert not house.relay.pool.admits()
+    assert list(ask(house.path, format_head(b"queue", [b"aflush"]))) == [(b"x", b"0")]
+    assert house.relay.pool.admits()
+
+
+def test_status_is_told(house: House) -> None:
+    answer = list(ask(house.path, format_head(b"status", [])))
+    assert answer[-1] == (b"x", b"0")
+    assert any(b"smarthost alpha:25: ready" in line for _, line in answer)
+
+
+def test_answer_that_nobody_heard_is_remembered(house: House) -> None:
+    go = threading.Event()
+    began = threading.Event()
+    make_peer = house.relay.make_peer
+
+    def slow() -> Any:
+        began.set()
+        assert go.wait(PATIENCE_S)
+        return make_peer()
+
+    house.relay.make_peer = slow
+    with house.connect() as client:
+        client.sendall(format_request(request(BOB, size=len(TEXT))) + TEXT)
+        assert began.wait(PATIENCE_S)
+    go.set()
+    wait_until(house.server.idle)
+    assert len(house.relay.delivered) == 1
+    from pysendmail.spool.errors import AlreadyEntered
+
+    with pytest.raises(AlreadyEntered):
+        enter(house.state.spool, QUEUE_ID)
+
+
+class Troubled(Submissions):
+    """Submissions that raise what their state says."""
+
+    trouble: BaseException
+
+    def submit(self, *_: Any) -> Any:
+        raise self.trouble
+
+
+@pytest.mark.parametrize(
+    ("trouble", "answer"),
+    [
+        (OSError(errno.ENOSPC, "full"), b"ethe daemon cannot go on: [Errno 28] full\0x75\0"),
+        (Refused(75, b"later"), b"elater\0x75\0"),
+        (ZeroDivisionError("bug"), b""),
+    ],
+)
+def test_trouble_inside_is_never_exit_0(
+    tmp_path: Path, trouble: Exception, answer: bytes
+) -> None:
+    house = House(tmp_path, Troubled)
+    Troubled.trouble = trouble
+    assert house.send(format_request(request(BOB, size=4)) + b"text", end=False) == answer
+    house.close()
+    assert ("internal error" in house.names()) is (answer == b"")
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may have as many connections as there are")
+def test_one_user_cannot_have_all_connections(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    clients = [house.connect() for _ in range(module.CONNECTIONS_PER_UID)]
+    assert house.send(b"x") == b""
+    for client in clients:
+        client.close()
+    house.close()
+
+
+def test_connections_have_an_end_and_come_back(house: House) -> None:
+    clients = [house.connect() for _ in range(module.CONNECTIONS)]
+    with pytest.raises(AnswerLost):
+        house.submit()
+    for client in clients:
+        client.close()
+    wait_until(house.server.idle)
+    assert house.submit().status == 0
+
+
+def test_close_waits_for_who_is_served(house: House) -> None:
+    began, go = threading.Event(), threading.Event()
+
+    def slow() -> Any:
+        began.set()
+        assert go.wait(PATIENCE_S)
+        from tests.unit.relay.peers import Peer
+
+        return Peer()
+
+    house.relay.make_peer = slow
+    answers: list[Any] = []
+    caller = threading.Thread(target=lambda: answers.append(house.submit()))
+    caller.start()
+    assert began.wait(PATIENCE_S)
+    closer = threading.Thread(target=house.server.close, args=(PATIENCE_S,))
+    closer.start()
+    go.set()
+    closer.join(PATIENCE_S)
+    caller.join(PATIENCE_S)
+    assert answers[0].status == 0
+
+
+# --- reading
+
+
+def test_head_is_found_wherever_it_is_cut() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        sent = format_request(request(BOB)) + b"rest"
+        for octet in sent[:-4]:
+            theirs.sendall(bytes([octet]))
+        theirs.sendall(b"rest")
+        head, rest = read_head(ours, within=PATIENCE_S)
+        content = Content()
+        read_content(ours, content, rest, 4)
+    assert head == sent[:-4]
+    assert b"".join(content.chunks()) == b"rest"
+
+
+def test_head_that_drips_is_not_waited_for_longer_than_told() -> None:
+    ours, theirs = socket.socketpair()
+    stop = threading.Event()
+
+    def drip() -> None:
+        while not stop.wait(0.005):
+            theirs.sendall(b"x")
+
+    dripping = threading.Thread(target=drip)
+    with ours, theirs:
+        dripping.start()
+        with pytest.raises(TimeoutError):
+            read_head(ours, within=0.1)
+        stop.set()
+        dripping.join(PATIENCE_S)
+
+
+def test_end_before_the_end_is_no_request() -> None:
+    ours, theirs = socket.socketpair()
+    with ours:
+        theirs.close()
+        with pytest.raises(Malformed):
+            read_head(ours, within=PATIENCE_S)
+        with pytest.raises(Malformed):
+            read_content(ours, Content(), b"", 1)
+
+
+def test_nothing_behind_the_message_is_read() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        content = Content()
+        read_content(ours, content, b"message and more", 7)
+    assert b"".join(content.chunks()) == b"message"
