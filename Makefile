@@ -31,10 +31,10 @@ help: ## list the targets
 	@echo; sed -n '/^# Where/,/^PYTHON/{/^#/s/^# //p}' $(firstword $(MAKEFILE_LIST))
 
 install: ## install; PREFIX DESTDIR SYSCONFDIR LOCALSTATEDIR RUNDIR UNITDIR PYTHON DEPENDENCIES SERVICE_USER DIVERT
-	@python=$$(tools/find-python "$(PYTHON)") && "$$python" -EsB -m tools.install install $(PLACES)
+	@python=$$(etc/installer/find-python "$(PYTHON)") && "$$python" -EsB -m etc.installer.install install $(PLACES)
 
 uninstall: ## remove what install has laid down; with the same PREFIX and DESTDIR
-	@python=$$(tools/find-python "$(PYTHON)") && "$$python" -EsB -m tools.install uninstall $(PLACES)
+	@python=$$(etc/installer/find-python "$(PYTHON)") && "$$python" -EsB -m etc.installer.install uninstall $(PLACES)
 
 try: $(VENV)/complete ## see it work, all inside this directory; SMARTHOST=... TO=... sends through a real one
 	@SMARTHOST="$(SMARTHOST)" TO="$(TO)" FROM="$(FROM)" $(RUN)/python -m tests.tryout
@@ -64,7 +64,7 @@ lint: $(VENV)/complete man-lint ## ruff, and the manual pages
 
 type: $(VENV)/complete ## mypy --strict
 	$(RUN)/mypy
-	$(RUN)/mypy tools
+	$(RUN)/mypy --explicit-package-bases etc/installer
 
 cover: $(VENV)/complete ## what the last test run covered: at least 95 % of each of message, smtp, spool, relay
 	@ls .coverage.* >/dev/null 2>&1 && $(RUN)/coverage combine --quiet || true
@@ -90,6 +90,6 @@ clean: ## remove what make has made in this directory
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/complete: setup.cfg pyproject.toml
-	@python=$$(tools/find-python --with ensurepip "$(PYTHON)") && \
+	@python=$$(etc/installer/find-python --with ensurepip "$(PYTHON)") && \
 	"$$python" -m venv --clear $(VENV) && \
 	$(RUN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev]' && touch $@

@@ -19,7 +19,7 @@ import pytest
 
 from pysendmail import __version__
 from tests.helpers.installed import REPOSITORY, SEARCH_PATH, run_program
-from tools.dependencies import fetch_dependencies
+from etc.installer.dependencies import fetch_dependencies
 
 PROGRAMS = ("sbin/sendmail", "sbin/pysendmaild", "bin/pysendmail")
 NAMES = ("lib/sendmail", "bin/mailq", "bin/newaliases", "bin/runq")
@@ -30,9 +30,14 @@ def make(
     target: str, *, uid: int | None = None, **settings: str | Path
 ) -> subprocess.CompletedProcess[str]:
     """Run make with these settings, and the libraries of the tests, so that pip is not asked."""
-    settings = {"DEPENDENCIES": sysconfig.get_path("purelib"), "PYTHON": sys.executable} | settings
+    usual = {"DEPENDENCIES": sysconfig.get_path("purelib"), "PYTHON": sys.executable}
     return subprocess.run(
-        ["make", "--silent", target, *(f"{name}={value}" for name, value in settings.items())],
+        [
+            "make",
+            "--silent",
+            target,
+            *(f"{name}={value}" for name, value in {**usual, **settings}.items()),
+        ],
         cwd=REPOSITORY,
         env={"PATH": SEARCH_PATH},
         stdin=subprocess.DEVNULL,
@@ -276,7 +281,7 @@ def test_sendmail_of_another_is_moved_aside_on_demand_and_comes_back(foreign: Pa
 
 def test_module_that_does_not_compile_leaves_everything_as_it_was(tmp_path: Path) -> None:
     checkout, prefix = tmp_path / "checkout", tmp_path / "prefix"
-    copied = ["pysendmail", "tools", "systemd", "etc", "docs", "Makefile", "setup.cfg"]
+    copied = ["pysendmail", "systemd", "etc", "docs", "Makefile", "setup.cfg"]
     copied += ["README.md", "CHANGELOG.md", "LICENSE"]
     checkout.mkdir()
     subprocess.run(["cp", "-r", *copied, checkout], cwd=REPOSITORY, check=True)
@@ -329,7 +334,7 @@ def test_interpreter_is_the_real_one_behind_a_shim_and_a_virtualenv(
     else:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path], check=True)
     found = subprocess.run(
-        [REPOSITORY / "tools/find-python", python], check=True, capture_output=True, text=True
+        [REPOSITORY / "etc/installer/find-python", python], check=True, capture_output=True, text=True
     ).stdout.strip()
     assert found == os.path.realpath(sys.executable)
 

@@ -14,7 +14,7 @@ from pysendmail.spool.memory import MemorySpool
 from tests.helpers.waiting import wait_until
 from tests.unit.daemon.house import PATIENCE_S, FakeRelay, make_state
 from tests.unit.relay.peers import LOST, Peer
-from tests.unit.spool.samples import FIRST, SECOND, enter
+from tests.unit.spool.samples import ALICE, FIRST, SECOND, delivered, enter
 
 
 class FakeDrops:
@@ -83,11 +83,7 @@ def test_entry_that_comes_later_is_delivered() -> None:
 def test_only_pending_recipients_are_tried() -> None:
     house = House()
     enter(house.spool, FIRST)
-    house.spool.claim(FIRST).settle(
-        [__import__("tests.unit.spool.samples", fromlist=["x"]).delivered(b"alice@example.com")],
-        1000.0,
-        now=1000.0,
-    )
+    house.spool.claim(FIRST).settle([delivered(ALICE)], 1000.0, now=1000.0)
     house.run(lambda: house.spool.count() == 0)
     assert house.relay.delivered == [["bob@example.com"]]
 

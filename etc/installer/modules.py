@@ -8,8 +8,8 @@ import shutil
 import sys
 from py_compile import PycInvalidationMode
 
-from tools.dependencies import fetch_dependencies, find_dependencies, run
-from tools.places import Places, Trouble
+from etc.installer.dependencies import fetch_dependencies, find_dependencies, run
+from etc.installer.places import Places, Trouble
 
 # -I: neither the environment nor the current directory says what is imported; -S: `site` would cost
 # more than all of ours. The stub itself is compiled at every start, so it is short.

@@ -4,7 +4,7 @@ Everything that can be wrong is looked at first, and the new modules are complet
 before anything that is in use is touched: a failed installation leaves what was there. Files are
 replaced by rename, so that a sendmail that starts meanwhile finds the old one or the new one.
 
-Run as `python -EsB -m tools.install install|uninstall PREFIX=… DESTDIR=… …` in the checkout.
+Run as `python -EsB -m etc.installer.install install|uninstall PREFIX=… DESTDIR=… …` in the checkout.
 Trouble is one line on stderr and status 1.
 """
 
@@ -15,12 +15,12 @@ import shutil
 import sys
 
 from pysendmail import __version__
-from tools.account import find_user, make_spool, make_user, service_user
-from tools.dependencies import run
-from tools.files import Content, Link, digest, exchange, read_text, write
-from tools.modules import STUB, check_interpreter, lay_modules, run_installed
-from tools.places import Places, Trouble
-from tools.takeover import Manifest, owners
+from etc.installer.account import find_user, make_spool, make_user, service_user
+from etc.installer.dependencies import run
+from etc.installer.files import Content, Link, digest, exchange, read_text, write
+from etc.installer.modules import STUB, check_interpreter, lay_modules, run_installed
+from etc.installer.places import Places, Trouble
+from etc.installer.takeover import Manifest, owners
 
 PROGRAMS = {
     "sbin/sendmail": "sendmail",

@@ -12,9 +12,9 @@ import json
 import os
 import shutil
 
-from tools.dependencies import run
-from tools.files import digest_at
-from tools.places import Places, Trouble
+from etc.installer.dependencies import run
+from etc.installer.files import digest_at
+from etc.installer.places import Places, Trouble
 
 SUFFIX = ".distrib"  # dpkg-divert's own custom for local diversions
 

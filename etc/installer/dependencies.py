@@ -10,7 +10,7 @@ import configparser
 import os
 import subprocess
 
-from tools.places import Trouble
+from etc.installer.places import Trouble
 
 FIND = """
 import os, yaml, daemon

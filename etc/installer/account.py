@@ -13,8 +13,8 @@ import pwd
 import shutil
 
 from pysendmail.submission.drop_door import DROP_MODE
-from tools.dependencies import run
-from tools.places import USER, Places, Trouble
+from etc.installer.dependencies import run
+from etc.installer.places import USER, Places, Trouble
 
 SPOOL_MODE = 0o711
 

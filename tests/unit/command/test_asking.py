@@ -1,0 +1,88 @@
+"""Asking about the queue: the daemon, the spool itself, or neither."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from pysendmail.command.asking import ask_queue, show
+from pysendmail.config.snapshot import public_settings
+from pysendmail.spool.directory import DirectorySpool
+from tests.unit.spool.samples import FIRST, enter
+
+PATIENCE_S = 20.0
+
+
+def settings(directory: Path):
+    return public_settings(
+        {
+            "PYSENDMAIL_SPOOL": str(directory / "spool"),
+            "PYSENDMAIL_SOCKET": str(directory / "s"),
+        },
+        file=False,
+    )
+
+
+def answering(path: Path, answer: bytes) -> threading.Thread:
+    """Serve one connection."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+
+    def serve() -> None:
+        with listener:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_daemons_answer_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    thread = answering(tmp_path / "s", b"oone\0otwo\0etrouble\0othree\0x69\0")
+    assert ask_queue(b"mailq", settings(tmp_path), [b"alist"]) == 69
+    thread.join(PATIENCE_S)
+    assert capfd.readouterr() == ("one\ntwo\nthree\n", "mailq: trouble\n")
+
+
+def test_answer_that_is_lost_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    thread = answering(tmp_path / "s", b"oone\0")
+    assert ask_queue(b"mailq", settings(tmp_path), [b"alist"]) == 69
+    thread.join(PATIENCE_S)
+    assert capfd.readouterr().err == "mailq: the daemon went away before it answered\n"
+
+
+def test_spool_is_read_where_no_daemon_is(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    spool = DirectorySpool.create(str(tmp_path / "spool"))
+    enter(spool, FIRST)
+    spool.close()
+    assert ask_queue(b"mailq", settings(tmp_path), [b"alist"]) == 0
+    output, errors = capfd.readouterr()
+    assert FIRST in output
+    assert output.endswith("-- 1 Kbytes in 1 Request.\n")
+    assert errors == ""
+
+
+def test_spool_that_is_not_ours_is_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert ask_queue(b"mailq", settings(tmp_path), [b"alist"]) == 69
+    assert "no daemon is running" in capfd.readouterr().err
+
+
+def test_long_answer_is_printed_as_it_comes(capfd: pytest.CaptureFixture[str]) -> None:
+    records = [(b"o", b"x" * 99)] * 1000 + [(b"x", b"0")]
+    assert show(b"mailq", records) == 0
+    assert len(capfd.readouterr().out) == 100_000
+
+
+def test_answer_without_an_end_is_no_success(capfd: pytest.CaptureFixture[str]) -> None:
+    assert show(b"mailq", []) == 69
