@@ -97,10 +97,13 @@ def transaction_trouble(error: Exception) -> Rule:
 def message_trouble(reply: Reply) -> Rule:
     """Return the rule for a refusal of MAIL, DATA or the message itself.
 
-    530 says that we should have logged in (RFC 4954 section 6): that is not the message's fault.
+    530 says that we should have logged in (RFC 4954 section 6), 503 that we are not where the
+    smarthost believes us to be: neither is the message's fault.
     """
     if reply.code == 530:
         return POLICY["access"]
+    if reply.code == 503:
+        return POLICY["connection"]
     return POLICY["message 4xx" if reply.code < 500 else "message 5xx"]
 
 

@@ -238,7 +238,9 @@ def _content(blocks: Iterable[bytes], transcript: Transcript) -> Dialogue[Reply]
         trouble.after_end_of_data = True
         raise trouble
     transcript.final = reply
-    transcript.reset_needed = False
+    # A refused message should end its transaction too (RFC 5321 section 4.1.1.4), but Postfix keeps
+    # it open when a policy refused the end of data, and answers the next MAIL with 503.
+    transcript.reset_needed = reply.code >= 400
     return reply
 
 

@@ -71,9 +71,7 @@ def test_spool_is_read_where_no_daemon_is(
     assert errors == ""
 
 
-def test_spool_that_is_not_ours_is_told(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_spool_that_is_not_ours_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert ask_queue(b"mailq", settings(tmp_path), [b"alist"]) == 69
     assert "no daemon is running" in capfd.readouterr().err
 

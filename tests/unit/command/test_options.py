@@ -123,7 +123,7 @@ def test_option_acts_and_nothing_else_is_changed(
         (b"-OQueueDirectory=/x",), (b"-O", b"smtputf8=yes"), (b"-oA/etc/aliases",), (b"-oA",),
         (b"-o7",), (b"-o8",), (b"-om",), (b"-oo",), (b"-on",), (b"-oc",), (b"-of",), (b"-os",),
         (b"-or0s",), (b"-oT5d",), (b"-oQ/dir",), (b"-o", b"A/x"), (b"-d",), (b"-d9",),
-        (b"-cmnsTUx"[:2] + b"msTUx",),
+        (b"-cmsTUx46",),
     ],
     ids=repr,
 )  # fmt: skip
@@ -203,9 +203,7 @@ def test_mode_is_that_of_the_program_or_the_last_word(
         (b"runq", (b"-t",)),
     ],
 )
-def test_recipients_have_no_place_in_other_modes(
-    program: bytes, words: tuple[bytes, ...]
-) -> None:
+def test_recipients_have_no_place_in_other_modes(program: bytes, words: tuple[bytes, ...]) -> None:
     assert refusal(*words, program=program) == b"no recipients can be given here"
 
 
@@ -218,10 +216,8 @@ def test_missing_value_is_told_as_getopt_does(letter: bytes) -> None:
     assert refusal(b"-i" + letter) == b"option requires an argument -- '%b'" % letter
 
 
-@pytest.mark.parametrize("letter", [b"%c" % c for c in b"DEHJKMPQSWYZadgjklwyzu!?=1"])
+@pytest.mark.parametrize("letter", [b"%c" % c for c in b"DEHJKMPQSWYZagjklwyzu!?=1"])
 def test_unknown_letter_is_told_as_getopt_does(letter: bytes) -> None:
-    if letter in (b"d",):
-        return
     assert refusal(b"-" + letter, b"bob") == b"invalid option -- '%b'" % letter
 
 

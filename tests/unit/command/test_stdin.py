@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -64,7 +65,7 @@ def test_dots_are_sendmails(text: bytes, kept: bytes, ended: bool) -> None:
 @given(TEXTS, st.lists(st.integers(0, 60)))
 def test_any_chunking_gives_the_same(text: bytes, cuts: list[int]) -> None:
     marks = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
-    chunks = [text[start:end] for start, end in zip(marks, marks[1:], strict=False)]
+    chunks = [text[start:end] for start, end in pairwise(marks)]
     assert undotted(*chunks) == undotted(text) == by_lines(text)
 
 

@@ -41,9 +41,7 @@ class House:
         self.relay = FakeRelay()
         self.state = make_state(self.relay, message_size=100_000)
         scheduler = Scheduler(self.state, None)  # type: ignore[arg-type]
-        self.server = Server(
-            bind(self.path), self.state, submissions(self.state), scheduler
-        )
+        self.server = Server(bind(self.path), self.state, submissions(self.state), scheduler)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
 
@@ -111,7 +109,9 @@ def test_mistake_of_the_caller_is_an_answer(house: House) -> None:
 
 def test_message_that_says_it_is_too_large_is_refused_unread(house: House) -> None:
     head = format_request(request(BOB, size=100_001))
-    assert house.send(head, end=False) == b"emessage larger than 100000 octets (message_size)\0x65\0"
+    assert (
+        house.send(head, end=False) == b"emessage larger than 100000 octets (message_size)\0x65\0"
+    )
 
 
 def test_bad_record_is_an_answer(house: House) -> None:
@@ -217,9 +217,7 @@ class Troubled(Submissions):
         (ZeroDivisionError("bug"), b""),
     ],
 )
-def test_trouble_inside_is_never_exit_0(
-    tmp_path: Path, trouble: Exception, answer: bytes
-) -> None:
+def test_trouble_inside_is_never_exit_0(tmp_path: Path, trouble: Exception, answer: bytes) -> None:
     house = House(tmp_path, Troubled)
     Troubled.trouble = trouble
     assert house.send(format_request(request(BOB, size=4)) + b"text", end=False) == answer

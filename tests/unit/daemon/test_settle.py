@@ -1,4 +1,4 @@
-"""After an attempt at an entry: crossed off, deferred, expired, warned; sentence 2 of the design."""
+"""After an attempt at an entry: crossed off, deferred, expired, warned, and never lost."""
 
 from __future__ import annotations
 

@@ -135,8 +135,15 @@ def test_submission_that_finds_all_workers_busy_waits_in_the_spool() -> None:
     go = threading.Event()
     relay = FakeRelay()
     state = make_state(relay, wait=0.02)
+    busy = threading.Semaphore(0)
+
+    def work() -> None:
+        busy.release()
+        assert go.wait(PATIENCE_S)
+
     for _ in range(4):
-        state.workers.put(lambda: go.wait(PATIENCE_S) and None)
+        state.workers.put(work)
+    assert all(busy.acquire(timeout=PATIENCE_S) for _ in range(4))
     assert submit(state).status == 0
     assert state.spool.find(QUEUE_ID) is not None
     go.set()

@@ -64,9 +64,7 @@ def test_delivered_without_enhanced_status_gets_one() -> None:
 def test_envelope_options_reach_the_wire() -> None:
     peer = Peer(offers=("mx", "DSN", "8BITMIME", "SMTPUTF8", "SIZE"))
     recipients = (Recipient("ü@example.org".encode(), (b"NEVER",), b"rfc822;x@y"),)
-    sent = Envelope(
-        b"a@b", recipients, ret=b"HDRS", envid=b"QQ", eight_bit=True, smtputf8=True
-    )
+    sent = Envelope(b"a@b", recipients, ret=b"HDRS", envid=b"QQ", eight_bit=True, smtputf8=True)
     size = message().size
     assert kinds(attempt(sent, message(), [ALPHA], Sessions(alpha=[peer]))) == [DELIVERED]
     assert peer.commands[1:3] == [
@@ -162,7 +160,7 @@ TRANSACTION = {
 @pytest.mark.parametrize("pipelining", [True, False], ids=["pipelined", "step by step"])
 @pytest.mark.parametrize("case", TRANSACTION)
 def test_trouble_in_a_transaction_ends_as_the_policy_says(case: str, pipelining: bool) -> None:
-    answers, kind, status, said_by, tried_next, reach = TRANSACTION[case]
+    answers, kind, status, said_by, _, reach = TRANSACTION[case]
     offers = OFFERS if pipelining else ("mx",)
     sessions = Sessions(alpha=[Peer(answers, offers=offers)])
     result = attempt(envelope(ALICE), message(), [ALPHA], sessions)

@@ -253,9 +253,7 @@ def test_next_probe_is_the_nearest() -> None:
 
 
 def test_pool_of_no_smarthost_admits_nothing_ever() -> None:
-    pool = Pool(
-        (), House().open, print, connections=1, messages_per_connection=1, idle_timeout=1.0
-    )
+    pool = Pool((), House().open, print, connections=1, messages_per_connection=1, idle_timeout=1.0)
     assert not pool.admits()
     assert pool.next_probe() == float("inf")
     assert pool.states() == []

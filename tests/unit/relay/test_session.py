@@ -92,9 +92,7 @@ def test_refused_login_closes_the_session(server_tls_context: TlsContext, ca_fil
 
 def test_deadline_bounds_the_opening() -> None:
     with LyingServer(stall()) as server, pytest.raises(TimedOut):
-        open_session(
-            smarthost(server, tls=NONE), hostname=b"me", deadline=time.monotonic() + 0.05
-        )
+        open_session(smarthost(server, tls=NONE), hostname=b"me", deadline=time.monotonic() + 0.05)
 
 
 def test_missing_ca_file_is_trouble_of_tls(tmp_path: Path) -> None:

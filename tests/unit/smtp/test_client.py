@@ -138,10 +138,10 @@ def test_refused_command_raises_and_the_session_goes_on() -> None:
     ("answers", "command", "reset"),
     [
         ([b"554 no\r\n"], b"DATA", b"RSET\r\n"),
-        ([b"354 go\r\n", b"554 spam\r\n"], b"end of data", b""),
+        ([b"354 go\r\n", b"554 spam\r\n"], b"end of data", b"RSET\r\n"),
     ],
 )
-def test_refused_data_raises_and_reset_follows_when_due(
+def test_refused_data_raises_and_reset_follows(
     answers: list[bytes], command: bytes, reset: bytes
 ) -> None:
     peer = Peer()

@@ -16,9 +16,7 @@ from pysendmail.submission.submitter import Submitter
 
 QUEUE_ID = "00000000000001"
 NOW = 1_700_000_000.0
-CONFIG = Config(
-    origin=b"example.org", hostname=b"host.example.org", aliases="/nonexistent/aliases"
-)
+CONFIG = Config(origin=b"example.org", hostname=b"host.example.org", aliases="/nonexistent/aliases")
 JOE = Submitter(1000, b"joe", b"Joe Doe")
 TEXT = b"Subject: report\n\nall is well\n"
 

@@ -227,9 +227,7 @@ def test_whatever_is_accepted_can_be_written_on_the_wire(
         return
     format_mail(EXTENSIONS, one.sender, smtputf8=one.smtputf8)
     for recipient in one.recipients:
-        format_rcpt(
-            EXTENSIONS, recipient.address, orcpt=recipient.orcpt, smtputf8=one.smtputf8
-        )
+        format_rcpt(EXTENSIONS, recipient.address, orcpt=recipient.orcpt, smtputf8=one.smtputf8)
 
 
 # --- size, and what is told before the configuration is known

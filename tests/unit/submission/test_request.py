@@ -20,10 +20,8 @@ from tests.unit.submission.samples import QUEUE_ID
 
 TEXT = st.binary(max_size=40).map(lambda value: value.replace(b"\0", b""))
 IDS = st.text("0123456789ABCDEF", min_size=14, max_size=14)
-ENVIDS = st.one_of(
-    st.just(b""), st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=33)
-    .map(str.encode),
-)  # fmt: skip
+PRINTABLE = st.characters(min_codepoint=33, max_codepoint=126)
+ENVIDS = st.just(b"") | st.text(PRINTABLE, min_size=1, max_size=33).map(str.encode)
 REQUESTS = st.builds(
     Request,
     queue_id=IDS,

@@ -1,0 +1,125 @@
+"""pysendmail check: what is in force, who can read the password, whether mail would be taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pysendmail.command.check import check
+from tests.helpers.catcher import Catcher
+from tests.helpers.waiting import ReservedPort
+
+Configure = Callable[..., None]
+
+
+@pytest.fixture
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configure:
+    """Write a configuration and have it be the one in force."""
+
+    def write(**settings: str) -> None:
+        path = tmp_path / "p.yaml"
+        facts = {
+            "origin": "example.org",
+            "hostname": "host.example.org",
+            "aliases": str(tmp_path / "aliases"),
+            **settings,
+        }
+        path.write_text("".join(f"{name}: {value}\n" for name, value in facts.items()))
+        path.chmod(0o644)
+        monkeypatch.setenv("PYSENDMAIL_CONFIG", str(path))
+
+    return write
+
+
+@pytest.fixture
+def smarthost() -> Iterator[Catcher]:
+    catcher = Catcher(host="127.0.0.1")
+    catcher.start()
+    yield catcher
+    catcher.close()
+
+
+def test_offline_tells_settings_and_their_sources(
+    configure: Configure, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    configure(smarthost="smtp://127.0.0.1:1")
+    assert check(connect=False, send_to="") == 0
+    output = capsys.readouterr().out
+    assert f"configuration: {tmp_path}/p.yaml\n" in output
+    assert "  origin = example.org  [" in output
+    assert (tmp_path / ".p.yaml.snapshot").exists()
+
+
+def test_password_is_masked_and_its_readers_are_named(
+    configure: Configure, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    password = tmp_path / "password"
+    password.write_text("very-secret\n")
+    password.chmod(0o640)
+    configure(smarthost="smtp://127.0.0.1:1", user="me", password_file=str(password))
+    assert check(connect=False, send_to="") == 0
+    output = capsys.readouterr().out
+    assert "the password can be read by uid" in output
+    assert ", group" in output
+    assert "very-secret" not in output
+
+
+def test_broken_configuration_is_told_line_by_line(
+    configure: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(smarthots="x", wait="soon")
+    assert check(connect=True, send_to="") == 78
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_broken_aliases_are_told(
+    configure: Configure, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "aliases").write_text("root: |program\n")
+    configure(smarthost="smtp://127.0.0.1:1")
+    assert check(connect=False, send_to="") == 78
+    assert f"{tmp_path}/aliases:1" in capsys.readouterr().out
+
+
+def test_smarthost_is_tried_and_described(
+    configure: Configure, capsys: pytest.CaptureFixture[str], smarthost: Catcher
+) -> None:
+    configure(smarthost=smarthost.url, tls="none")
+    assert check(connect=True, send_to="") == 0
+    output = capsys.readouterr().out
+    assert f"smarthost 127.0.0.1:{smarthost.port}: connected, NOT encrypted" in output
+    assert ": offers " in output
+    assert smarthost.received() == []
+
+
+def test_smarthost_that_is_away_is_told(
+    configure: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = ReservedPort()
+    configure(smarthost=f"smtp://127.0.0.1:{port.number}")
+    assert check(connect=True, send_to="a@example.net") == 69
+    assert "cannot connect" in capsys.readouterr().out
+    port.close()
+
+
+def test_no_smarthost_at_all_is_not_in_order(configure: Configure) -> None:
+    configure()
+    assert check(connect=True, send_to="") == 69
+
+
+@pytest.mark.parametrize(("reply", "status"), [("", 0), ("550 5.1.1 who", 69)])
+def test_message_is_sent_where_asked_for(
+    configure: Configure,
+    capsys: pytest.CaptureFixture[str],
+    smarthost: Catcher,
+    reply: str,
+    status: int,
+) -> None:
+    configure(smarthost=smarthost.url, tls="none")
+    smarthost.answer(reply)
+    assert check(connect=True, send_to="a@example.net") == status
+    output = capsys.readouterr().out
+    assert ("a@example.net: delivered: 250" in output) is (status == 0)
+    assert len(smarthost.received()) == (0 if reply else 1)
