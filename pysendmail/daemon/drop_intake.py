@@ -10,6 +10,7 @@ removed.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -76,7 +77,7 @@ class DropIntake:
         try:
             fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            self._reject(path, name, error.strerror or "cannot be opened")
+            self._handle_unopened(path, name, error)
             return
         try:
             status = os.fstat(fd)
@@ -101,6 +102,15 @@ class DropIntake:
             os.unlink(path)
         except FileNotFoundError:
             pass  # its owner was quicker
+
+    def _handle_unopened(self, path: str, name: str, error: OSError) -> None:
+        """Remove what is no file at all; raise what is our own trouble: the file may be mail."""
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, a socket
+            self._reject(path, name, os.strerror(error.errno))
+        elif error.errno == errno.EACCES:
+            self._set_aside(name, os.strerror(error.errno))
+        elif error.errno != errno.ENOENT:  # that would be an owner who was quicker
+            raise error
 
     def _set_aside(self, name: str, why: str) -> None:
         """Put a file aside; one that cannot be moved stays, and is looked at again."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import socket
 from pathlib import Path
 from typing import Any
@@ -225,6 +226,22 @@ def test_file_that_a_bug_of_ours_chokes_on_is_put_aside(house: House) -> None:
     assert len(house.taken) == 1
     assert house.put_aside() == 1
     assert house.names() == []
+
+
+def test_file_stays_while_the_daemon_is_out_of_descriptors(house: House) -> None:
+    house.drop()
+    lowest = os.dup(0)
+    os.close(lowest)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 1, before[1]))  # one for the directory
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            house.sweep()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert house.names() == [QUEUE_ID]
+    house.sweep()
+    assert len(house.taken) == 1
 
 
 def test_owner_may_be_quicker(house: House) -> None:
