@@ -12,9 +12,9 @@ import os
 import pwd
 import shutil
 
-from pysendmail.submission.drop_door import DROP_MODE
 from etc.installer.dependencies import run
 from etc.installer.places import USER, Places, Trouble
+from pysendmail.submission.drop_door import DROP_MODE
 
 SPOOL_MODE = 0o711
 

@@ -4,8 +4,8 @@ Everything that can be wrong is looked at first, and the new modules are complet
 before anything that is in use is touched: a failed installation leaves what was there. Files are
 replaced by rename, so that a sendmail that starts meanwhile finds the old one or the new one.
 
-Run as `python -EsB -m etc.installer.install install|uninstall PREFIX=… DESTDIR=… …` in the checkout.
-Trouble is one line on stderr and status 1.
+Run as `python -EsB -m etc.installer.install install|uninstall PREFIX=… DESTDIR=… …` in the
+checkout. Trouble is one line on stderr and status 1.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import os
 import shutil
 import sys
 
-from pysendmail import __version__
 from etc.installer.account import find_user, make_spool, make_user, service_user
 from etc.installer.dependencies import run
 from etc.installer.files import Content, Link, digest, exchange, read_text, write
 from etc.installer.modules import STUB, check_interpreter, lay_modules, run_installed
 from etc.installer.places import Places, Trouble
 from etc.installer.takeover import Manifest, owners
+from pysendmail import __version__
 
 PROGRAMS = {
     "sbin/sendmail": "sendmail",

@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         take_spool_owner(config.spool)
         DirectorySpool.create(config.spool).close()
         make_drop_directory(config.spool)
-        lock = SpoolLock(config.spool)
+        lock = SpoolLock(config.spool, linger=options.linger)
         listener = open_listener(config.socket, os.environ)
     except AlreadyRunning as error:
         if not options.linger:

@@ -153,9 +153,9 @@ def hand_over(request: Request, content: Content, settings: PublicSettings) -> A
         # that was seen before, can take it now.
         answer = leave(request, head, content, settings, error)
         if may_write(settings):
-            from pysendmail.submission.direct import start_lingering_daemon
+            from pysendmail.submission.linger import start_if_wanted
 
-            start_lingering_daemon(os.environ)
+            start_if_wanted(os.environ)
         return answer
     if may_write(settings):
         from pysendmail.submission.direct import Unable, submit_direct

@@ -39,10 +39,10 @@ def run_queue(program: bytes) -> int:
     settings = public_settings(os.environ)
     status = ask_queue(program, settings, [b"aflush"])
     if status == EX_OK:
-        from pysendmail.submission.direct import start_lingering_daemon
+        from pysendmail.submission.linger import start
 
         if not daemon_listens(settings["socket"]):
-            start_lingering_daemon(os.environ)
+            start(os.environ)
     return status
 
 

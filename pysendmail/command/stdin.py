@@ -9,12 +9,14 @@ with Sendmail.
 from __future__ import annotations
 
 import os
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pysendmail.message.content import Content
 
 CHUNK = 64 * 1024
+DRAIN_S = 30.0  # how long a caller may go on writing behind the closing dot
 
 
 class TooLarge(Exception):
@@ -68,8 +70,9 @@ def drain() -> None:
 
     poll = select.poll()
     poll.register(0, select.POLLIN)
+    end = time.monotonic() + DRAIN_S
     try:
-        while poll.poll(100) and os.read(0, CHUNK):
+        while time.monotonic() < end and poll.poll(100) and os.read(0, CHUNK):
             pass
     except OSError:
         pass  # the message is in good hands: what came behind it does not matter

@@ -14,7 +14,7 @@ import pwd
 
 from pysendmail.daemon.listing import HEADER, format_entry, format_json, format_total
 from pysendmail.message.outcome import printable
-from pysendmail.spool.errors import BadQueueId, EntryBusy
+from pysendmail.spool.errors import BadQueueId, BrokenEntry, EntryBusy
 from pysendmail.submission.answer import ERROR, EXIT, OUTPUT
 from pysendmail.submission.exit_status import EX_NOPERM, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE
 
@@ -190,10 +190,10 @@ def change_entries(spool: Spool, viewer: Viewer, action: str, ids: list[str]) ->
 
 
 def find(spool: Spool, queue_id: str) -> Entry | None:
-    """Return the entry with this id, None when there is none or it is no queue id."""
+    """Return the entry with this id, None when there is none that could be read."""
     try:
         return spool.find(queue_id)
-    except BadQueueId:
+    except (BadQueueId, BrokenEntry):
         return None
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import queue
+import signal
 import socket
 import threading
 import time
@@ -44,25 +45,56 @@ class AlreadyRunning(Exception):
 
 
 class SpoolLock:
-    """The lock that makes a daemon the only one of its spool; ends with the process."""
+    """The lock that makes a daemon the only one of its spool; ends with the process.
 
-    def __init__(self, spool: str) -> None:
+    A daemon that was asked for takes over from one that only lingers: it tells it to stop and waits
+    until it has drained. Raises AlreadyRunning where another one serves.
+    """
+
+    def __init__(self, spool: str, *, linger: bool) -> None:
+        self._linger = linger
         self._fd = os.open(f"{spool}/daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            pid = os.read(self._fd, 20).decode("ascii", "replace").strip()
+        if not (self._take() or (not linger and self._succeed())):
+            pid = self._holder()[0] or "not known yet"
             os.close(self._fd)
-            raise AlreadyRunning(f"another daemon (pid {pid}) serves {spool}") from error
+            raise AlreadyRunning(f"another daemon (pid {pid}) serves {spool}")
+        os.ftruncate(self._fd, 0)  # whoever reads it now must not take an old pid for ours
 
     def sign(self) -> None:
-        """Write our pid into the lock, for people; what counts is who holds it."""
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+        """Write our pid into the lock, and whether we linger."""
+        os.pwrite(self._fd, b"%d%b\n" % (os.getpid(), b" lingers" if self._linger else b""), 0)
 
     def fileno(self) -> int:
         """Return the descriptor that holds the lock."""
         return self._fd
+
+    def _take(self) -> bool:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def _holder(self) -> tuple[str, bool]:
+        """Return what the holder has written: its pid and whether it lingers."""
+        pid, _, rest = os.pread(self._fd, 40, 0).decode("ascii", "replace").partition(" ")
+        return pid.strip(), rest.strip() == "lingers"
+
+    def _succeed(self) -> bool:
+        """Have a lingering daemon end, and take its place; tell whether that came about."""
+        pid, lingers = self._holder()
+        if not (lingers and pid.isdigit()):
+            return False
+        try:
+            os.kill(int(pid), signal.SIGTERM)
+        except OSError:
+            return False  # another user's: not ours to end
+        end = time.monotonic() + 2 * DRAIN_S
+        while not self._take():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.05)
+        return True
 
 
 class Daemon:

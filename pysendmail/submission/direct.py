@@ -8,10 +8,8 @@ configuration says no.
 
 from __future__ import annotations
 
-import os
 import time
 
-from pysendmail._paths import DAEMON
 from pysendmail.config.errors import ConfigError, UnreadableConfigError
 from pysendmail.config.load import load
 from pysendmail.config.secrets import read_password
@@ -27,6 +25,7 @@ from pysendmail.submission.answer import Answer
 from pysendmail.submission.conclude import Submission
 from pysendmail.submission.drop_door import make_drop_directory
 from pysendmail.submission.exit_status import EX_TEMPFAIL, Refused
+from pysendmail.submission.linger import start
 from pysendmail.submission.request import INTERACTIVE, MODES, QUEUE
 from pysendmail.submission.submitter import find_submitter
 
@@ -161,18 +160,5 @@ def finish(
         submission.enter("as asked")
         answer = Answer(0)
     if spool.used and accepted.request.mode != QUEUE and config.linger:
-        start_lingering_daemon(environ)
+        start(environ)
     return answer
-
-
-def start_lingering_daemon(environ: Mapping[str, str]) -> None:
-    """Start a daemon that ends when the queue is empty; where one runs already, this one ends at
-    once.
-
-    It gets none of our descriptors but /dev/null: callers wait for the end of what we write to.
-    """
-    null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
-    try:
-        os.posix_spawn(DAEMON, [DAEMON, "--linger"], environ, file_actions=null)
-    except OSError:
-        pass  # the message is durable; the next daemon or queue run takes it

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from etc.installer.dependencies import fetch_dependencies
 from pysendmail import __version__
 from tests.helpers.installed import REPOSITORY, SEARCH_PATH, run_program
-from etc.installer.dependencies import fetch_dependencies
 
 PROGRAMS = ("sbin/sendmail", "sbin/pysendmaild", "bin/pysendmail")
 NAMES = ("lib/sendmail", "bin/mailq", "bin/newaliases", "bin/runq")
@@ -334,7 +334,10 @@ def test_interpreter_is_the_real_one_behind_a_shim_and_a_virtualenv(
     else:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path], check=True)
     found = subprocess.run(
-        [REPOSITORY / "etc/installer/find-python", python], check=True, capture_output=True, text=True
+        [REPOSITORY / "etc/installer/find-python", python],
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout.strip()
     assert found == os.path.realpath(sys.executable)
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import socket
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,19 +43,55 @@ from tests.unit.submission.samples import CONFIG, FakeJournal
 
 
 def test_lock_refuses_a_second_daemon_and_names_the_first(tmp_path: Path) -> None:
-    lock = SpoolLock(str(tmp_path))
+    lock = SpoolLock(str(tmp_path), linger=False)
     lock.sign()
     with pytest.raises(AlreadyRunning, match=rf"pid {os.getpid()}\b"):
-        SpoolLock(str(tmp_path))
+        SpoolLock(str(tmp_path), linger=False)
     os.close(lock.fileno())
 
 
 def test_lock_ends_with_its_holder_whatever_the_file_says(tmp_path: Path) -> None:
-    lock = SpoolLock(str(tmp_path))
+    lock = SpoolLock(str(tmp_path), linger=False)
     lock.sign()
     os.close(lock.fileno())
-    again = SpoolLock(str(tmp_path))
+    again = SpoolLock(str(tmp_path), linger=False)
     os.close(again.fileno())
+
+
+HOLDER = """
+import signal, sys
+from pysendmail.daemon.lifecycle import SpoolLock
+lock = SpoolLock(sys.argv[1], linger=sys.argv[2] == "lingers")
+lock.sign()
+print("held", flush=True)
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize("mode", ["lingers", "stays"])
+def test_lock_is_taken_over_only_from_a_daemon_that_lingers(tmp_path: Path, mode: str) -> None:
+    command = [sys.executable, "-c", HOLDER, str(tmp_path), mode]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        try:
+            if mode == "lingers":
+                lock = SpoolLock(str(tmp_path), linger=False)
+                assert holder.wait(PATIENCE_S) == -signal.SIGTERM
+                os.close(lock.fileno())
+            else:
+                with pytest.raises(AlreadyRunning, match=rf"pid {holder.pid}\b"):
+                    SpoolLock(str(tmp_path), linger=False)
+        finally:
+            holder.kill()
+
+
+def test_lingering_daemon_never_takes_over(tmp_path: Path) -> None:
+    lock = SpoolLock(str(tmp_path), linger=True)
+    lock.sign()
+    with pytest.raises(AlreadyRunning):
+        SpoolLock(str(tmp_path), linger=True)
+    os.close(lock.fileno())
 
 
 # --- listener

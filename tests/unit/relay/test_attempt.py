@@ -142,6 +142,7 @@ TRANSACTION = {
     "421 at DATA": ({"DATA": "421 bye"}, DEFERRED, b"4.3.2", b"alpha", True, SESSION),
     "421 at the dot": ({".": "421 bye"}, DEFERRED, b"4.3.2", b"alpha", True, SESSION),
     "530 at MAIL": ({"MAIL": "530 5.7.0 log in"}, DEFERRED, b"4.7.0", b"alpha", True, SESSION),
+    "503 at MAIL": ({"MAIL": "503 5.5.1 nested"}, DEFERRED, b"4.5.1", b"alpha", True, SESSION),
     "4xx at MAIL": ({"MAIL": "451 later"}, DEFERRED, b"4.0.0", b"alpha", True, MESSAGE),
     "5xx at MAIL": ({"MAIL": "550 5.7.1 no"}, FAILED, b"5.7.1", b"alpha", False, MESSAGE),
     "4xx at DATA": ({"DATA": "451 4.3.0 later"}, DEFERRED, b"4.3.0", b"alpha", True, MESSAGE),
