@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 
+from pysendmail.command.settings import may_write_spool
 from pysendmail.command.stdin import say
-from pysendmail.submission.answer import ERROR, EXIT, OUTPUT
+from pysendmail.submission.answer import ERROR, EXIT, OUTPUT, SILENCE_S
 from pysendmail.submission.exit_status import EX_UNAVAILABLE
 from pysendmail.submission.request import format_head
 from pysendmail.submission.socket_door import AnswerLost, NoDaemon, ask
@@ -25,14 +26,16 @@ QUEUE = b"queue"
 def ask_queue(program: bytes, settings: PublicSettings, records: list[bytes]) -> int:
     """Ask something about the queue and print the answer."""
     try:
-        return show(program, ask(settings["socket"], format_head(QUEUE, records)))
+        return show(
+            program, ask(settings["socket"], format_head(QUEUE, records), silence=SILENCE_S)
+        )
     except AnswerLost as error:
         say(2, b"%b: %b" % (program, str(error).encode()))
         return EX_UNAVAILABLE
     except NoDaemon as error:
         closed = error
     spool = settings["spool"]
-    if not os.access(f"{spool}/queue", os.R_OK | os.W_OK | os.X_OK):
+    if not may_write_spool(spool):
         say(
             2,
             b"%b: no daemon is running (%b), and the spool is not yours to read"
@@ -48,7 +51,13 @@ def ask_spool(spool: str, records: list[bytes]) -> Iterable[tuple[bytes, bytes]]
     from pysendmail.spool.directory import DirectorySpool
 
     viewer = Viewer(os.geteuid(), trusted=True)
-    return respond(DirectorySpool(spool), records, viewer, lambda queue_id: False)
+    return respond(
+        DirectorySpool.create(spool),
+        records,
+        viewer,
+        attempting=lambda queue_id: False,
+        retry_now=lambda: None,
+    )
 
 
 def show(program: bytes, records: Iterable[tuple[bytes, bytes]]) -> int:

@@ -18,6 +18,7 @@ from pysendmail.config.secrets import credential_path, read_password
 from pysendmail.config.snapshot import write_snapshot
 from pysendmail.message.aliases import read_aliases
 from pysendmail.message.outcome import DELIVERED
+from pysendmail.message.queue_id import new_queue_id
 from pysendmail.relay.attempt import attempt, told
 from pysendmail.relay.session import open_session
 from pysendmail.relay.smarthost import smarthosts_of
@@ -25,7 +26,6 @@ from pysendmail.smtp import SmtpError
 from pysendmail.submission.accept import accept
 from pysendmail.submission.direct import OneSession
 from pysendmail.submission.exit_status import EX_CONFIG, EX_OK, EX_UNAVAILABLE
-from pysendmail.submission.notices import new_queue_id
 from pysendmail.submission.request import Request
 from pysendmail.submission.submitter import find_submitter
 
@@ -142,6 +142,7 @@ def send(config: Config, smarthosts: tuple[Smarthost, ...], address: str) -> boo
         aliases=read_aliases(config.aliases),
         now=time.time(),
         content=Content,
+        limit=None,
     )
     sessions = OneSession(config.hostname)
     result = attempt(accepted.envelope, accepted.message, smarthosts, sessions)

@@ -14,7 +14,7 @@ from pysendmail.submission.exit_status import EX_USAGE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
 DELIVER, LIST, ALIASES, FLUSH, NOTHING, HELP, VERSION = (
     "deliver", "list", "aliases", "flush", "nothing", "help", "version",
@@ -39,9 +39,6 @@ DELIVERY_MODES = {
     b"i": asked.INTERACTIVE, b"f": asked.INTERACTIVE, b"b": asked.BACKGROUND,
     b"q": asked.QUEUE, b"d": asked.QUEUE,
 }  # fmt: skip
-ERROR_MODES = (
-    asked.PRINT, asked.MAIL_BACK, asked.WRITE_BACK, asked.QUIET, asked.ALWAYS_OK,
-)  # fmt: skip
 
 
 class Options:
@@ -162,13 +159,13 @@ def set_value(options: Options, letter: bytes, value: bytes) -> None:
     elif letter == b"O":
         set_long_option(options, value)
     elif letter == b"e":
-        options.error_mode = one_of(value[:1], ERROR_MODES, b"-e")
+        options.error_mode = one_of(value[:1], asked.ERROR_MODES, b"-e")
     elif letter == b"B":
-        options.body_type = one_of(value.upper(), (b"7BIT", b"8BITMIME"), b"-B")
+        options.body_type = one_of(value.upper(), asked.BODY_TYPES, b"-B")
     elif letter == b"N":
         options.notify = parse_notify(value)
     elif letter == b"R":
-        options.ret = one_of(value.upper(), (b"FULL", b"HDRS"), b"-R")
+        options.ret = one_of(value.upper(), asked.RETURNS, b"-R")
     elif letter == b"V":
         options.envid = parse_envid(value)
     elif letter == b"h":
@@ -198,7 +195,7 @@ def set_old_option(options: Options, value: bytes) -> None:
     elif letter == b"d" and rest:
         options.delivery_mode = DELIVERY_MODES[one_of(rest[:1], DELIVERY_MODES, b"-od")]
     elif letter == b"e" and rest:
-        options.error_mode = one_of(rest[:1], ERROR_MODES, b"-oe")
+        options.error_mode = one_of(rest[:1], asked.ERROR_MODES, b"-oe")
 
 
 def set_long_option(options: Options, value: bytes) -> None:
@@ -211,7 +208,7 @@ def set_long_option(options: Options, value: bytes) -> None:
     elif name == b"deliverymode":
         options.delivery_mode = DELIVERY_MODES[one_of(rest[:1], DELIVERY_MODES, b"-O DeliveryMode")]
     elif name == b"errormode":
-        options.error_mode = one_of(rest[:1], ERROR_MODES, b"-O ErrorMode")
+        options.error_mode = one_of(rest[:1], asked.ERROR_MODES, b"-O ErrorMode")
 
 
 def take_operands(options: Options, operands: list[bytes], *, literal: bool) -> None:
@@ -258,9 +255,9 @@ def without_xtext(value: bytes) -> bytes:
     return plain
 
 
-def one_of(value: bytes, choices: object, option: bytes) -> bytes:
+def one_of(value: bytes, choices: Container[bytes], option: bytes) -> bytes:
     """Return `value` where it is one of the choices."""
-    if value not in choices:  # type: ignore[operator]
+    if value not in choices:
         raise usage(b"%b: '%b' is not known" % (option, value))
     return value
 

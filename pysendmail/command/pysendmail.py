@@ -8,10 +8,11 @@ import sys
 
 from pysendmail import __version__
 from pysendmail.command.asking import ask_queue, show
+from pysendmail.command.settings import settings_of
 from pysendmail.command.stdin import repair_descriptors, say
 from pysendmail.config.errors import ConfigError
-from pysendmail.config.snapshot import public_settings
 from pysendmail.spool.errors import SpoolError
+from pysendmail.submission.answer import SILENCE_S
 from pysendmail.submission.exit_status import (
     EX_CONFIG,
     EX_TEMPFAIL,
@@ -29,7 +30,7 @@ PROGRAM = b"pysendmail"
 
 
 def main() -> NoReturn:
-    """Run the tool and leave with an exit status of sysexits(3)."""
+    """Run the tool and leave with its exit status: 2 for a bad command line, else sysexits(3)."""
     repair_descriptors()
     options = parse_arguments(sys.argv[1:])
     if options.config:
@@ -95,9 +96,10 @@ def run_check(options: argparse.Namespace) -> int:
 
 def run_status(options: argparse.Namespace) -> int:
     """Ask the daemon how it is."""
-    path = public_settings(os.environ)["socket"]
+    settings, _trouble = settings_of(os.environ)
+    head = format_head(b"status", [b"j"] if options.json else [])
     try:
-        return show(PROGRAM, ask(path, format_head(b"status", [b"j"] if options.json else [])))
+        return show(PROGRAM, ask(settings["socket"], head, silence=SILENCE_S))
     except (NoDaemon, AnswerLost) as error:
         say(2, f"pysendmail: no daemon is running ({error})".encode())
         return EX_UNAVAILABLE
@@ -109,4 +111,5 @@ def run_queue(options: argparse.Namespace) -> int:
     records += [b"q" + os.fsencode(queue_id) for queue_id in options.ids]
     if options.json:
         records.append(b"j")
-    return ask_queue(PROGRAM, public_settings(os.environ), records)
+    settings, _trouble = settings_of(os.environ)
+    return ask_queue(PROGRAM, settings, records)

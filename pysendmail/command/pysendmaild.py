@@ -27,6 +27,7 @@ from pysendmail.spool.directory import DirectorySpool
 from pysendmail.spool.errors import SpoolError
 from pysendmail.submission.drop_door import make_drop_directory
 from pysendmail.submission.exit_status import EX_CONFIG, EX_TEMPFAIL, EX_UNAVAILABLE
+from pysendmail.submission.socket_door import is_served
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ SYSTEM_USER = "pysendmail"
 
 
 def main() -> NoReturn:
-    """Run the daemon and leave with an exit status of sysexits(3)."""
+    """Run the daemon and leave: 2 for a bad command line, else as sysexits(3) says."""
     repair_descriptors()
     os._exit(run(parse_arguments(sys.argv[1:])))
 
@@ -76,7 +77,9 @@ def run(options: argparse.Namespace) -> int:
         take_spool_owner(config.spool)
         DirectorySpool.create(config.spool).close()
         make_drop_directory(config.spool)
-        lock = SpoolLock(config.spool, linger=options.linger)
+        lock = SpoolLock(
+            config.spool, linger=options.linger, served=lambda: is_served(config.socket)
+        )
         listener = open_listener(config.socket, os.environ)
     except AlreadyRunning as error:
         if not options.linger:

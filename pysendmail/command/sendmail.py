@@ -15,33 +15,39 @@ import os
 import sys
 
 from pysendmail.command import options as cli
-from pysendmail.command.stdin import TooLarge, drain, read_message, repair_descriptors, say
+from pysendmail.command.settings import may_write_spool, settings_of
+from pysendmail.command.stdin import (
+    TooLarge,
+    Unreadable,
+    drain,
+    read_message,
+    repair_descriptors,
+    say,
+)
 from pysendmail.config.errors import ConfigError
-from pysendmail.config.snapshot import public_settings
 from pysendmail.message.content import Content
+from pysendmail.message.queue_id import new_queue_id
 from pysendmail.submission import request as asked
-from pysendmail.submission.answer import Answer
+from pysendmail.submission.answer import GRACE_S, Answer
 from pysendmail.submission.drop_door import drop, drop_directory
 from pysendmail.submission.exit_status import (
     EX_CONFIG,
-    EX_DATAERR,
     EX_IOERR,
     EX_TEMPFAIL,
     Refused,
+    too_large,
 )
 from pysendmail.submission.request import Request, format_request
 from pysendmail.submission.socket_door import AnswerLost, NoDaemon, submit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import NoReturn
 
     from pysendmail.command.options import Options
     from pysendmail.config.snapshot import PublicSettings
 
 MEMORY = 1024 * 1024  # octets of a message that are kept in memory, beyond that in an unnamed file
-GRACE_S = 15.0  # how much later than `wait` the daemon's answer may come
 
 
 def main() -> NoReturn:
@@ -55,7 +61,10 @@ def main() -> NoReturn:
         say(2, b"%b: %b" % (program, refused.line))
     except KeyboardInterrupt:
         status = 130
-    except Exception as error:  # nothing was taken yet: let the caller try again
+    except ConfigError as error:
+        status = EX_CONFIG
+        say(2, b"%b: %b" % (program, error.errors[0].encode()))
+    except Exception as error:  # a bug: the caller tries again, and at worst it comes twice
         status = EX_TEMPFAIL
         say(
             2, f"{os.fsdecode(program)}: {type(error).__name__}: {error}".encode("utf-8", "replace")
@@ -85,11 +94,11 @@ def deliver(options: Options) -> int:
     try:
         read_message(content, limit=limit, dots=options.dots)
     except TooLarge as error:
-        raise Refused(
-            EX_DATAERR, b"message larger than %d octets (message_size)" % limit
-        ) from error
-    except OSError as error:
+        raise too_large(limit) from error
+    except Unreadable as error:
         raise Refused(EX_IOERR, b"cannot read the message: %b" % str(error).encode()) from error
+    except OSError as error:
+        raise Refused(EX_TEMPFAIL, b"cannot keep the message: %b" % str(error).encode()) from error
     try:
         answer = hand_over(request_of(options, content.size), content, settings)
     except Refused as refused:
@@ -105,22 +114,10 @@ def deliver(options: Options) -> int:
     return answer.status
 
 
-def settings_of(environ: Mapping[str, str]) -> tuple[PublicSettings, bytes]:
-    """Return the shim's settings, and what is wrong with the configuration file.
-
-    A file that somebody is editing must not stop the mail: the daemon goes on with what it has
-    read.
-    """
-    try:
-        return public_settings(environ), b""
-    except ConfigError as error:
-        return public_settings(environ, file=False), error.errors[0].encode()
-
-
 def request_of(options: Options, size: int) -> Request:
     """Return the request for a message of `size` octets."""
     return Request(
-        queue_id=os.urandom(7).hex().upper(),
+        queue_id=new_queue_id(),
         size=size,
         sender=options.sender,
         operands=options.operands,
@@ -152,12 +149,12 @@ def hand_over(request: Request, content: Content, settings: PublicSettings) -> A
         # The daemon may have the message already: only the drop directory, which tells a queue id
         # that was seen before, can take it now.
         answer = leave(request, head, content, settings, error)
-        if may_write(settings):
+        if may_write_spool(settings["spool"]):
             from pysendmail.submission.linger import start_if_wanted
 
             start_if_wanted(os.environ)
         return answer
-    if may_write(settings):
+    if may_write_spool(settings["spool"]):
         from pysendmail.submission.direct import Unable, submit_direct
 
         try:
@@ -167,21 +164,13 @@ def hand_over(request: Request, content: Content, settings: PublicSettings) -> A
     return leave(request, head, content, settings, closed)
 
 
-def may_write(settings: PublicSettings) -> bool:
-    """Tell whether this user may write the spool itself, or make it: no daemon is needed then."""
-    place = f"{settings['spool']}/queue"
-    while not os.path.exists(place):
-        place = os.path.dirname(place)
-    return os.access(place, os.W_OK | os.X_OK)
-
-
 def leave(
     request: Request, head: bytes, content: Content, settings: PublicSettings, closed: Exception
 ) -> Answer:
     """Leave the message in the drop directory, after telling the caller of mistakes of his own."""
     from pysendmail.submission.accept import check
 
-    check(request, content)
+    check(request, content, limit=settings["message_size"])
     try:
         drop(settings["spool"], request.queue_id, head, content.chunks())
     except OSError as error:

@@ -7,8 +7,8 @@ import os
 from pysendmail import __version__
 from pysendmail.command import options as cli
 from pysendmail.command.asking import ask_queue
+from pysendmail.command.settings import settings_of
 from pysendmail.command.stdin import say
-from pysendmail.config.snapshot import public_settings
 from pysendmail.submission.exit_status import EX_CONFIG, EX_OK
 
 HELP = b"""usage: sendmail [-t] [-i] [-f SENDER] [-F NAME] [OPTION...] [--] [RECIPIENT...]
@@ -29,32 +29,21 @@ def run(mode: str, program: bytes) -> int:
         return check_aliases(program)
     if mode == cli.FLUSH:
         return run_queue(program)
-    return ask_queue(program, public_settings(os.environ), [b"alist"])
+    settings, _trouble = settings_of(os.environ)
+    return ask_queue(program, settings, [b"alist"])
 
 
 def run_queue(program: bytes) -> int:
-    """Have everything attempted now: by the daemon, else here, by one that ends when the queue is
-    empty.
-    """
-    settings = public_settings(os.environ)
+    """Have everything attempted now: by the daemon, or by one started for it."""
+    settings, _trouble = settings_of(os.environ)
     status = ask_queue(program, settings, [b"aflush"])
     if status == EX_OK:
         from pysendmail.submission.linger import start
+        from pysendmail.submission.socket_door import is_served
 
-        if not daemon_listens(settings["socket"]):
+        if not is_served(settings["socket"]):
             start(os.environ)
     return status
-
-
-def daemon_listens(path: str) -> bool:
-    """Tell whether a daemon serves the submission socket."""
-    from pysendmail.submission.request import format_head
-    from pysendmail.submission.socket_door import AnswerLost, NoDaemon, ask
-
-    try:
-        return any(True for _record in ask(path, format_head(b"status", []), silence=5.0))
-    except (NoDaemon, AnswerLost):
-        return False
 
 
 def check_aliases(program: bytes) -> int:

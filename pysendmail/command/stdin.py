@@ -23,6 +23,10 @@ class TooLarge(Exception):
     """The message is longer than the configured limit; it has not been read to its end."""
 
 
+class Unreadable(Exception):
+    """Standard input cannot be read."""
+
+
 def repair_descriptors() -> None:
     """Open /dev/null for those of the descriptors 0 to 2 that the caller has closed."""
     for descriptor in (0, 1, 2):
@@ -45,10 +49,11 @@ def say(descriptor: int, line: bytes) -> None:
 def read_message(content: Content, *, limit: int, dots: bool) -> None:
     """Read standard input into `content`; `dots` tells whether a line of one dot ends it.
 
-    Raises TooLarge beyond `limit` octets, and OSError when standard input or the content fails.
+    Raises TooLarge beyond `limit` octets, Unreadable when standard input fails, and OSError when
+    the content cannot be kept.
     """
     reader = Undotter() if dots else None
-    while chunk := os.read(0, CHUNK):
+    while chunk := read_chunk():
         content.write(reader.feed(chunk) if reader else chunk)
         if content.size > limit:
             raise TooLarge
@@ -58,6 +63,14 @@ def read_message(content: Content, *, limit: int, dots: bool) -> None:
         content.write(reader.finish())
         if content.size > limit:
             raise TooLarge
+
+
+def read_chunk() -> bytes:
+    """Return what comes next on standard input, b"" at its end."""
+    try:
+        return os.read(0, CHUNK)
+    except OSError as error:
+        raise Unreadable(error.strerror) from error
 
 
 def drain() -> None:

@@ -1,6 +1,6 @@
 """What no key can know alone: settings that contradict each other, or hardly do what was meant.
 
-A check takes the whole configuration and answers with the trouble, or with an empty text.  The
+A check takes the whole configuration and answers with the trouble, or with an empty text. The
 trouble is told about the first key in the check's row of the table.
 """
 
@@ -49,6 +49,12 @@ def _verification(config: Config) -> str:
     return "without verification no password is sent (insecure_password: true allows it)"
 
 
+def _lmtp(config: Config) -> str:
+    if any(parse_smarthost(url).scheme == "lmtp" for url in config.smarthost):
+        return "lmtp:// is not spoken by this version: use smtp://, submission:// or submissions://"
+    return ""
+
+
 def _retry(config: Config) -> str:
     if config.retry_first > config.retry_longest:
         return "longer than retry_longest"
@@ -57,6 +63,7 @@ def _retry(config: Config) -> str:
 
 # the keys a check looks at: it is left out when one of them is already known to be wrong
 CHECKS: tuple[tuple[tuple[str, ...], Callable[[Config], str]], ...] = (
+    (("smarthost",), _lmtp),
     (("user", *PASSWORD_KEYS), _passwords),
     (("tls", "user", "insecure_password", "smarthost"), _encryption),
     (("tls_verify", "user", "insecure_password"), _verification),
@@ -65,7 +72,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[Config], str]], ...] = (
 
 
 def find_contradictions(config: Config, wrong: frozenset[str]) -> list[tuple[str, str]]:
-    """Return pairs of a key's name and its trouble; checks on ``wrong`` keys are left out."""
+    """Return pairs of a key's name and its trouble; checks on `wrong` keys are left out."""
     return [
         (names[0], trouble)
         for names, check in CHECKS

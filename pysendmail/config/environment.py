@@ -1,6 +1,6 @@
-"""The environment: every key as ``PYSENDMAIL_<KEY>``, credentials also as ``…_FILE``.
+"""The environment: every key as `PYSENDMAIL_<KEY>`, credentials also as `…_FILE`.
 
-An empty variable is one that is not set, as ``${NAME:-}`` in a container's description leaves it.
+An empty variable is one that is not set, as `${NAME:-}` in a container's description leaves it.
 A variable that begins like ours and is none of ours is an error: a slip there would otherwise be a
 setting that silently does not hold.
 """

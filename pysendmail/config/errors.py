@@ -6,8 +6,8 @@ from __future__ import annotations
 class ConfigError(Exception):
     """The configuration cannot be used.
 
-    ``errors`` holds all that was found wrong, one line each, so that an administrator mends
-    everything in one go: ``FILE:LINE:COLUMN: key 'wait': found …, expected …``.
+    `errors` holds all that was found wrong, one line each, so that an administrator mends
+    everything in one go: `FILE:LINE:COLUMN: key 'wait': found …, expected …`.
     Programs that meet it end with EX_CONFIG (78).
     """
 

@@ -1,12 +1,12 @@
 """The YAML file: a mapping of keys to texts or lists of texts, and nothing cleverer.
 
 YAML says where things stand; what they mean is read from the scalar's own text by the table of
-keys, so that ``user: 007`` keeps its zeros and ``wait: 1:30`` is an error, not 90.  Anchors,
+keys, so that `user: 007` keeps its zeros and `wait: 1:30` is an error, not 90. Anchors,
 aliases and tags are refused, as are repeated keys, of which YAML's usual loaders silently keep the
 last.
 
-Every mistake is told as ``FILE:LINE:COLUMN: key 'wait': found …, expected …``; all are collected,
-save those that end the reading (not UTF-8, not YAML).  This is the only module that imports yaml.
+Every mistake is told as `FILE:LINE:COLUMN: key 'wait': found …, expected …`; all are collected,
+save those that end the reading (not UTF-8, not YAML). This is the only module that imports yaml.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The documents that are made from the table of keys: ``python -m pysendmail.config.generate``.
+"""The documents that are made from the table of keys: `python -m pysendmail.config.generate`.
 
 Writes etc/pysendmail.yaml.example, docs/pysendmail.schema.json and the section Keys of
-docs/man/pysendmail.yaml.5 into the source tree it is run from.  A test asserts that what is
+docs/man/pysendmail.yaml.5 into the source tree it is run from. A test asserts that what is
 committed equals what is generated.
 """
 
@@ -29,7 +29,7 @@ MANUAL_BEGIN = '.\\" the keys, by python -m pysendmail.config.generate: begin\n'
 MANUAL_END = '.\\" the keys, by python -m pysendmail.config.generate: end\n'
 
 EXAMPLE_HEAD = """\
-# pysendmail.yaml: what pysendmail is told.  See pysendmail.yaml(5).
+# pysendmail.yaml: what pysendmail is told. See pysendmail.yaml(5).
 #
 # Every key is listed with its default, or with an example where there is none.
 # Five lines serve most people:

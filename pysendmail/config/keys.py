@@ -1,7 +1,7 @@
 """The table of keys, and the value that a configuration becomes.
 
-``KEYS`` is the one place where a key is described: the YAML parser, the names in the environment,
-the commented example, the manual page and the JSON Schema are all made from it.  ``Config`` has one
+`KEYS` is the one place where a key is described: the YAML parser, the names in the environment,
+the commented example, the manual page and the JSON Schema are all made from it. `Config` has one
 typed attribute for each key (a test compares the two) and is never changed after construction.
 """
 
@@ -36,10 +36,10 @@ KINDS: dict[str, tuple[type, Value, str]] = {
 class Key:
     """One thing that can be configured.
 
-    ``default`` is a text as the file would have it, empty for "not set"; ``low`` and ``high`` bound
-    durations (seconds), sizes (octets) and counts; ``doc`` is prose without markup, whose first
-    sentence stands alone.  A ``secret`` is never shown; for a ``mounted`` key the environment may
-    name a file that holds the value (``PYSENDMAIL_<KEY>_FILE``).
+    `default` is a text as the file would have it, empty for "not set"; `low` and `high` bound
+    durations (seconds), sizes (octets) and counts; `doc` is prose without markup, whose first
+    sentence stands alone. A `secret` is never shown; for a `mounted` key the environment may
+    name a file that holds the value (`PYSENDMAIL_<KEY>_FILE`).
     """
 
     __slots__ = (
@@ -76,7 +76,7 @@ class Key:
 
     @property
     def attribute(self) -> str:
-        """Return the name in ``Config``: ``from`` is a word of Python's."""
+        """Return the name in `Config`: `from` is a word of Python's."""
         return "from_" if self.name == "from" else self.name
 
     @property
@@ -148,7 +148,7 @@ KEYS: tuple[Key, ...] = (
     Key("smarthost", "smarthosts", "",
         "The server that takes our mail, or a list of them in the order of preference. "
         "smtp:// means port 25, submission:// 587 with STARTTLS, submissions:// 465 with TLS from "
-        "the start, lmtp:// port 24 or lmtp:///path/to/socket; another port is written host:port. "
+        "the start; another port is written host:port. "
         "While none is set, mail waits in the spool.",
         example="submission://smtp.example.com"),
     Key("user", "text", "",

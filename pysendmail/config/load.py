@@ -1,6 +1,6 @@
-"""From the file and the environment to one ``Config``, with where each setting came from.
+"""From the file and the environment to one `Config`, with where each setting came from.
 
-The environment wins over the file, the file over the defaults.  All mistakes of both are collected
+The environment wins over the file, the file over the defaults. All mistakes of both are collected
 and raised together; nothing is used of a configuration that has one.
 """
 
@@ -27,8 +27,8 @@ _OTHERS_READ = 0o004
 class Loaded:
     """A configuration that can be used.
 
-    ``sources`` tells for each key name where its value is from: ``default``, ``FILE:LINE`` or the
-    variable.  ``warnings`` are lines for the administrator.  ``file`` is what the file itself said,
+    `sources` tells for each key name where its value is from: `default`, `FILE:LINE` or the
+    variable. `warnings` are lines for the administrator. `file` is what the file itself said,
     None when there is none or when its snapshot was taken instead.
     """
 
@@ -62,8 +62,8 @@ def load(
 ) -> Loaded:
     """Read the configuration.
 
-    ``path``, or PYSENDMAIL_CONFIG, names the file; that of the default path may be missing.
-    With ``use_snapshot`` a valid snapshot (config/snapshot.py) spares the YAML parser.
+    `path`, or PYSENDMAIL_CONFIG, names the file; that of the default path may be missing.
+    With `use_snapshot` a valid snapshot (config/snapshot.py) spares the YAML parser.
 
     Raises ConfigError with all mistakes, UnreadableConfigError (a ConfigError) when the file or a
     secret is there but not readable for this user.

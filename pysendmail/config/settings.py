@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class Settings:
-    """Values by key name, ``places`` (``FILE:LINE`` or the variable) by key name, and mistakes.
+    """Values by key name, `places` (`FILE:LINE` or the variable) by key name, and mistakes.
 
-    ``errors`` are pairs of the key's name ("" when it is about no single key) and the line to show.
-    ``denied``: something is there that this user may not read.
+    `errors` are pairs of the key's name ("" when it is about no single key) and the line to show.
+    `denied`: something is there that this user may not read.
 
-    Of a file also its ``mode``, and its ``identity``, by which a snapshot knows that it is still
+    Of a file also its `mode`, and its `identity`, by which a snapshot knows that it is still
     the same: (mtime in ns, size, inode) of the very file that was read.
     """
 
@@ -66,7 +66,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
 def read_limited(path: str, limit: int) -> tuple[bytes, os.stat_result]:
     """Return the content of a regular file, and the status of the very file that was read.
 
-    Raises OSError, and ValueError when it is no regular file or holds more than ``limit`` octets.
+    Raises OSError, and ValueError when it is no regular file or holds more than `limit` octets.
     """
     # O_NONBLOCK: a FIFO by that name must not hang us
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)

@@ -1,8 +1,8 @@
-"""The URL of a smarthost: ``submission://smtp.example.com``, ``lmtp:///run/dovecot/lmtp``.
+"""The URL of a smarthost: `submission://smtp.example.com`, `lmtp:///run/dovecot/lmtp`.
 
-The scheme says how to speak: ``smtp`` (port 25), ``submission`` (587, STARTTLS), ``submissions``
-(465, TLS from the first octet; RFC 8314 section 3.3) and ``lmtp`` (24, or a Unix socket).
-A user or a password never stands in a URL: it would appear in logs and in ``ps``.
+The scheme says how to speak: `smtp` (port 25), `submission` (587, STARTTLS), `submissions`
+(465, TLS from the first octet; RFC 8314 section 3.3) and `lmtp` (24, or a Unix socket).
+A user or a password never stands in a URL: it would appear in logs and in `ps`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _FOREIGN_SCHEMES = {"smtps": "submissions", "ssl": "submissions", "tls": "submis
 class SmarthostAddress:
     """Where a smarthost listens.
 
-    ``host`` is a name or an address without brackets, or a path beginning with ``/`` for a Unix
-    socket; then ``port`` is 0.
+    `host` is a name or an address without brackets, or a path beginning with `/` for a Unix
+    socket; then `port` is 0.
     """
 
     __slots__ = ("host", "port", "scheme")

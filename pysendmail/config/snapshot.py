@@ -1,7 +1,7 @@
 """A compiled copy of the YAML file beside it, so that the shim need not load a YAML parser.
 
-``/etc/pysendmail/.pysendmail.yaml.snapshot`` holds what the file says (not the environment, not
-the defaults), in marshal's format.  It is believed only when its owner is root or the reader,
+`/etc/pysendmail/.pysendmail.yaml.snapshot` holds what the file says (not the environment, not
+the defaults), in marshal's format. It is believed only when its owner is root or the reader,
 nobody else can write it, and the YAML file's (mtime, size, inode), our version and Python's agree
 with it; else the YAML is parsed: slower, never wrong.
 
@@ -53,7 +53,7 @@ _OTHERS_READ = 0o004
 
 
 class Snapshot:
-    """Values by key name.  ``complete``: the YAML file says nothing that is not here."""
+    """Values by key name. `complete`: the YAML file says nothing that is not here."""
 
     __slots__ = ("complete", "values")
 
@@ -69,7 +69,7 @@ def public_settings(environ: Mapping[str, str], *, file: bool = True) -> PublicS
     """Return socket, spool, wait, message_size and delivery_mode, as the shim needs them.
 
     From the environment, over the file (by its snapshot when there is a valid one), over the
-    defaults.  A file that this user may not read, and mistakes in other keys, do not matter here;
+    defaults. A file that this user may not read, and mistakes in other keys, do not matter here;
     without `file` it is not looked at at all.
     Raises ConfigError when one of the five is wrong or the file is not YAML.
     """

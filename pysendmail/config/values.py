@@ -1,8 +1,8 @@
 """Texts of a configuration into values: one parser for each kind of key.
 
-A parser takes the text as written (``str``, undecodable octets as surrogate escapes, as
-``os.environ`` has them) and returns the value, or raises ValueError.  The error's text is a hint
-for this very mistake, or empty when the key's general expectation says enough.  All are pure and
+A parser takes the text as written (`str`, undecodable octets as surrogate escapes, as
+`os.environ` has them) and returns the value, or raises ValueError. The error's text is a hint
+for this very mistake, or empty when the key's general expectation says enough. All are pure and
 linear in time.
 """
 
@@ -41,7 +41,7 @@ _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False,
 
 
 def parse_duration(text: str) -> float:
-    """Return the seconds of ``90s``, ``5m``, ``1h30m``, ``2d``, ``1w``, or of a bare number."""
+    """Return the seconds of `90s`, `5m`, `1h30m`, `2d`, `1w`, or of a bare number."""
     text = text.strip().lower()
     if _is_number(text):
         return float(text)
@@ -60,7 +60,7 @@ def parse_duration(text: str) -> float:
 
 
 def parse_size(text: str) -> int:
-    """Return the octets of ``50MiB``, ``25MB``, ``512k``, or of a bare number."""
+    """Return the octets of `50MiB`, `25MB`, `512k`, or of a bare number."""
     text = text.strip()
     number = text.rstrip("bBiIkKmMgG ")
     unit = text[len(number) :].strip().lower()
@@ -81,7 +81,7 @@ def parse_count(text: str) -> int:
 
 
 def parse_boolean(text: str) -> bool:
-    """Return True for ``true``, ``yes``, ``on``; False for ``false``, ``no``, ``off``."""
+    """Return True for `true`, `yes`, `on`; False for `false`, `no`, `off`."""
     try:
         return _BOOLEANS[text.strip().lower()]
     except KeyError:
@@ -119,7 +119,7 @@ def parse_host(text: str) -> bytes:
 
 
 def parse_address(text: str) -> bytes:
-    """Return one address, bare (``alice``) or full (``alice@example.com``), without a name."""
+    """Return one address, bare (`alice`) or full (`alice@example.com`), without a name."""
     text = text.strip()
     if any(character <= " " or character == "\x7f" for character in text):
         raise ValueError
@@ -190,7 +190,7 @@ PARSERS: dict[str, Callable[[str], Value]] = {
 
 
 def format_duration(seconds: float) -> str:
-    """Return the seconds as a person writes them: ``1h30m``."""
+    """Return the seconds as a person writes them: `1h30m`."""
     text = ""
     for unit in "dhm":
         count, seconds = divmod(seconds, _SECONDS[unit])

@@ -14,18 +14,21 @@ import pwd
 
 from pysendmail.daemon.listing import HEADER, format_entry, format_json, format_total
 from pysendmail.message.outcome import printable
-from pysendmail.spool.errors import BadQueueId, BrokenEntry, EntryBusy
+from pysendmail.spool.errors import BadQueueId, BrokenEntry, EntryBusy, SpoolError
 from pysendmail.submission.answer import ERROR, EXIT, OUTPUT
 from pysendmail.submission.exit_status import EX_NOPERM, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pysendmail.spool.contract import Spool
     from pysendmail.spool.entry import Entry
 
     Record = tuple[bytes, bytes]
+
+SORTED_LIMIT = 1000
+LINE_LIMIT = 1000
 
 ACTIONS = {b"hold": "hold", b"release": "release", b"delete": "remove", b"flush": "expedite"}
 
@@ -46,7 +49,18 @@ class Viewer:
 
 def viewer_of(uid: int, gid: int) -> Viewer:
     """Return the viewer with this uid and gid, as a daemon under our own ids sees him."""
-    return Viewer(uid, trusted=uid in (0, os.geteuid()) or os.getegid() in groups_of(uid, gid))
+    trusted = uid in (0, os.geteuid()) or (
+        has_group_of_its_own() and os.getegid() in groups_of(uid, gid)
+    )
+    return Viewer(uid, trusted=trusted)
+
+
+def has_group_of_its_own() -> bool:
+    """Tell whether our group is the one that belongs to our user, and no shared one like users."""
+    try:
+        return grp.getgrgid(os.getegid()).gr_name == pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return False
 
 
 def groups_of(uid: int, gid: int) -> list[int]:
@@ -59,21 +73,19 @@ def groups_of(uid: int, gid: int) -> list[int]:
         return [gid]
 
 
-def group_name() -> str:
-    """Return the name of the group whose members may do everything."""
-    try:
-        return grp.getgrgid(os.getegid()).gr_name
-    except KeyError:
-        return str(os.getegid())
-
-
 def respond(
-    spool: Spool, records: list[bytes], viewer: Viewer, active: Callable[[str], bool]
+    spool: Spool,
+    records: list[bytes],
+    viewer: Viewer,
+    *,
+    attempting: Callable[[str], bool],
+    retry_now: Callable[[], None],
 ) -> Iterator[Record]:
-    """Yield the answer to a queue request.
+    """Yield the answer to a queue request; trouble with the spool is an answer too.
 
     Records: `a` and the action (list, show, hold, release, delete, flush), `q` and a queue id, any
-    number of times, `j` for JSON. `active` tells whether an entry is being attempted now.
+    number of times, `j` for JSON. `attempting` tells whether an entry is being attempted now,
+    `retry_now` has the smarthosts tried again at once.
     """
     action, ids, as_json = b"", [], False
     for record in records:
@@ -83,15 +95,25 @@ def respond(
             ids.append(record[1:].decode("ascii", "replace").upper())
         elif record == b"j":
             as_json = True
-    if action == b"list":
-        yield from list_entries(spool, viewer, ids, active, as_json=as_json)
-    elif action == b"show":
-        yield from show_entries(spool, viewer, ids, active, as_json=as_json)
-    elif action in ACTIONS:
-        yield from change_entries(spool, viewer, ACTIONS[action], ids)
-    else:
-        yield ERROR, b"unknown action '%b'" % printable(action)
-        yield EXIT, b"%d" % EX_USAGE
+    if action == b"flush":
+        if not viewer.trusted:  # or anyone could keep the smarthosts from their rest
+            yield ERROR, b"only root and the members of the daemon's group may run the queue"
+            yield EXIT, b"%d" % EX_NOPERM
+            return
+        retry_now()
+    try:
+        if action == b"list":
+            yield from list_entries(spool, viewer, ids, attempting, as_json=as_json)
+        elif action == b"show":
+            yield from show_entries(spool, viewer, ids, attempting, as_json=as_json)
+        elif action in ACTIONS:
+            yield from change_entries(spool, viewer, ACTIONS[action], ids)
+        else:
+            yield ERROR, b"unknown action '%b'" % printable(action)
+            yield EXIT, b"%d" % EX_USAGE
+    except (OSError, SpoolError) as error:
+        yield ERROR, str(error).encode("utf-8", "backslashreplace")
+        yield EXIT, b"%d" % EX_TEMPFAIL
 
 
 def list_entries(
@@ -104,7 +126,7 @@ def list_entries(
 ) -> Iterator[Record]:
     """Yield the listing: each entry as it is read, so that a long queue shows at once."""
     count, size, shown = 0, 0, False
-    for entry in spool.entries():
+    for entry in in_order(spool):
         count += 1
         size += entry.size
         if not viewer.may_touch(entry) or (ids and entry.queue_id not in ids):
@@ -122,6 +144,13 @@ def list_entries(
         for line in format_total(count, size):
             yield OUTPUT, line
     yield EXIT, b"0"
+
+
+def in_order(spool: Spool) -> Iterable[Entry]:
+    """Yield the entries, oldest first; of a long queue as they come, so that it shows at once."""
+    if spool.count() > SORTED_LIMIT:
+        return spool.entries()
+    return sorted(spool.entries(), key=lambda entry: entry.arrived)
 
 
 def show_entries(
@@ -157,7 +186,8 @@ def message_lines(spool: Spool, queue_id: str) -> Iterator[Record]:
     for chunk in message.chunks():
         *lines, rest = (rest + chunk).split(b"\r\n")
         for line in lines:
-            yield OUTPUT, b"    " + printable(line, 1000)
+            yield OUTPUT, b"    " + printable(line, LINE_LIMIT)
+        rest = rest[: 2 * LINE_LIMIT]  # of an endless line only the beginning is shown
     message.close()
 
 
@@ -175,7 +205,7 @@ def change_entries(spool: Spool, viewer: Viewer, action: str, ids: list[str]) ->
             status = EX_UNAVAILABLE
             yield ERROR, no_such(queue_id)
         elif not viewer.may_touch(entry):
-            status = EX_NOPERM
+            status = EX_UNAVAILABLE  # the same as for none: what others have waiting is theirs
             yield ERROR, no_such(queue_id)
         else:
             try:

@@ -13,10 +13,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 
 from pysendmail.message.content import FileSlice
 from pysendmail.spool.errors import SpoolError
 from pysendmail.submission.drop_door import WRITING
+from pysendmail.submission.exit_status import Refused
 from pysendmail.submission.request import HEAD_LIMIT, SUBMIT, parse_request, split_head
 
 TYPE_CHECKING = False
@@ -25,15 +27,17 @@ if TYPE_CHECKING:
 
     from pysendmail.submission.request import Request
 
+ROUND_S = 0.5
+SETTLED_S = 2.0
 ABANDONED_S = 24 * 3600.0  # a writer that takes longer than this has died
 
 
 class DropIntake:
     """Takes in one drop directory.
 
-    `take(request, raw, uid)` must make the submission durable, or refuse it for good, before it
-    returns; `put_aside(name)` moves a file of the directory to where a person will find it, or
-    raises OSError; `note(what, name)` is for the log.
+    `take(request, raw, uid)` must make the submission durable before it returns, or raise;
+    `put_aside(name)` moves a file of the directory to where a person will find it, or raises
+    OSError; `note(what, name)` is for the log.
     """
 
     def __init__(
@@ -51,22 +55,37 @@ class DropIntake:
         self._seen = 0
 
     def changed(self) -> bool:
-        """Tell whether the directory has changed since the last sweep began."""
+        """Tell whether the directory may have changed since the last sweep began."""
         try:
             return os.stat(self._directory).st_mtime_ns != self._seen
         except OSError:
             return False
 
     def sweep(self, now: float) -> None:
-        """Take in every file that is ready; raises OSError when the spool cannot take one."""
+        """Take in every file that is ready.
+
+        Raises OSError or SpoolError, after all files have been looked at, when the spool could not
+        take one: it stays, and is looked at again.
+        """
         seen = os.stat(self._directory).st_mtime_ns
+        trouble: OSError | SpoolError | None = None
+        end = time.monotonic() + ROUND_S
         for name in self._names():
+            if time.monotonic() > end:
+                seen = 0  # the rest in the next round: the queue must not wait for all of them
+                break
             path = f"{self._directory}/{name}"
-            if name.startswith(WRITING):
-                self._forget_abandoned(path, name, now)
-            else:
-                self._take_file(path, name)
-        self._seen = seen
+            try:
+                if name.startswith(WRITING):
+                    self._forget_abandoned(path, name, now)
+                else:
+                    self._take_file(path, name)
+            except (OSError, SpoolError) as error:
+                trouble = error
+        if trouble is not None:
+            raise trouble
+        # Time stamps are coarse: a file that came in this very tick would not change them again.
+        self._seen = seen if now - seen / 1e9 > SETTLED_S else 0
 
     def _names(self) -> Iterator[str]:
         with os.scandir(self._directory) as found:
@@ -93,6 +112,9 @@ class DropIntake:
                 self._take(request, FileSlice(fd, start, request.size), status.st_uid)
             except (OSError, SpoolError):
                 raise
+            except Refused as refused:  # nobody wrote it who had asked sendmail
+                self._set_aside(name, refused.line.decode("utf-8", "backslashreplace"))
+                return
             except Exception as error:  # a bug: this file must not keep the others waiting
                 self._set_aside(name, repr(error))
                 return

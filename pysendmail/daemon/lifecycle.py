@@ -16,6 +16,7 @@ import socket
 import threading
 import time
 
+from pysendmail.daemon.control import Viewer, respond
 from pysendmail.daemon.drop_intake import DropIntake
 from pysendmail.daemon.scheduler import Scheduler
 from pysendmail.daemon.server import Server
@@ -24,6 +25,8 @@ from pysendmail.daemon.submissions import Submissions
 from pysendmail.daemon.workers import Workers
 from pysendmail.journal import ERROR, WARNING
 from pysendmail.spool.errors import SpoolError
+from pysendmail.spool.layout import BROKEN
+from pysendmail.submission.answer import ERROR as ANSWER_ERROR
 from pysendmail.submission.drop_door import drop_directory
 
 TYPE_CHECKING = False
@@ -36,7 +39,9 @@ if TYPE_CHECKING:
 
 STOP, RELOAD, FLUSH = "stop", "reload", "flush"
 
-DRAIN_S = 25.0  # systemd and containers kill after 30 (or 10: then the spool has it all the same)
+# How long what is under way may take to end. Who kills us sooner, as containers do after ten
+# seconds, loses nothing: what was answered is in the spool, and what was not stays with its caller.
+DRAIN_S = 25.0
 LINGER_S = 20.0  # a burst of cron jobs finds the daemon that the first of them started
 
 
@@ -48,13 +53,15 @@ class SpoolLock:
     """The lock that makes a daemon the only one of its spool; ends with the process.
 
     A daemon that was asked for takes over from one that only lingers: it tells it to stop and waits
-    until it has drained. Raises AlreadyRunning where another one serves.
+    until it has drained. One that lingers waits for a daemon that drains, since nobody else would
+    see to what was spooled meanwhile. `served` tells whether the submission socket is answered.
+    Raises AlreadyRunning where another one serves.
     """
 
-    def __init__(self, spool: str, *, linger: bool) -> None:
+    def __init__(self, spool: str, *, linger: bool, served: Callable[[], bool]) -> None:
         self._linger = linger
         self._fd = os.open(f"{spool}/daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not (self._take() or (not linger and self._succeed())):
+        if not (self._take() or (self._wait(served) if linger else self._succeed())):
             pid = self._holder()[0] or "not known yet"
             os.close(self._fd)
             raise AlreadyRunning(f"another daemon (pid {pid}) serves {spool}")
@@ -89,9 +96,13 @@ class SpoolLock:
             os.kill(int(pid), signal.SIGTERM)
         except OSError:
             return False  # another user's: not ours to end
-        end = time.monotonic() + 2 * DRAIN_S
+        return self._wait(lambda: False)
+
+    def _wait(self, hopeless: Callable[[], bool]) -> bool:
+        """Wait for the lock as long as a drain may take, unless there is no hope."""
+        end = time.monotonic() + DRAIN_S + 5.0
         while not self._take():
-            if time.monotonic() > end:
+            if hopeless() or time.monotonic() > end:
                 return False
             time.sleep(0.05)
         return True
@@ -123,7 +134,7 @@ class Daemon:
         workers = Workers(config.connections, self._worker_failed)
         relay = Relay(config, password, journal)
         scratch = drop_directory(config.spool)
-        self._state = State(config, relay, spool, workers, journal, scratch=scratch)
+        self._state = State(relay, spool, workers, journal, scratch=scratch)
         submissions = Submissions(self._state)
         drops = DropIntake(
             scratch,
@@ -159,13 +170,23 @@ class Daemon:
 
     def _obey(self, order: str) -> None:
         if order == FLUSH:
-            self._state.relay.pool.retry_now()
-            for entry in self._state.spool.entries():
-                try:
-                    self._state.spool.change(entry.queue_id, "expedite")
-                except SpoolError:
-                    continue  # it is being attempted
-            return
+            self._flush()
+        else:
+            self._reload()
+
+    def _flush(self) -> None:
+        answer = respond(
+            self._state.spool,
+            [b"aflush"],
+            Viewer(os.geteuid(), trusted=True),
+            attempting=self._scheduler.attempting,
+            retry_now=self._state.relay.pool.retry_now,
+        )
+        for letter, value in answer:
+            if letter == ANSWER_ERROR:
+                self._journal.event("", "not flushed", priority=WARNING, said=value)
+
+    def _reload(self) -> None:
         notify(self._environ, b"RELOADING=1\nMONOTONIC_USEC=%d" % (time.monotonic_ns() // 1000))
         try:
             config, password = self._read_configuration()
@@ -175,23 +196,27 @@ class Daemon:
             for key in ("spool", "socket", "connections"):
                 if getattr(config, key) != getattr(self._state.config, key):
                     self._journal.event("", "needs a restart", priority=WARNING, key=key)
-            self._state.reload(config, Relay(config, password, self._journal))
+            self._state.reload(Relay(config, password, self._journal))
             self._state.spool.wake()
             self._journal.event("", "reloaded")
         notify(self._environ, b"READY=1")
 
     def _idle(self) -> bool:
         state = self._state
-        return not (state.spool.count() or self._scheduler.busy()) and self._server.idle()
+        try:
+            return not (state.spool.count() or self._scheduler.busy()) and self._server.idle()
+        except SpoolError:
+            return False  # what waits is not known: somebody must stay
 
     def _drain(self) -> None:
         """End in order: nobody new comes in, nothing new begins, what runs may finish."""
         notify(self._environ, b"STOPPING=1")
         state = self._state
+        end = time.monotonic() + DRAIN_S
         state.accepts_deliveries = False
         self._scheduler.stop()
         self._server.close(DRAIN_S)
-        clean = state.workers.close(DRAIN_S)
+        clean = state.workers.close(max(end - time.monotonic(), 0.0))
         state.relay.pool.close()
         self._journal.event("", "stopped" if clean else "stopped with deliveries under way")
 
@@ -201,8 +226,7 @@ class Daemon:
 
 def put_aside(spool: str, name: str) -> None:
     """Move a file of the drop directory to where a person will find it, under a name of its own."""
-    directory = f"{spool}/broken"
-    os.makedirs(directory, mode=0o700, exist_ok=True)
+    directory = f"{spool}/{BROKEN}"
     os.rename(f"{drop_directory(spool)}/{name}", f"{directory}/drop-{os.urandom(8).hex()}")
 
 

@@ -51,7 +51,7 @@ def bind(path: str) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listener.bind(path)
-        os.chmod(path, 0o666)  # noqa: S103 - submitting needs no privilege (DESIGN 3)
+        os.chmod(path, 0o666)  # noqa: S103 - submitting needs no privilege (docs/decisions.md, 1)
         listener.listen(BACKLOG)
     except BaseException:
         listener.close()

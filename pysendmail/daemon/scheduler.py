@@ -13,8 +13,10 @@ import time
 
 from pysendmail.daemon.settle import settle
 from pysendmail.journal import ERROR, WARNING
+from pysendmail.message.outcome import DELIVERED
 from pysendmail.relay.attempt import attempt
 from pysendmail.spool.errors import SpoolError
+from pysendmail.submission.answer import GRACE_S
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
 
     from pysendmail.daemon.drop_intake import DropIntake
     from pysendmail.daemon.state import State
+    from pysendmail.message.outcome import Outcome
 
 LOOK_S = 1.0  # how often the drop directory and the idle connections are looked at
 HOUSEKEEPING_S = 3600.0
-ANSWER_S = 60.0  # beyond `wait`, how long a caller may still be waiting for his answer
 
 
 class Scheduler:
@@ -35,25 +37,35 @@ class Scheduler:
         self._state = state
         self._drops = drops
         self._in_hand: set[str] = set()
+        self._resting: dict[str, float] = {}  # entries whose delivery failed in itself, until when
+        # What was delivered and could not be written down, by entry and recipient: not sent again.
+        self._unrecorded: dict[str, dict[bytes, Outcome]] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._swept = float("-inf")
 
     def run(self) -> None:
         """Bring entries to the workers until `stop`; no trouble of one round ends the next."""
-        state = self._state
         while not self._stopping.is_set():
-            try:
-                self.keep_house()
-                self.take_drops()
-                self.dispatch()
-                state.spool.wait(self.pause())
-            except (OSError, SpoolError) as error:
-                state.journal.event("", "spool trouble", priority=WARNING, said=str(error))
+            sound = [self._do(step) for step in (self.keep_house, self.take_drops, self.dispatch)]
+            if not (all(sound) and self._do(self._wait)):
                 self._stopping.wait(LOOK_S)
-            except Exception as error:
-                state.journal.event("", "internal error", priority=ERROR, said=repr(error))
-                self._stopping.wait(LOOK_S)
+
+    def _do(self, step: Callable[[], None]) -> bool:
+        """Take one step; what goes wrong in it is told, and stops no other."""
+        journal = self._state.journal
+        try:
+            step()
+        except (OSError, SpoolError) as error:
+            journal.event("", "spool trouble", priority=WARNING, said=str(error))
+        except Exception as error:
+            journal.event("", "internal error", priority=ERROR, said=repr(error))
+        else:
+            return True
+        return False
+
+    def _wait(self) -> None:
+        self._state.spool.wait(self.pause())
 
     def stop(self) -> None:
         """End `run` soon."""
@@ -81,22 +93,29 @@ class Scheduler:
         spare = state.workers.spare
         if not spare or not state.relay.pool.admits():
             return
-        for queue_id in state.spool.due(time.time(), spare + len(self._in_hand)):
+        now = time.monotonic()
+        with self._lock:
+            self._resting = {name: end for name, end in self._resting.items() if end > now}
+            out_of_sight = len(self._in_hand) + len(self._resting)
+        for queue_id in state.spool.due(time.time(), spare + out_of_sight):
             with self._lock:
-                if queue_id in self._in_hand or spare <= 0:
+                if queue_id in self._in_hand or queue_id in self._resting or spare <= 0:
                     continue
                 self._in_hand.add(queue_id)
             spare -= 1
             state.workers.put(self._delivery(queue_id))
 
     def pause(self) -> float:
-        """Return how long nothing will happen, at most LOOK_S."""
+        """Return how long to wait for the bell: until something is due, at most LOOK_S.
+
+        What is due now and was not dispatched is being waited for already; not without a pause.
+        """
         state = self._state
         due = state.spool.next_due()
         if due is None or not state.workers.spare:
             return LOOK_S
         pause = max(due - time.time(), state.relay.pool.next_probe())
-        return min(max(pause, 0.0), LOOK_S) if pause > 0 else LOOK_S / 20
+        return min(max(pause, LOOK_S / 20), LOOK_S)
 
     def keep_house(self) -> None:
         """End idle connections, and now and then sweep the spool."""
@@ -120,6 +139,11 @@ class Scheduler:
         def deliver() -> None:
             try:
                 self.deliver(queue_id)
+            except BaseException:
+                rest = self._state.config.retry_first
+                with self._lock:
+                    self._resting[queue_id] = time.monotonic() + rest
+                raise
             finally:
                 with self._lock:
                     self._in_hand.discard(queue_id)
@@ -133,7 +157,7 @@ class Scheduler:
         Its caller then leaves the same message in the drop directory, and may do so after the
         entry is gone: the id must stay taken.
         """
-        patience = self._state.config.wait + ANSWER_S
+        patience = self._state.config.wait + 2 * GRACE_S
         return 0 <= self._state.started - arrived < patience
 
     def deliver(self, queue_id: str) -> None:
@@ -143,15 +167,21 @@ class Scheduler:
         if claim is None:
             return
         try:
-            entry = claim.entry
-            envelope = entry.envelope.with_recipients(entry.pending)
-            message = claim.message()
-            try:
-                result = attempt(envelope, message, state.relay.smarthosts, state.relay.pool)
-            finally:
-                message.close()
+            entry, relay = claim.entry, state.relay
+            delivered = self._unrecorded.get(queue_id, {})
+            pending = tuple(r for r in entry.pending if r.address not in delivered)
+            envelope = entry.envelope.with_recipients(pending)
+            result = attempt(envelope, claim.message(), relay.smarthosts, relay.pool)
+            result.outcomes += delivered.values()
+            result.tried |= bool(delivered)
             if self._answer_may_be_lost(entry.arrived):
-                state.spool.remember(queue_id, time.time())
-            settle(claim, result, config=state.config, journal=state.journal, now=time.time())
+                self._do(lambda: state.spool.remember(queue_id, time.time()))
+            self._unrecorded[queue_id] = {
+                outcome.recipient: outcome
+                for outcome in result.outcomes
+                if outcome.kind == DELIVERED
+            }
+            settle(claim, result, config=relay.config, journal=state.journal, now=time.time())
+            del self._unrecorded[queue_id]
         finally:
             claim.release()

@@ -8,7 +8,8 @@ silence.
 
 from __future__ import annotations
 
-import socket
+import os
+import select
 import threading
 import time
 from collections import Counter
@@ -17,12 +18,13 @@ from pysendmail.daemon.control import respond, viewer_of
 from pysendmail.daemon.listener import peer_of
 from pysendmail.daemon.status import report
 from pysendmail.journal import ERROR as LOG_ERROR
-from pysendmail.submission.answer import ERROR, EXIT, Answer, format_answer
-from pysendmail.submission.exit_status import EX_DATAERR, EX_TEMPFAIL, EX_USAGE, Refused
+from pysendmail.submission.answer import ERROR, EXIT, Answer, format_answer, format_record
+from pysendmail.submission.exit_status import EX_TEMPFAIL, EX_USAGE, Refused, too_large
 from pysendmail.submission.request import HEAD_LIMIT, SUBMIT, parse_request, split_head
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterable
 
     from pysendmail.daemon.scheduler import Scheduler
@@ -32,9 +34,10 @@ if TYPE_CHECKING:
     from pysendmail.submission.request import Request
 
 CONNECTIONS = 256
-CONNECTIONS_PER_UID = 224  # so that one user cannot keep all others out
+CONNECTIONS_PER_UID = 128  # so that one user cannot keep all others out
 HEAD_S = 30.0
 SILENCE_S = 60.0
+SLOWEST_OCTETS_S = 10_000.0  # who sends a message more slowly than this holds a place for nothing
 CHUNK = 256 * 1024
 
 QUEUE, STATUS = b"queue", b"status"
@@ -60,37 +63,60 @@ class Server:
         self._scheduler = scheduler
         self._changed = threading.Condition()
         self._connections: Counter[int] = Counter()
-        self._closing = False
+        self._closing = os.eventfd(0, os.EFD_CLOEXEC)
+        self._listening = True
 
     def run(self) -> None:
-        """Accept connections until `close`."""
+        """Accept connections until `close`; one that cannot be served ends no other."""
+        # Never shut down: a listening socket that systemd keeps would be dead for our successor.
+        self._listener.setblocking(False)
+        poll = select.poll()
+        poll.register(self._listener, select.POLLIN)
+        poll.register(self._closing, select.POLLIN)
         while True:
+            ready = [fd for fd, _event in poll.poll()]
+            if self._closing in ready:
+                self._stop_listening()
+                return
             try:
-                connection, _ = self._listener.accept()
-            except OSError as error:
-                if self._closing:
-                    return
+                self._accept()
+            except BlockingIOError:
+                continue  # the caller has gone again
+            except (OSError, RuntimeError) as error:  # no descriptors, no threads: some come free
                 self._state.journal.event("", "cannot accept", priority=LOG_ERROR, said=str(error))
-                threading.Event().wait(0.1)  # out of descriptors: some will come free
-                continue
-            _pid, uid, gid = peer_of(connection)
-            if not self._admit(uid):
-                connection.close()
-                continue
-            threading.Thread(
-                target=self._serve, args=(connection, uid, gid), name="submission", daemon=True
-            ).start()
+                threading.Event().wait(0.1)
 
     def close(self, patience: float) -> None:
         """Accept nobody any more; wait up to `patience` seconds for those who are served."""
-        self._closing = True
-        try:
-            self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # a socket that systemd keeps
-        self._listener.close()
+        os.eventfd_write(self._closing, 1)
         with self._changed:
-            self._changed.wait_for(lambda: not self._connections, patience)
+            self._changed.wait_for(lambda: not (self._listening or self._connections), patience)
+
+    def _stop_listening(self) -> None:
+        with self._changed:
+            self._listener.close()
+            self._listening = False
+            self._changed.notify_all()
+
+    def _accept(self) -> None:
+        """Accept one connection and give it a thread, or close it."""
+        connection, _ = self._listener.accept()
+        try:
+            _pid, uid, gid = peer_of(connection)
+            if not self._admit(uid):
+                connection.close()
+                return
+        except BaseException:
+            connection.close()
+            raise
+        try:
+            threading.Thread(
+                target=self._serve, args=(connection, uid, gid), name="submission", daemon=True
+            ).start()
+        except BaseException:
+            connection.close()
+            self._leave(uid)
+            raise
 
     def idle(self) -> bool:
         """Tell whether nobody is being served."""
@@ -115,11 +141,14 @@ class Server:
         except Exception as error:
             self._state.journal.event("", "internal error", priority=LOG_ERROR, said=repr(error))
         finally:
-            with self._changed:
-                self._connections[uid] -= 1
-                if not self._connections[uid]:
-                    del self._connections[uid]
-                self._changed.notify_all()
+            self._leave(uid)
+
+    def _leave(self, uid: int) -> None:
+        with self._changed:
+            self._connections[uid] -= 1
+            if not self._connections[uid]:
+                del self._connections[uid]
+            self._changed.notify_all()
 
     def _converse(self, connection: socket.socket, uid: int, gid: int) -> None:
         head, rest = read_head(connection, within=HEAD_S)
@@ -131,13 +160,14 @@ class Server:
         if verb == SUBMIT:
             self._answer_submission(connection, records, rest, uid)
         elif verb == QUEUE:
-            viewer = viewer_of(uid, gid)
-            if b"aflush" in records and viewer.trusted:
-                self._state.relay.pool.retry_now()
-            stream(
-                connection,
-                respond(self._state.spool, records, viewer, self._scheduler.attempting),
+            answer = respond(
+                self._state.spool,
+                records,
+                viewer_of(uid, gid),
+                attempting=self._scheduler.attempting,
+                retry_now=self._state.relay.pool.retry_now,
             )
+            stream(connection, answer)
         elif verb == STATUS:
             stream(connection, report(self._state, records))
         else:
@@ -167,11 +197,10 @@ class Server:
 
     def _submit(self, connection: socket.socket, request: Request, rest: bytes, uid: int) -> Answer:
         """Read one submission and have it taken; a caller's mistake is an answer too."""
-        if request.size > self._state.config.message_size:
-            limit = b"message larger than %d octets (message_size)"
-            return Answer(EX_DATAERR, errors=[limit % self._state.config.message_size])
         raw = self._submissions.new_content()
         try:
+            if request.size > self._state.config.message_size:
+                raise too_large(self._state.config.message_size)
             read_content(connection, raw, rest, request.size)
             return self._submissions.submit(request, raw, uid)
         except Refused as refused:
@@ -204,19 +233,22 @@ def read_head(connection: socket.socket, *, within: float) -> tuple[bytes, bytes
 
 def read_content(connection: socket.socket, raw: Content, rest: bytes, size: int) -> None:
     """Read the message behind a head, `size` octets of it."""
+    end = time.monotonic() + SILENCE_S + size / SLOWEST_OCTETS_S
     raw.write(rest[:size])
     while raw.size < size:
+        connection.settimeout(min(max(end - time.monotonic(), 0.001), SILENCE_S))
         chunk = connection.recv(min(CHUNK, size - raw.size))
         if not chunk:
             raise Malformed
         raw.write(chunk)
+    connection.settimeout(SILENCE_S)
 
 
 def stream(connection: socket.socket, records: Iterable[tuple[bytes, bytes]]) -> None:
     """Send the records of a long answer as they come, a few at a time."""
     buffered = bytearray()
     for letter, value in records:
-        buffered += letter + value.replace(b"\0", b" ") + b"\0"
+        buffered += format_record(letter, value)
         if len(buffered) >= 16 * 1024 or letter in (EXIT, ERROR):
             connection.sendall(buffered)
             buffered.clear()

@@ -1,13 +1,14 @@
 """After an attempt at an entry: what is crossed off, when to try again, who hears of it.
 
-The bounce is durable before a recipient is crossed off; where it cannot be written, nothing is
-crossed off and the entry stays as it was (DESIGN 1, second sentence).
+The bounce is durable before a recipient is crossed off; where it cannot be written, the failed
+recipient stays (the second sentence of docs/architecture.md).
 """
 
 from __future__ import annotations
 
 from pysendmail.message.outcome import DEFERRED, FAILED, Outcome
 from pysendmail.relay import retry
+from pysendmail.spool.errors import SpoolError
 from pysendmail.submission.conclude import next_attempt
 from pysendmail.submission.notices import bounce, delay_warning, log_notices
 
@@ -39,31 +40,38 @@ def settle(claim: Claim, attempt: Attempt, *, config: Config, journal: Journal, 
         outcomes = [expire(outcome) for outcome in outcomes]
     failures = [outcome for outcome in outcomes if outcome.kind == FAILED]
     deferrals = [outcome for outcome in outcomes if outcome.kind == DEFERRED]
+    message = claim.message()
 
     def inform(compose: Compose, outcomes: list[Outcome]) -> list[Notice]:
         return compose(
             entry.envelope, message, outcomes, config=config, arrived=entry.arrived, now=now
         )
 
-    message = claim.message()
+    notices = inform(bounce, failures) if failures else []
+    warn = bool(deferrals) and retry.warning_due(
+        arrived=entry.arrived, now=now, after=config.delay_warning, warned=entry.warned
+    )
+    if warn:
+        notices += inform(delay_warning, deferrals)
+    due = next_attempt(attempt, attempts=entry.attempts + 1, config=config, now=now)
     try:
-        notices = inform(bounce, failures) if failures else []
-        warn = bool(deferrals) and retry.warning_due(
-            arrived=entry.arrived, now=now, after=config.delay_warning, warned=entry.warned
-        )
-        if warn:
-            notices += inform(delay_warning, deferrals)
-        claim.settle(
-            outcomes,
-            next_attempt(attempt, attempts=entry.attempts + 1, config=config, now=now),
-            now=now,
-            notices=notices,
-            warned=entry.warned or warn,
-        )
-    finally:
-        message.close()
+        claim.settle(outcomes, due, now=now, notices=notices, warned=entry.warned or warn)
+    except SpoolError:
+        if not notices:
+            raise
+        # No room for a notice: who was delivered is crossed off all the same, the others wait.
+        outcomes, notices = [unsaid(outcome) for outcome in outcomes], []
+        claim.settle(outcomes, due, now=now)
     journal.outcomes(entry.queue_id, outcomes, arrived=entry.arrived, now=now)
     log_notices(journal, entry.queue_id, notices)
+
+
+def unsaid(outcome: Outcome) -> Outcome:
+    """Return what a failure is while its bounce cannot be written: one more deferral."""
+    if outcome.kind != FAILED:
+        return outcome
+    text = b"its bounce cannot be written now: " + outcome.text
+    return Outcome(outcome.recipient, DEFERRED, b"4.3.1", text, outcome.remote)
 
 
 def expire(outcome: Outcome) -> Outcome:

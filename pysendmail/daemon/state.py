@@ -29,9 +29,9 @@ ALIASES_S = 60.0
 
 
 class Relay:
-    """The smarthosts of one configuration and their connections."""
+    """One configuration, its smarthosts and their connections: what a reload replaces as one."""
 
-    __slots__ = ("pool", "smarthosts")
+    __slots__ = ("config", "pool", "smarthosts")
 
     def __init__(self, config: Config, password: bytes | None, journal: Journal) -> None:
         def open_one(smarthost: Smarthost, deadline: float | None) -> Client:
@@ -42,6 +42,7 @@ class Relay:
             priority = ERROR if rule.alarm else WARNING
             journal.event("", event, priority=priority, smarthost=smarthost.name, said=text)
 
+        self.config = config
         self.smarthosts = smarthosts_of(config, password)
         self.pool = Pool(
             self.smarthosts,
@@ -58,7 +59,6 @@ class State:
 
     def __init__(
         self,
-        config: Config,
         relay: Relay,
         spool: Spool,
         workers: Workers,
@@ -66,7 +66,6 @@ class State:
         *,
         scratch: str,
     ) -> None:
-        self.config = config
         self.relay = relay
         self.spool = spool
         self.workers = workers
@@ -76,10 +75,14 @@ class State:
         self.started = time.time()
         self._aliases = CachedAliases()
 
-    def reload(self, config: Config, relay: Relay) -> None:
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+        return self.relay.config
+
+    def reload(self, relay: Relay) -> None:
         """Go on with another configuration; the old connections end when they are given back."""
-        old = self.relay
-        self.config, self.relay = config, relay
+        old, self.relay = self.relay, relay
         old.pool.close()
 
     def aliases(self) -> Aliases:

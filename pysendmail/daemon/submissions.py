@@ -19,7 +19,7 @@ from pysendmail.submission.accept import Accepted, accept
 from pysendmail.submission.answer import Answer
 from pysendmail.submission.conclude import Submission
 from pysendmail.submission.exit_status import EX_TEMPFAIL, Refused
-from pysendmail.submission.request import INTERACTIVE, MODES
+from pysendmail.submission.request import INTERACTIVE
 from pysendmail.submission.submitter import find_submitter
 
 TYPE_CHECKING = False
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 # What one message may take of the daemon's memory; the rest of it lies in an unnamed file.
 MEMORY = 128 * 1024
+LOOK_S = 0.5  # how soon somebody who waits for a verdict notices that the daemon drains
 
 
 class Submissions:
@@ -47,9 +48,11 @@ class Submissions:
     def submit(self, request: Request, raw: Readable, uid: int) -> Answer:
         """Take one submission and return the answer; raises Refused for a caller's mistake."""
         state = self._state
-        accepted, submission = self._accept(request, raw, uid)
+        accepted = self._accept(request, raw, uid, limit=state.config.message_size)
+        accepted.require_recipients()
+        submission = self._submission(accepted)
         try:
-            if request.mode == INTERACTIVE and state.accepts_deliveries:
+            if accepted.mode == INTERACTIVE and state.accepts_deliveries:
                 return self._deliver(accepted, submission)
             submission.enter("as asked")
         except (OSError, SpoolError) as error:
@@ -59,18 +62,17 @@ class Submissions:
         return Answer(0)
 
     def take_dropped(self, request: Request, raw: Readable, uid: int) -> None:
-        """Make a submission from the drop directory durable, or refuse it for good.
+        """Make a submission from the drop directory durable.
 
-        Raises OSError or SpoolError when the spool cannot take it: the file stays then.
+        Its caller has been told that it was taken, so it is never refused for its size or for
+        recipients that are of no use. Raises OSError or SpoolError when the spool cannot take it
+        now, and Refused for what sendmail would not have left there.
         """
-        try:
-            _accepted, submission = self._accept(request, raw, uid)
-        except Refused as refused:
-            self._state.journal.event(request.queue_id, "refused", uid=uid, said=refused.line)
-            return
-        submission.enter("from the drop directory")
+        self._submission(self._accept(request, raw, uid)).enter("from the drop directory")
 
-    def _accept(self, request: Request, raw: Readable, uid: int) -> tuple[Accepted, Submission]:
+    def _accept(
+        self, request: Request, raw: Readable, uid: int, limit: int | None = None
+    ) -> Accepted:
         state = self._state
         accepted = accept(
             request,
@@ -80,8 +82,8 @@ class Submissions:
             aliases=state.aliases(),
             now=time.time(),
             content=self.new_content,
+            limit=limit,
         )
-        request.mode = request.mode or MODES[state.config.delivery_mode]
         state.journal.event(
             request.queue_id,
             "submitted",
@@ -91,9 +93,11 @@ class Submissions:
             recipients=len(accepted.envelope.recipients),
             tag=request.tag or b"-",
         )
-        return accepted, Submission(
-            accepted, spool=state.spool, config=state.config, journal=state.journal
-        )
+        return accepted
+
+    def _submission(self, accepted: Accepted) -> Submission:
+        state = self._state
+        return Submission(accepted, spool=state.spool, config=state.config, journal=state.journal)
 
     def _deliver(self, accepted: Accepted, submission: Submission) -> Answer:
         """Attempt now; a verdict that comes in time is the answer, any other finds the entry."""
@@ -107,11 +111,11 @@ class Submissions:
             if result is None:
                 claim.release()
             else:
-                settle(claim, result, config=state.config, journal=state.journal, now=time.time())
+                settle(claim, result, config=relay.config, journal=state.journal, now=time.time())
 
         delivery = WaitedDelivery(make_attempt, settle_late)
         state.workers.put(delivery, urgent=True)
-        if not delivery.wait(state.config.wait):
+        if not self._wait(delivery):
             if state.workers.withdraw(delivery):
                 submission.enter("all workers are busy")
                 return Answer(0)
@@ -120,6 +124,14 @@ class Submissions:
             ):
                 return Answer(0)
         return self._conclude(accepted, submission, delivery)
+
+    def _wait(self, delivery: WaitedDelivery) -> bool:
+        """Wait for the verdict, at most `wait` seconds, and no longer once the daemon drains."""
+        end = time.monotonic() + self._state.config.wait
+        while self._state.accepts_deliveries and (left := end - time.monotonic()) > 0:
+            if delivery.wait(min(left, LOOK_S)):
+                return True
+        return delivery.wait(0)
 
     def _conclude(
         self, accepted: Accepted, submission: Submission, delivery: WaitedDelivery

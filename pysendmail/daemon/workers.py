@@ -1,8 +1,9 @@
 """The workers: a few threads that run deliveries, the urgent ones first.
 
-A delivery is urgent while a caller waits for its verdict. Threads are started as the work asks for
-them, up to a bound, and stay. A delivery that raises is reported and its thread goes on: one bad
-message never stops the others.
+A delivery is urgent while a caller waits for its verdict; but a share of the workers belongs to the
+queue, so that callers who never cease cannot keep it waiting. Threads are started as the work asks
+for them, up to a bound, and stay. A delivery that raises is reported and its thread goes on: one
+bad message never stops the others.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from collections import deque
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+QUEUE_SHARE = 4  # one worker of so many is the queue's: at least one, where there are two
 
 
 class Workers:
@@ -26,6 +30,8 @@ class Workers:
         self._waiting: deque[Callable[[], None]] = deque()
         self._threads: list[threading.Thread] = []
         self._idle = 0
+        self._queued = 0  # deliveries under way that are not urgent
+        self._share = max(most // QUEUE_SHARE, 1) if most > 1 else 0
         self._closed = False
 
     def put(self, delivery: Callable[[], None], *, urgent: bool = False) -> None:
@@ -34,9 +40,7 @@ class Workers:
             (self._urgent if urgent else self._waiting).append(delivery)
             unserved = len(self._urgent) + len(self._waiting) - self._idle
             if unserved > 0 and len(self._threads) < self._most and not self._closed:
-                thread = threading.Thread(target=self._work, name="worker", daemon=True)
-                self._threads.append(thread)
-                thread.start()
+                self._start_thread()
             self._changed.notify()
 
     def withdraw(self, delivery: Callable[[], None]) -> bool:
@@ -50,10 +54,11 @@ class Workers:
 
     @property
     def spare(self) -> int:
-        """How many more deliveries would begin at once."""
+        """How many more deliveries of the queue would begin at once, or as soon as one ends."""
         with self._changed:
             free = self._most - len(self._threads) + self._idle
-            return max(free - len(self._urgent) - len(self._waiting), 0)
+            begin = free - len(self._urgent) - len(self._waiting)
+            return max(begin, self._share - self._queued - len(self._waiting), 0)
 
     def close(self, patience: float) -> bool:
         """Run nothing new, wait up to `patience` seconds for what is running; tell whether all
@@ -67,22 +72,42 @@ class Workers:
             busy = len(self._threads) - self._idle
             return self._changed.wait_for(lambda: not self._threads, patience if busy else 5.0)
 
+    def _start_thread(self) -> None:
+        """Start one more thread; where none is to be had, those there are do the work."""
+        thread = threading.Thread(target=self._work, name="worker", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            if not self._threads:
+                raise
+        else:
+            self._threads.append(thread)
+
     def _work(self) -> None:
-        while delivery := self._next():
+        while taken := self._next():
+            delivery, urgent = taken
             try:
                 delivery()
             except Exception as error:
                 self._failed(error)
+            finally:
+                with self._changed:
+                    self._queued -= not urgent
         with self._changed:
             self._threads.remove(threading.current_thread())
             self._changed.notify_all()
 
-    def _next(self) -> Callable[[], None] | None:
+    def _next(self) -> tuple[Callable[[], None], bool] | None:
+        """Wait for the next delivery; return it and whether it is urgent, None at the end."""
         with self._changed:
             self._idle += 1
             while not (self._urgent or self._waiting or self._closed):
                 self._changed.wait()
             self._idle -= 1
-            if self._urgent:
-                return self._urgent.popleft()
-            return self._waiting.popleft() if self._waiting else None
+            queue_first = self._waiting and self._queued < self._share
+            if self._urgent and not queue_first:
+                return self._urgent.popleft(), True
+            if self._waiting:
+                self._queued += 1
+                return self._waiting.popleft(), False
+            return None

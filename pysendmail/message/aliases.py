@@ -168,13 +168,21 @@ def read_aliases(path: str) -> Aliases:
         text = read_file(path)
     except FileNotFoundError:
         return Aliases()
-    return parse_aliases(text, path=path, include=read_file)
+    return parse_aliases(text, path=path, include=read_included)
 
 
-def read_file(path: str) -> bytes:
+def read_included(path: str) -> bytes:
+    """Return the content of an included file, which may be in the hands of another user.
+
+    No link is followed: it could lead to a file that we may read and its author may not.
+    """
+    return read_file(path, os.O_NOFOLLOW)
+
+
+def read_file(path: str, flags: int = 0) -> bytes:
     """Return the content of a regular file; raises OSError, for one that is too large as well."""
     # Without O_NONBLOCK a FIFO under this name would stop us.
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | flags)
     with open(fd, "rb") as file:
         content = file.read(FILE_LIMIT + 1)
     if len(content) > FILE_LIMIT:

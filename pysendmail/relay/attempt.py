@@ -12,6 +12,7 @@ from __future__ import annotations
 from pysendmail.message.outcome import printable
 from pysendmail.relay.ledger import Ledger, said
 from pysendmail.relay.policy import (
+    MESSAGE,
     POLICY,
     SESSION,
     message_trouble,
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
         def give_back(self, smarthost: Smarthost, client: Client) -> None:
             """Take the client back: a broken one is closed, any other may be kept warm."""
+
+        def answered(self, smarthost: Smarthost) -> None:
+            """Hear that a smarthost took part in a transaction as one who works."""
 
         def report(self, smarthost: Smarthost, rule: Rule, text: bytes) -> None:
             """Hear of a trouble that reaches the whole session."""
@@ -154,7 +158,10 @@ class Offer:
             self._sessions.give_back(self._smarthost, client)
             raise
         self._sessions.give_back(self._smarthost, client)
-        return self._read(transcript, batch)
+        again = self._read(transcript, batch)
+        if again is not None:
+            self._sessions.answered(self._smarthost)
+        return again
 
     def _open(self) -> tuple[Client, bool] | None:
         """Return a ready client and whether it was warm, or None after noting why there is none."""
@@ -204,6 +211,8 @@ class Offer:
         self._ledger.troubled(
             self._ledger.open if over else unanswered, rule, text, self._teller(trouble)
         )
+        if transcript is not None and transcript.mail is not None:
+            self._ledger.reach = MESSAGE  # it may be this message that the smarthost cannot bear
         return None if over else []
 
     def _read(self, transcript: Transcript, batch: list[Recipient]) -> list[Recipient] | None:

@@ -21,14 +21,19 @@ class Ledger:
     trouble.
     """
 
-    __slots__ = ("_latest", "_order", "open", "reach", "tried")
+    __slots__ = ("_latest", "_open", "_order", "reach", "tried")
 
     def __init__(self, recipients: Sequence[Recipient]) -> None:
         self._order = tuple(recipients)
         self._latest: dict[bytes, Outcome] = {}
-        self.open: list[Recipient] = list(recipients)
+        self._open = {recipient.address: recipient for recipient in recipients}
         self.tried = False
         self.reach = SESSION
+
+    @property
+    def open(self) -> list[Recipient]:
+        """Who may still be offered to the next smarthost."""
+        return list(self._open.values())
 
     def delivered(self, recipient: Recipient, reply: Reply, remote: bytes) -> None:
         """Cross the recipient off: a smarthost took responsibility for it."""
@@ -36,7 +41,7 @@ class Ledger:
         self._latest[recipient.address] = Outcome(
             recipient.address, DELIVERED, status, said(reply), remote
         )
-        self.open.remove(recipient)
+        self._open.pop(recipient.address, None)
 
     def refused(self, recipient: Recipient, rule: Rule, reply: Reply, remote: bytes) -> None:
         """Note a refusal; whether the next smarthost may try is the rule's word."""
@@ -47,7 +52,7 @@ class Ledger:
     ) -> None:
         """Note one trouble for those of `recipients` who are still open."""
         for recipient in tuple(recipients):
-            if recipient in self.open:
+            if recipient.address in self._open:
                 self._note(recipient, rule, rule.status, text, remote)
 
     def outcomes(self) -> list[Outcome]:
@@ -65,7 +70,7 @@ class Ledger:
             recipient.address, kind, status, text, remote, rule.may_duplicate
         )
         if not rule.try_next:
-            self.open.remove(recipient)
+            self._open.pop(recipient.address, None)
 
 
 def said(reply: Reply) -> bytes:

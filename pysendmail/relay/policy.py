@@ -57,7 +57,7 @@ POLICY = {
     "message 4xx": Rule(MESSAGE, try_next=True, kind=DEFERRED, status=b"4.0.0"),
     "message 5xx": Rule(MESSAGE, try_next=False, kind=FAILED, status=b"5.0.0"),
     "recipient 4xx": Rule(RECIPIENT, try_next=True, kind=DEFERRED, status=b"4.0.0"),
-    "recipient 5xx": Rule(RECIPIENT, try_next=False, kind=FAILED, status=b"5.0.0"),
+    "recipient 5xx": Rule(RECIPIENT, try_next=False, kind=FAILED, status=b"5.1.0"),
     "extension": Rule(MESSAGE, try_next=True, kind=FAILED, status=b"5.6.7"),
     "size": Rule(MESSAGE, try_next=True, kind=FAILED, status=b"5.3.4"),
     # our own mistake, such as an address that cannot be written on the wire: not the smarthost's

@@ -103,6 +103,7 @@ class Pool:
                 break
             if client.usable():
                 return client, True
+            line.served.pop(id(client), None)
             client.close()
             self._free_place(line)
         try:
@@ -116,19 +117,21 @@ class Pool:
     def give_back(self, smarthost: Smarthost, client: Client) -> None:
         """Keep a sound session warm, end any other."""
         line = self._lines[id(smarthost)]
-        served = line.served.get(id(client), 0) + 1
-        keep = not client.broken and served < self._messages and not self._closed
         with self._changed:
-            if not client.broken:
-                line.breaker.succeeded()
+            served = line.served.pop(id(client), 0) + 1
+            keep = not client.broken and served < self._messages and not self._closed
             if keep:
                 line.served[id(client)] = served
                 line.idle.append((client, self._clock()))
-            else:
-                line.served.pop(id(client), None)
         self._free_place(line)
         if not keep:
             end(client)
+
+    def answered(self, smarthost: Smarthost) -> None:
+        """Close the smarthost's breaker, or let it be used a little more."""
+        with self._changed:
+            self._lines[id(smarthost)].breaker.succeeded()
+            self._changed.notify_all()
 
     def report(self, smarthost: Smarthost, rule: Rule, text: bytes) -> None:
         """Open the smarthost's breaker, and let the trouble be heard."""
@@ -159,8 +162,9 @@ class Pool:
 
     def close(self) -> None:
         """End all idle sessions; those that are borrowed end when they are given back."""
-        self._closed = True
-        self._idle_timeout = 0.0
+        with self._changed:
+            self._closed = True
+            self._idle_timeout = 0.0
         self.sweep()
 
     def _take_place(self, line: Line, deadline: float | None) -> None:
@@ -178,7 +182,8 @@ class Pool:
     def _free_place(self, line: Line) -> None:
         with self._changed:
             line.busy -= 1
-            line.breaker.leave()
+            if not line.busy:
+                line.breaker.leave()  # nobody is left who could be the probe
             self._changed.notify_all()
 
     def _take_idle(self, line: Line) -> Client | None:

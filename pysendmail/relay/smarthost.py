@@ -1,7 +1,7 @@
 """A smarthost as the relay sees it: where it is, how it must be spoken to, and who we are to it.
 
 Pure values made from the configuration; the password is held by the one object that needs it and
-shows in no repr. The rule of DESIGN 9 lives here: TLS is required and verified whenever there are
+shows in no repr. The rule for TLS lives here: TLS is required and verified whenever there are
 credentials or the scheme is a submission one, unless the administrator said otherwise in words.
 """
 

@@ -1,6 +1,6 @@
 """An SMTP client library: strict, pipelined, free of I/O at its core.
 
-Usable on its own; imports nothing of the rest of the package.  Where to begin:
+Usable on its own; imports nothing of the rest of the package. Where to begin:
 
     client = connect(("smtp.example.com", SUBMISSION_PORT))
     with client:

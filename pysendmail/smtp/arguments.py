@@ -2,8 +2,8 @@
 
 Guarantees that no argument can end the line, start another command or add a parameter: control
 octets are refused everywhere, blanks and angle brackets outside quoted local parts as well, and
-octets above 127 unless the command carries SMTPUTF8.  Addresses are otherwise taken as they are;
-whether they exist is the server's business.  Parameters are sent only when the server offers their
+octets above 127 unless the command carries SMTPUTF8. Addresses are otherwise taken as they are;
+whether they exist is the server's business. Parameters are sent only when the server offers their
 extension (RFC 5321 section 4.1.1.3): SIZE, BODY and DSN are then left out, SMTPUTF8 cannot be.
 
 Raises `UsageError` for what must not reach the wire, `MissingExtension` and `SizeExceeded` for what
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .extensions import Extensions
 
-# RFC 5321 section 4.5.3.1.3 promises 256 octets for a path.  A longer one may be refused by the
+# RFC 5321 section 4.5.3.1.3 promises 256 octets for a path. A longer one may be refused by the
 # server; our bound only keeps a command line finite.
 MAX_ADDRESS = 512
 # RFC 5321 section 4.5.3.1.4 allows 512 octets, and extensions add to it (500 for AUTH= and ORCPT=).

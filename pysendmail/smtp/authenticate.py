@@ -1,6 +1,6 @@
 """The way from a fresh connection to a session that may send: EHLO, STARTTLS, EHLO, AUTH.
 
-The policy lives here, beside the client and not in it.  It fails closed: TLS that is required and
+The policy lives here, beside the client and not in it. It fails closed: TLS that is required and
 not to be had, a login that is wanted and not offered, a password over a link whose server was not
 verified are errors, raised before any secret is sent.
 """
@@ -35,7 +35,7 @@ def authenticate(
     """Introduce us as `host`, secure the link and log in.
 
     `tls_context` is an `ssl.SSLContext` and `tls_peer` the name the certificate must have; without
-    a context STARTTLS is not tried.  `tls_required` is content with TLS from the first octet too.
+    a context STARTTLS is not tried. `tls_required` is content with TLS from the first octet too.
     With a `user` a login is made by the first of `sasl_mechs` that the server offers and that the
     link is good enough for; `cleartext_allowed` lets a password go over an unverified link.
 

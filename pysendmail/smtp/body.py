@@ -3,8 +3,8 @@
 Guarantees, whatever the source yields and however it is cut: the only line end that leaves is
 CRLF, no CR or LF stands alone (so no other server can see an end of message where we wrote none,
 the attack of CVE-2023-51764), no NUL, the end of data occurs once and last (RFC 5321 sections
-2.3.8 and 4.5.2).  A lone LF becomes CRLF; a lone CR becomes a space, as it would otherwise make a
-line, perhaps a header field, that the author did not write; NUL is dropped.  Lines longer than 998
+2.3.8 and 4.5.2). A lone LF becomes CRLF; a lone CR becomes a space, as it would otherwise make a
+line, perhaps a header field, that the author did not write; NUL is dropped. Lines longer than 998
 octets pass: cutting them would break signatures, and the server may judge.
 
 All work is done by whole-chunk operations; memory is bounded by the chunks of the source.

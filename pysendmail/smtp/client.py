@@ -1,7 +1,7 @@
 """The client: drives the dialogues over any pair of binary streams, blocking.
 
 `Client(reader, writer)` needs a `reader` whose `read1(n)` or `read(n)` returns what is there, at
-least one octet, `b""` at the end; and a `writer` whose `write` may be short.  Streams that can do
+least one octet, `b""` at the end; and a `writer` whose `write` may be short. Streams that can do
 more are used for more (`transport.SocketStream` has all of it):
 
     set_timeout(seconds)   bounds each read and write that follows; they raise `TimeoutError`
@@ -12,7 +12,7 @@ more are used for more (`transport.SocketStream` has all of it):
 
 Guarantees: every reply is paired with its command, in order; no phase takes longer than its
 timeout, nothing goes on after `deadline`; a server that answers while we still write is heard.
-Every trouble is an `SmtpError`.  After one that leaves the session in doubt (`broken`), nothing is
+Every trouble is an `SmtpError`. After one that leaves the session in doubt (`broken`), nothing is
 sent any more and only `close` remains: a late answer must never pair with a later command.
 """
 
@@ -49,7 +49,7 @@ class Client:
     """One SMTP session as a client; a context manager that takes leave and closes.
 
     `extensions` and `helo_response` are what the last EHLO or HELO gave, empty before it and after
-    STARTTLS.  `trace`, if given, is called with `b"C"` or `b"S"` and each line that goes or comes,
+    STARTTLS. `trace`, if given, is called with `b"C"` or `b"S"` and each line that goes or comes,
     secrets masked.
     """
 
@@ -204,11 +204,11 @@ class Client:
         """Hand over one message and return what the server said about it.
 
         `recipients` are `(address, notify, orcpt)`, the last two optional; `source` yields the
-        message, or is called for an iterable that does, as soon as the server wants it.  For the
-        rest see `arguments.format_mail`.  Refusals of the sender, of recipients or of the message
+        message, or is called for an iterable that does, as soon as the server wants it. For the
+        rest see `arguments.format_mail`. Refusals of the sender, of recipients or of the message
         are in the transcript, never raised.
 
-        Raises `SizeExceeded` or `MissingExtension` before anything is sent.  Any other `SmtpError`
+        Raises `SizeExceeded` or `MissingExtension` before anything is sent. Any other `SmtpError`
         is trouble of the session; its `transcript` has the verdicts given before.
         """
         if not (recipients and self.extensions.lines):

@@ -1,18 +1,18 @@
 """The conversations of an SMTP client, as generators without I/O.
 
-Theory.  An SMTP session is sequential, so each conversation is written as what it is: a function
-that says something, waits, looks at the answer and goes on.  A generator is such a function with
-the I/O taken out.  It yields `steps`: octets to be written, or the phase in which it waits for the
-next reply; its program counter is the protocol state, and no other state exists.  Who runs it
+Theory. An SMTP session is sequential, so each conversation is written as what it is: a function
+that says something, waits, looks at the answer and goes on. A generator is such a function with
+the I/O taken out. It yields `steps`: octets to be written, or the phase in which it waits for the
+next reply; its program counter is the protocol state, and no other state exists. Who runs it
 (`client.Client` over blocking streams, a test over a script) is not its business.
 
 Pipelining (RFC 2920) needs no machinery here: a dialogue yields several commands joined into one
-chunk and then waits as many times.  The order of the code is the pairing of commands and replies.
+chunk and then waits as many times. The order of the code is the pairing of commands and replies.
 
 A refusal that is a verdict about a message or a recipient goes into the `Transcript`; a refusal of
-anything else is raised as `TransientError` or `PermanentError`.  Two rules hold everywhere and are
+anything else is raised as `TransientError` or `PermanentError`. Two rules hold everywhere and are
 kept by the driver: a 421 is raised as `TransientError` whatever it answers, and trouble of the
-connection is thrown into the dialogue.  An answer that no server may give at that point (250 to
+connection is thrown into the dialogue. An answer that no server may give at that point (250 to
 DATA, 354 to MAIL) is a `ProtocolError`; otherwise only the first digit decides.
 """
 
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from .phases import Phase
     from .steps import Dialogue
 
-# Commands under way at once.  A server that reads nothing before it has written its answers needs
+# Commands under way at once. A server that reads nothing before it has written its answers needs
 # room for them; a hundred short replies fit in any socket buffer (RFC 2920 section 3.1).
 GROUP = 100
 
-# EHLO not understood, or its argument disliked: worth a HELO.  Any other refusal, such as 521 or
+# EHLO not understood, or its argument disliked: worth a HELO. Any other refusal, such as 521 or
 # 554, is meant for us and not for the verb (RFC 5321 sections 3.2 and 4.3.2).
 _EHLO_UNKNOWN = (500, 501, 502, 504, 550)
 
@@ -120,7 +120,7 @@ def transaction(
 ) -> Dialogue[Transcript]:
     """Hand over one message: `mail` and `recipients` are command lines, `blocks` the wire's octets.
 
-    With `reset` an RSET goes first, to end what an earlier transaction left open.  Troubles of the
+    With `reset` an RSET goes first, to end what an earlier transaction left open. Troubles of the
     session carry the transcript, so that the verdicts given before them stand.
     """
     transcript = Transcript(len(recipients))
@@ -212,7 +212,7 @@ def _read_go_ahead(transcript: Transcript, mail_accepted: bool) -> Dialogue[bool
         transcript.data = reply
         return _is_go_ahead(reply)
     if reply.code == 354:
-        # The server wants a message for nobody.  A lone dot is the only way to end this; what is
+        # The server wants a message for nobody. A lone dot is the only way to end this; what is
         # answered is no verdict, for the refusals have been (RFC 2920 section 3.1).
         yield Body(b".\r\n")
         reply = yield phases.DATA

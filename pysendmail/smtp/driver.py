@@ -1,11 +1,11 @@
 """The blocking driver: carries out the steps of a dialogue over two streams.
 
-It owns the reply parser and the clock.  What it guarantees:
+It owns the reply parser and the clock. What it guarantees:
 
 - A reply is awaited only so long as its phase and the caller's deadline allow, however slowly its
   octets drip in.
 - While we write, a server that speaks up is listened to, if the streams can tell (`arrived`); so
-  neither side ever waits for the other to read.  One that answers in the middle of a message is
+  neither side ever waits for the other to read. One that answers in the middle of a message is
   sent no more of it.
 - When writing fails, what the server said before it hung up is still read, for it tells why.
 - 421 in answer to anything is raised as `TransientError`, and octets that answer nothing as

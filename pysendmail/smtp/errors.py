@@ -1,7 +1,7 @@
 """What can go wrong in SMTP, as exceptions that carry facts.
 
 Every trouble with a server is an `SmtpError`; nothing else leaves this package, except what a
-caller's own body source raises.  The sentences of `str()` are for people; decisions are taken by
+caller's own body source raises. The sentences of `str()` are for people; decisions are taken by
 class and attribute.
 
     SmtpError
@@ -19,8 +19,8 @@ class and attribute.
      +- TlsError              handshake, certificate or name
 
 `after_end_of_data` is True when the server may have taken the message: its last octet was handed
-over and no readable verdict came.  `session_usable` tells whether the session can go on after the
-error; where it cannot, the client is `broken` and only `close()` makes sense.  When an error ends a
+over and no readable verdict came. `session_usable` tells whether the session can go on after the
+error; where it cannot, the client is `broken` and only `close()` makes sense. When an error ends a
 transaction, `transcript` holds the replies that had come by then: those verdicts stand.
 """
 

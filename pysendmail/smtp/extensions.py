@@ -2,7 +2,7 @@
 
 Keywords are compared without regard to case; several AUTH lines are merged, the old form `AUTH=`
 is read as well; a keyword line that makes no sense offers nothing and is no error (RFC 5321
-section 4.1.1.1).  The answer to HELO has no keywords at all, whatever its lines look like.
+section 4.1.1.1). The answer to HELO has no keywords at all, whatever its lines look like.
 """
 
 from __future__ import annotations

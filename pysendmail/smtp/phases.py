@@ -2,7 +2,7 @@
 
 The times are the minimum defaults of RFC 5321 section 4.5.3.2 where that has one; ours otherwise.
 A phase that waits for a reply bounds the whole reply, so that a server cannot stretch it by sending
-an octet now and then.  A short time for FINAL produces duplicates: leave it long.
+an octet now and then. A short time for FINAL produces duplicates: leave it long.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Replies of a server: the value, and the incremental parser that makes them out of octets.
 
 Guarantees: octets may arrive cut anywhere; a reply is bounded in line length, lines and octets;
-every line of a reply carries the same code; codes are 200 to 599.  Anything else raises
-`ProtocolError`, and only that.  RFC 5321 section 4.2.
+every line of a reply carries the same code; codes are 200 to 599. Anything else raises
+`ProtocolError`, and only that. RFC 5321 section 4.2.
 
 Tolerated, because servers in the wild do it: a bare LF as line end, a code without text, a second
-digit above 5.  Text stays octets; it is the server's and not to be trusted on a terminal.
+digit above 5. Text stays octets; it is the server's and not to be trusted on a terminal.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from .errors import PermanentError, ProtocolError, ReplyError, TransientError
 
 # RFC 5321 section 4.5.3.1.5 allows 512 octets; a challenge of AUTH may have 12,288 (RFC 4954
-# section 4).  Beyond these bounds a server is broken or hostile.
+# section 4). Beyond these bounds a server is broken or hostile.
 MAX_LINE = 16 * 1024
 MAX_LINES = 1000
 MAX_OCTETS = 256 * 1024

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 class Transcript:
     """The server's replies in one transaction, None where none was given or none matters.
 
-    `mail`        the answer to MAIL.  When it refuses, it is the verdict for everybody.
+    `mail`        the answer to MAIL. When it refuses, it is the verdict for everybody.
     `recipients`  the answers to RCPT, in the order of the recipients.  552 stands here as given;
                   RFC 5321 section 4.5.3.1.10 has it read as 452.
     `data`        the answer to DATA, where at least one recipient had been accepted.

@@ -1,10 +1,10 @@
 """Connections: TCP and Unix sockets, in clear or under TLS, as streams for `client.Client`.
 
 The only module of the core that touches `socket` and `ssl`; both are loaded when first needed.
-Every resolved address is tried in the resolver's order.  The sockets do not block: each wait is a
+Every resolved address is tried in the resolver's order. The sockets do not block: each wait is a
 `poll` for both directions, so that a server that speaks while we write is heard.
 
-Raises `ConnectError`, `TlsError`, `TimedOut`.  Name resolution is the system's and takes as long as
+Raises `ConnectError`, `TlsError`, `TimedOut`. Name resolution is the system's and takes as long as
 it likes.
 """
 
@@ -72,7 +72,7 @@ def connect(
 def tls_context(*, ca_file: str | None = None, verify: bool = True) -> ssl.SSLContext:
     """Return a client context of TLS 1.2 or newer that verifies chain and name, unless told not to.
 
-    `ca_file` holds certificates to trust beside the system's.  Those are looked up by their hash in
+    `ca_file` holds certificates to trust beside the system's. Those are looked up by their hash in
     the system's directory when they are needed, which saves reading the whole bundle (tens of
     milliseconds); a system without such a directory has its bundle read.
     """

@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import threading
 
+from pysendmail.message.queue_id import is_queue_id
 from pysendmail.spool.claim import DirectoryClaim
 from pysendmail.spool.disk import Disk
-from pysendmail.spool.entry import ACTIONS, AT_ONCE, check_queue_id, entered, is_queue_id
+from pysendmail.spool.entry import ACTIONS, AT_ONCE, check_queue_id, entered
 from pysendmail.spool.errors import BrokenEntry, EntryBusy, SpoolError, as_spool_error
 from pysendmail.spool.file import EntryFile, hinted_time, names_in
 from pysendmail.spool.index import CLAIMED, HELD

@@ -8,6 +8,7 @@ stored nowhere. Pure: no I/O, no clock.
 from __future__ import annotations
 
 from pysendmail.message.outcome import DEFERRED
+from pysendmail.message.queue_id import is_queue_id
 from pysendmail.spool.errors import BadQueueId
 
 TYPE_CHECKING = False
@@ -18,21 +19,11 @@ if TYPE_CHECKING:
     from pysendmail.message.envelope import Envelope, Recipient
     from pysendmail.message.outcome import Outcome
 
-QUEUE_ID_LENGTH = 14
-_QUEUE_ID_DIGITS = frozenset("0123456789ABCDEF")
-
 # The next attempt of an expedited entry: before everything else, whatever the clock says.
 AT_ONCE = 0.0
 
 # What an administrator may do to an entry (see `contract.Spool.change`).
 ACTIONS = ("hold", "release", "expedite", "remove")
-
-
-def is_queue_id(name: object) -> bool:
-    """Tell whether this is 14 upper-case hex digits, hence also a harmless file name."""
-    return (
-        isinstance(name, str) and len(name) == QUEUE_ID_LENGTH and _QUEUE_ID_DIGITS.issuperset(name)
-    )
 
 
 def check_queue_id(queue_id: str) -> str:

@@ -23,7 +23,8 @@ from pysendmail.spool.disk import SAFE, Disk
 from pysendmail.spool.errors import SpoolError
 
 FORMAT = 1
-DIRECTORIES = ("incoming", "queue", "done", "broken")
+BROKEN = "broken"
+DIRECTORIES = ("incoming", "queue", "done", BROKEN)
 
 _FORMAT_FILE = "format"
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -150,8 +151,8 @@ def _make_fifo(top: int, owner: tuple[int, int] | None, disk: Disk, *, again: bo
 
 def _write_format(top: int, owner: tuple[int, int] | None, disk: Disk) -> None:
     """Write the format file, whole or not at all."""
-    draft = f"{_FORMAT_FILE}.{os.getpid()}"
-    fd = disk.create(draft, top, exclusive=False)
+    draft = f"{_FORMAT_FILE}.{os.urandom(8).hex()}"
+    fd = disk.create(draft, top, exclusive=True)
     try:
         _adopt(fd, 0o644, owner, disk)
         disk.write(fd, b"%d\n" % FORMAT, 0)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 
+from pysendmail.message.queue_id import is_queue_id
 from pysendmail.spool.entering import remove_half_entered
-from pysendmail.spool.entry import is_queue_id
 from pysendmail.spool.errors import BrokenEntry, EntryBusy
 from pysendmail.spool.file import hint_of, hinted_time, names_in, open_entry
 

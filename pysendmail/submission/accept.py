@@ -16,7 +16,15 @@ from pysendmail.message.envelope import Envelope, Recipient
 from pysendmail.message.identity import complete
 from pysendmail.message.outcome import FAILED, Outcome, printable
 from pysendmail.message.rewrite import qualify_headers, set_from
-from pysendmail.submission.exit_status import EX_DATAERR, EX_USAGE, Refused
+from pysendmail.submission.exit_status import (
+    EX_DATAERR,
+    EX_UNAVAILABLE,
+    EX_USAGE,
+    Refused,
+    failure_line,
+    too_large,
+)
+from pysendmail.submission.request import EIGHT_BIT, MODES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,14 +43,21 @@ if TYPE_CHECKING:
 ORCPT_LIMIT = 160
 
 
+# RFC 5321 section 6.3 wants at least 100 trace fields tolerated.
+HOPS_LIMIT = 100
+
+# What one caller may make us keep in memory and write into one head of the spool.
+RECIPIENTS_LIMIT = 20_000
+
+
 class Accepted:
     """A submission that was found in order at the epoch second `arrived`.
 
-    `envelope` may have no recipients left when all of them are in `failures`, the outcomes of
-    addresses that cannot be used.
+    `envelope` has no recipients when all of them are in `failures`, the outcomes of addresses that
+    cannot be used. `mode` is the delivery mode that was asked for, or else configured.
     """
 
-    __slots__ = ("arrived", "envelope", "failures", "message", "request", "submitter")
+    __slots__ = ("arrived", "envelope", "failures", "message", "mode", "request", "submitter")
 
     def __init__(
         self,
@@ -51,14 +66,22 @@ class Accepted:
         envelope: Envelope,
         message: Message,
         failures: list[Outcome],
+        *,
+        mode: bytes,
         arrived: float,
     ) -> None:
         self.request = request
+        self.mode = mode
         self.submitter = submitter
         self.envelope = envelope
         self.message = message
         self.failures = failures
         self.arrived = arrived
+
+    def require_recipients(self) -> None:
+        """Raise Refused where nobody is left who could get the message: nothing is queued then."""
+        if not self.envelope.recipients:
+            raise Refused(EX_DATAERR, failure_line(self.failures))
 
 
 def accept(
@@ -70,12 +93,16 @@ def accept(
     aliases: Aliases,
     now: float,
     content: Callable[[], Content],
+    limit: int | None,
 ) -> Accepted:
     """Return what the request asks for, ready to go out; raises Refused.
 
-    `content` makes the place where the message is kept. `now` is the epoch second of the arrival.
+    `content` makes the place where the message is kept, `limit` is its largest size in octets
+    (None: it has been measured before). `now` is the epoch second of the arrival.
     """
-    message = read(request, raw, limit=config.message_size, content=content)
+    message = read(raw, limit=limit, content=content)
+    if len(message.all(b"received")) + request.hops > HOPS_LIMIT:
+        raise Refused(EX_UNAVAILABLE, b"too many hops: this message goes round in a circle")
     mailboxes, bad = asked_recipients(request, message)
     addresses, failures = resolve(
         mailboxes,
@@ -84,8 +111,6 @@ def accept(
         aliases=aliases if not request.literal else None,
     )
     failures += [unusable(element) for element in bad]
-    if not addresses:
-        raise Refused(EX_DATAERR, refusal_line(failures))
     sender = sender_of(request, submitter, config)
     message = intake.strip(message)
     message = finish(request, message, submitter, sender=sender, config=config, now=now)
@@ -94,31 +119,32 @@ def accept(
         tuple(recipient_of(address, request.notify) for address in addresses),
         ret=request.ret,
         envid=request.envid,
-        eight_bit=not all(chunk.isascii() for chunk in message.chunks()),
+        eight_bit=request.body_type == EIGHT_BIT
+        or not all(chunk.isascii() for chunk in message.chunks()),
         smtputf8=not all(address.isascii() for address in (sender, *addresses)),
     )
-    return Accepted(request, submitter, envelope, message, failures, now)
+    mode = request.mode or MODES[config.delivery_mode]
+    return Accepted(request, submitter, envelope, message, failures, mode=mode, arrived=now)
 
 
-def check(request: Request, raw: Readable) -> None:
+def check(request: Request, raw: Readable, *, limit: int) -> None:
     """Raise Refused for mistakes that can be told without the configuration: the drop door's."""
-    limit = raw.size * 2 + 1  # the shim has measured it; line ends may grow
-    message = read(request, raw, limit=limit, content=Content)
+    message = read(raw, limit=limit, content=Content)
     parse_sender(request)
     mailboxes, bad = asked_recipients(request, message)
     message.close()
     if not mailboxes:
-        raise Refused(EX_DATAERR, refusal_line([unusable(element) for element in bad]))
+        raise Refused(EX_DATAERR, failure_line([unusable(element) for element in bad]))
 
 
-def read(request: Request, raw: Readable, *, limit: int, content: Callable[[], Content]) -> Message:
+def read(raw: Readable, *, limit: int | None, content: Callable[[], Content]) -> Message:
     """Return the message in canonical form."""
+    if limit is None:
+        limit = raw.size * 2 + 2  # line ends may grow
     try:
         return intake.read_message(raw.chunks(), limit=limit, content=content)
     except intake.MessageTooLarge as error:
-        raise Refused(
-            EX_DATAERR, b"message larger than %d octets (message_size)" % limit
-        ) from error
+        raise too_large(limit) from error
     except intake.MessageError as error:
         raise Refused(EX_DATAERR, printable(str(error).encode())) from error
 
@@ -135,6 +161,8 @@ def asked_recipients(request: Request, message: Message) -> tuple[list[Mailbox],
         found, unreadable = intake.recipients_of(message)
         mailboxes += found
         bad += unreadable
+    if len(mailboxes) + len(bad) > RECIPIENTS_LIMIT:
+        raise Refused(EX_DATAERR, b"more than %d recipients" % RECIPIENTS_LIMIT)
     if not mailboxes and not bad:
         where = b" in the message header" if request.from_header else b""
         raise Refused(EX_USAGE, b"No recipient addresses found" + where)
@@ -203,9 +231,3 @@ def recipient_of(address: bytes, notify: tuple[bytes, ...]) -> Recipient:
 def unusable(element: bytes) -> Outcome:
     """Return the outcome of something that cannot be read as an address."""
     return Outcome(printable(element, 200), FAILED, b"5.1.3", b"the address cannot be read", b"")
-
-
-def refusal_line(failures: list[Outcome]) -> bytes:
-    """Return one line about recipients none of whom can be used."""
-    more = b" (and %d more)" % (len(failures) - 1) if len(failures) > 1 else b""
-    return b"%b: %b%b" % (failures[0].recipient, failures[0].text, more)

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 OUTPUT, ERROR, EXIT = b"o", b"e", b"x"
 
+GRACE_S = 15.0  # how much longer than `wait` a caller waits for the answer to his submission
+SILENCE_S = 60.0  # how long a question about the queue may stay without another byte of its answer
+
 
 class Answer:
     """Exit status and the lines to print (bytes, without line end)."""
@@ -28,10 +31,13 @@ class Answer:
 
 
 def format_answer(answer: Answer) -> bytes:
-    """Return the bytes of an answer; NUL and line ends in its lines become blanks."""
-    records = [OUTPUT + line for line in answer.output] + [ERROR + line for line in answer.errors]
-    records.append(b"%b%d" % (EXIT, answer.status))
-    return b"".join(
-        record.replace(b"\0", b" ").replace(b"\n", b" ").replace(b"\r", b" ") + b"\0"
-        for record in records
-    )
+    """Return the bytes of an answer."""
+    records = [(OUTPUT, line) for line in answer.output] + [(ERROR, line) for line in answer.errors]
+    records.append((EXIT, b"%d" % answer.status))
+    return b"".join(format_record(letter, value) for letter, value in records)
+
+
+def format_record(letter: bytes, value: bytes) -> bytes:
+    """Return the bytes of one record of an answer; NUL and line ends in it become blanks."""
+    line = value.replace(b"\0", b" ").replace(b"\n", b" ").replace(b"\r", b" ")
+    return letter + line + b"\0"

@@ -1,8 +1,9 @@
 """The conclusion of a submission: what is spooled, what is bounced, what the caller is told.
 
 Exit status 0 is said only after every recipient was delivered, is durable in the spool, or has a
-durable bounce (DESIGN 1). Raises OSError or SpoolError when the spool takes nothing: the caller is
-told to try again then, and may have a duplicate of what was delivered already, never a loss.
+durable bounce (docs/architecture.md). Raises OSError or SpoolError when the spool takes nothing:
+the caller is told to try again then, and may have a duplicate of what was delivered already, never
+a loss.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pysendmail.relay import retry
 from pysendmail.relay.policy import SESSION
 from pysendmail.spool.errors import AlreadyEntered
 from pysendmail.submission.answer import Answer
-from pysendmail.submission.exit_status import EX_OK, exit_status
+from pysendmail.submission.exit_status import EX_OK, exit_status, failure_line
 from pysendmail.submission.notices import bounce, log_notices
 from pysendmail.submission.request import ALWAYS_OK, MAIL_BACK, QUEUE, QUIET, WRITE_BACK
 
@@ -51,16 +52,19 @@ class Submission:
         the spool knows already is the same submission come a second time: it has been taken, and
         None is returned. `why` is for the log. Durable on return.
         """
-        at_once = claim or self._accepted.request.mode != QUEUE
-        due = self._now if at_once else self._now + self._config.retry_first
-        reasons = self._under_way(why) if claim else ()
-        try:
-            held = self._enter_own(self._accepted.envelope, due, outcomes=reasons, claim=claim)
-        except AlreadyEntered:
-            return None
-        if self._accepted.failures:
-            self._bounce(self._accepted.failures)
-        self._journal.event(self._accepted.request.queue_id, "spooled", why=why)
+        accepted = self._accepted
+        if accepted.failures:
+            self._bounce(accepted.failures)  # first, as always: rather twice than never
+        held = None
+        if accepted.envelope.recipients:
+            at_once = claim or accepted.mode != QUEUE
+            due = self._now if at_once else self._now + self._config.retry_first
+            reasons = self._under_way(why) if claim else ()
+            try:
+                held = self._enter_own(accepted.envelope, due, outcomes=reasons, claim=claim)
+            except AlreadyEntered:
+                return None
+        self._journal.event(accepted.request.queue_id, "spooled", why=why)
         return held
 
     def conclude(self, attempt: Attempt) -> Answer:
@@ -69,10 +73,10 @@ class Submission:
         outcomes = attempt.outcomes + self._accepted.failures
         failures = [outcome for outcome in outcomes if outcome.kind == FAILED]
         taken = len(failures) < len(outcomes)
-        self._enter_deferred(attempt)
         bounced = False
         if failures and (taken or mode in (MAIL_BACK, WRITE_BACK, ALWAYS_OK)):
             bounced = self._bounce(failures)
+        self._enter_deferred(attempt)
         if taken or (mode == ALWAYS_OK and bounced):
             return Answer(EX_OK, output=self._progress(outcomes))
         silent = mode == QUIET or bounced
@@ -176,10 +180,3 @@ def next_attempt(attempt: Attempt, *, attempts: int, config: Config, now: float)
         longest=config.retry_longest,
         jitter=os.urandom(1)[0] / 255,
     )
-
-
-def failure_line(failures: Sequence[Outcome]) -> bytes:
-    """Return one line that tells why nobody could be served."""
-    first = failures[0]
-    more = b" (and %d more)" % (len(failures) - 1) if len(failures) > 1 else b""
-    return b"%b: %b%b" % (first.recipient, first.text, more)

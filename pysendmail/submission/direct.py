@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 
-from pysendmail.config.errors import ConfigError, UnreadableConfigError
+from pysendmail.config.errors import ConfigError
 from pysendmail.config.load import load
 from pysendmail.config.secrets import read_password
 from pysendmail.journal import SYSLOG, Journal
@@ -23,10 +23,10 @@ from pysendmail.spool.errors import SpoolError
 from pysendmail.submission.accept import Accepted, accept
 from pysendmail.submission.answer import Answer
 from pysendmail.submission.conclude import Submission
-from pysendmail.submission.drop_door import make_drop_directory
+from pysendmail.submission.drop_door import drop_directory, make_drop_directory
 from pysendmail.submission.exit_status import EX_TEMPFAIL, Refused
 from pysendmail.submission.linger import start
-from pysendmail.submission.request import INTERACTIVE, MODES, QUEUE
+from pysendmail.submission.request import INTERACTIVE, QUEUE
 from pysendmail.submission.submitter import find_submitter
 
 TYPE_CHECKING = False
@@ -70,6 +70,9 @@ class OneSession:
         else:
             self._kept[id(smarthost)] = client
 
+    def answered(self, smarthost: Smarthost) -> None:
+        """There is nobody here to remember that it works."""
+
     def report(self, smarthost: Smarthost, rule: Rule, text: bytes) -> None:
         """The outcomes tell it all: there is nobody here to remember a trouble."""
 
@@ -86,8 +89,6 @@ def submit_direct(
     try:
         config = load(environ, use_snapshot=True).config
         password = read_password(config, environ)
-    except UnreadableConfigError as error:
-        raise Unable(str(error)) from error
     except ConfigError as error:
         raise Unable(error.errors[0]) from error
     journal = Journal(SYSLOG, "sendmail", environ)  # standard error is the caller's, not the log's
@@ -99,9 +100,10 @@ def submit_direct(
         config=config,
         aliases=read_aliases(config.aliases),
         now=now,
-        content=lambda: Content(directory=f"{config.spool}/drop"),
+        content=lambda: Content(directory=drop_directory(config.spool)),
+        limit=config.message_size,
     )
-    request.mode = request.mode or MODES[config.delivery_mode]
+    accepted.require_recipients()
     try:
         return finish(accepted, config, password, journal, environ, now)
     except (OSError, SpoolError) as error:
@@ -144,7 +146,7 @@ def finish(
     """Deliver or spool what was accepted, and see to it that somebody tries again."""
     spool = LazySpool(config.spool)
     submission = Submission(accepted, spool=spool, config=config, journal=journal)
-    if accepted.request.mode == INTERACTIVE:
+    if accepted.mode == INTERACTIVE:
         sessions = OneSession(config.hostname)
         result = attempt(
             accepted.envelope,
@@ -153,12 +155,12 @@ def finish(
             sessions,
             deadline=time.monotonic() + config.wait,
         )
+        journal.outcomes(accepted.request.queue_id, result.outcomes, arrived=now, now=time.time())
         answer = submission.conclude(result)
         sessions.close()
-        journal.outcomes(accepted.request.queue_id, result.outcomes, arrived=now, now=time.time())
     else:
         submission.enter("as asked")
         answer = Answer(0)
-    if spool.used and accepted.request.mode != QUEUE and config.linger:
+    if spool.used and accepted.mode != QUEUE and config.linger:
         start(environ)
     return answer

@@ -12,31 +12,44 @@ from __future__ import annotations
 
 import os
 
+from pysendmail.message.content import write_all
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+DROP = "drop"
 DROP_MODE = 0o3733
 WRITING = "writing-"  # the prefix of a file that its writer has not finished
 
 
 def drop_directory(spool: str) -> str:
     """Return the path of the drop directory of a spool."""
-    return f"{spool}/drop"
+    return f"{spool}/{DROP}"
 
 
 def make_drop_directory(spool: str) -> None:
-    """Make the drop directory, the spool owner's: all may add to it, nobody may list it."""
-    path = drop_directory(spool)
+    """Make the drop directory, the spool owner's: all may add to it, nobody may list it.
+
+    Root does this in a directory of another user's, so no name in there is followed.
+    """
+    top = os.open(spool, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.mkdir(path)
-    except FileExistsError:
-        if os.stat(path).st_mode & 0o7777 == DROP_MODE:
-            return
-    if os.geteuid() == 0:
-        owner = os.stat(spool)
-        os.chown(path, owner.st_uid, owner.st_gid)
-    os.chmod(path, DROP_MODE)
+        try:
+            os.mkdir(DROP, 0o700, dir_fd=top)
+        except FileExistsError:
+            pass
+        fd = os.open(DROP, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
+        owner = os.stat(top)
+    finally:
+        os.close(top)
+    try:
+        if os.geteuid() == 0:
+            os.fchown(fd, owner.st_uid, owner.st_gid)
+        if os.fstat(fd).st_mode & 0o7777 != DROP_MODE:
+            os.fchmod(fd, DROP_MODE)
+    finally:
+        os.close(fd)
 
 
 def drop(spool: str, queue_id: str, head: bytes, content: Iterable[bytes]) -> None:
@@ -45,32 +58,34 @@ def drop(spool: str, queue_id: str, head: bytes, content: Iterable[bytes]) -> No
     A submitter may not open the directory for reading, so it cannot be synced as such: the file is
     synced after it has its final name, and the file systems in use then write the name with it.
     """
-    directory = drop_directory(spool)
-    writing, final = f"{directory}/{WRITING}{queue_id}", f"{directory}/{queue_id}"
-    fd = os.open(
-        writing, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640
+    writing = WRITING + queue_id
+    directory = os.open(
+        drop_directory(spool), os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     )
-    name = writing
     try:
-        os.fchmod(fd, 0o640)  # whatever the caller's umask is
-        write_all(fd, head)
-        for chunk in content:
-            write_all(fd, chunk)
-        os.rename(writing, final)
-        name = final
-        os.fsync(fd)
-    except BaseException:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(writing, flags, 0o640, dir_fd=directory)
+        name = writing
         try:
-            os.unlink(name)
-        except OSError:
-            pass  # the daemon was quicker: it has the whole file
-        raise
+            os.fchmod(fd, 0o640)  # whatever the caller's umask is
+            write_all(fd, head)
+            for chunk in content:
+                write_all(fd, chunk)
+            os.rename(writing, queue_id, src_dir_fd=directory, dst_dir_fd=directory)
+            name = queue_id
+            os.fsync(fd)
+        except BaseException:
+            forget(name, directory)
+            raise
+        finally:
+            os.close(fd)
     finally:
-        os.close(fd)
+        os.close(directory)
 
 
-def write_all(fd: int, data: bytes) -> None:
-    """Write all of `data`."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+def forget(name: str, directory: int) -> None:
+    """Remove a file that was not finished; where the daemon was quicker, it has the whole of it."""
+    try:
+        os.unlink(name, dir_fd=directory)
+    except OSError:
+        pass

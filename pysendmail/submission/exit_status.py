@@ -1,12 +1,10 @@
-"""Exit statuses of sendmail, and the one rule that makes them from outcomes.
+"""Exit statuses of sendmail, and the rules that make them from outcomes.
 
 Numbers as in sysexits(3). Who calls us treats 67 and 68 as the death of the address, 75 as "try
 again", anything but 0 as "not taken": so trouble of our own is never told by the first two.
 """
 
 from __future__ import annotations
-
-from pysendmail.message.outcome import FAILED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +17,6 @@ EX_USAGE = 64
 EX_DATAERR = 65
 EX_NOUSER = 67
 EX_UNAVAILABLE = 69
-EX_SOFTWARE = 70
 EX_IOERR = 74
 EX_TEMPFAIL = 75
 EX_NOPERM = 77
@@ -27,6 +24,7 @@ EX_CONFIG = 78
 
 # What a server says when the mailbox, and not the message, is at fault (RFC 5321 section 4.2.3).
 _NO_SUCH_MAILBOX = (b"550", b"551", b"553")
+_MAILBOX_STATUS = (b"5.1.", b"5.2.")  # RFC 3463 section 3: addressing, mailbox
 
 
 class Refused(Exception):
@@ -41,12 +39,31 @@ class Refused(Exception):
         self.line = line
 
 
-def exit_status(outcomes: Sequence[Outcome]) -> int:
-    """Return 0 when responsibility was taken for any recipient, else what killed them all."""
-    if any(outcome.kind != FAILED for outcome in outcomes):
-        return EX_OK
-    if all(outcome.text[:3] in _NO_SUCH_MAILBOX for outcome in outcomes):
+def too_large(limit: int) -> Refused:
+    """Return the refusal of a message of more than `limit` octets."""
+    return Refused(EX_DATAERR, b"message larger than %d octets (message_size)" % limit)
+
+
+def exit_status(failures: Sequence[Outcome]) -> int:
+    """Return the exit status for a submission of which nothing was taken: what killed them all.
+
+    67 only where a smarthost said that the mailbox is at fault: by its enhanced status where it
+    gave one, else by the code alone.
+    """
+    if all(is_dead(outcome) for outcome in failures):
         return EX_NOUSER
-    if all(not outcome.remote and outcome.status[:3] == b"5.1" for outcome in outcomes):
+    if all(not outcome.remote and outcome.status[:3] == b"5.1" for outcome in failures):
         return EX_DATAERR  # our own verdict on the address: it cannot be read
     return EX_UNAVAILABLE
+
+
+def is_dead(outcome: Outcome) -> bool:
+    """Tell whether this outcome is the death of the address, and not of this message."""
+    return outcome.text[:3] in _NO_SUCH_MAILBOX and outcome.status[:4] in _MAILBOX_STATUS
+
+
+def failure_line(failures: Sequence[Outcome]) -> bytes:
+    """Return one line that tells why nobody could be served."""
+    first = failures[0]
+    more = b" (and %d more)" % (len(failures) - 1) if len(failures) > 1 else b""
+    return b"%b: %b%b" % (first.recipient, first.text, more)

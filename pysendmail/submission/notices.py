@@ -6,12 +6,11 @@ made for the null sender, nor where NOTIFY says that nobody wants to hear (RFC 3
 
 from __future__ import annotations
 
-import os
-
 from pysendmail.message.address import parse_mailbox
 from pysendmail.message.aliases import read_aliases, resolve
 from pysendmail.message.bounce import compose_bounce, compose_delay_warning
 from pysendmail.message.envelope import Recipient
+from pysendmail.message.queue_id import new_queue_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,13 +25,6 @@ if TYPE_CHECKING:
     from pysendmail.spool.contract import Notice
 
     Composed: TypeAlias = tuple[Envelope, Message] | None
-
-
-def new_queue_id() -> str:
-    """Return a queue id: 56 random bits, so none comes back within the life of the universe's
-    clocks.
-    """
-    return os.urandom(7).hex().upper()
 
 
 def bounce(

@@ -12,6 +12,8 @@ somebody asked for is worse than refusing it.
 
 from __future__ import annotations
 
+from pysendmail.message.queue_id import is_queue_id
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +30,10 @@ MODES = {"interactive": INTERACTIVE, "background": BACKGROUND, "queue": QUEUE}  
 NOTIFY = (b"NEVER", b"SUCCESS", b"FAILURE", b"DELAY")
 ENVID_LIMIT = 100  # octets as xtext, RFC 3461 section 4.4
 PRINT, MAIL_BACK, WRITE_BACK, QUIET, ALWAYS_OK = b"p", b"m", b"w", b"q", b"e"
+ERROR_MODES = (PRINT, MAIL_BACK, WRITE_BACK, QUIET, ALWAYS_OK)
+EIGHT_BIT = b"8BITMIME"
+BODY_TYPES = (b"7BIT", EIGHT_BIT)
+RETURNS = (b"FULL", b"HDRS")
 
 
 class Request:
@@ -102,9 +108,9 @@ _FLAGS = {b"t": "from_header", b"G": "gateway", b"n": "literal", b"v": "verbose"
 _NUMBERS = {b"s": "size", b"h": "hops"}
 _CHOICES = {
     "mode": (b"", INTERACTIVE, BACKGROUND, QUEUE),
-    "error_mode": (PRINT, MAIL_BACK, WRITE_BACK, QUIET, ALWAYS_OK),
-    "body_type": (b"", b"7BIT", b"8BITMIME"),
-    "ret": (b"", b"FULL", b"HDRS"),
+    "error_mode": ERROR_MODES,
+    "body_type": (b"", *BODY_TYPES),
+    "ret": (b"", *RETURNS),
 }
 
 
@@ -173,16 +179,19 @@ def parse_request(records: list[bytes]) -> Request:
             raise ValueError(f"{name} cannot be {facts[name]!r}")
     if not is_envid(facts.get("envid", b"x")):
         raise ValueError(f"envid cannot be {facts['envid']!r}")
+    if len(set(notify)) < len(notify) or (b"NEVER" in notify and len(notify) > 1):
+        raise ValueError("NOTIFY words are said once, and NEVER stands alone")
     if "queue_id" not in facts:
         raise ValueError("no queue id")
     return Request(operands=tuple(operands), notify=tuple(notify), **facts)  # type: ignore[arg-type]
 
 
 def parse_queue_id(value: bytes) -> str:
-    """Return a queue id, 14 upper-case hexadecimal digits; raises ValueError."""
-    if len(value) != 14 or value.strip(b"0123456789ABCDEF"):
+    """Return a queue id; raises ValueError."""
+    queue_id = value.decode("ascii", "replace")
+    if not is_queue_id(queue_id):
         raise ValueError("a queue id has 14 upper-case hexadecimal digits")
-    return value.decode()
+    return queue_id
 
 
 def parse_notify(value: bytes) -> bytes:

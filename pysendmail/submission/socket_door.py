@@ -54,6 +54,19 @@ def ask(
         connection.close()
 
 
+def is_served(path: str) -> bool:
+    """Tell whether a daemon listens there."""
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    connection.settimeout(CONNECT_S)
+    try:
+        connection.connect(path)
+    except OSError:
+        return False
+    finally:
+        connection.close()
+    return True
+
+
 def send(connection: _socket.socket, head: bytes, content: Iterable[bytes]) -> None:
     """Send the request. A daemon that refuses it early has answered: that answer is read."""
     try:

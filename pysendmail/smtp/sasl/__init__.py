@@ -1,7 +1,7 @@
 """SASL mechanisms: small generators that know nothing of SMTP.
 
 `Mechanism` is the shape, `MECHANISMS` the table, `exchange.authenticate` the AUTH dialogue that
-drives one (RFC 4954).  Over a link whose server is not verified, only mechanisms that do not give
+drives one (RFC 4954). Over a link whose server is not verified, only mechanisms that do not give
 the secret away (`reveals_secret` false) may be used; `smtp.authenticate` sees to that.
 """
 

@@ -2,7 +2,7 @@
 
 Guarantees: an initial response is sent where it fits into a command line; challenges are decoded
 strictly; an exchange that our side gives up is cancelled with `*`, after which the session can go
-on; the number of rounds is bounded; every line but the first words is marked secret.  A refusal by
+on; the number of rounds is bounded; every line but the first words is marked secret. A refusal by
 the server is raised as `TransientError` or `PermanentError` charged to AUTH; what our side cannot
 accept is an `AuthenticationError`.
 """

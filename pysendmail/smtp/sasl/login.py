@@ -1,6 +1,6 @@
 """LOGIN: user and password, each after a prompt.
 
-Registered nowhere, obsolete everywhere, and still the only mechanism some servers have.  The text
+Registered nowhere, obsolete everywhere, and still the only mechanism some servers have. The text
 of the prompts varies between servers and is ignored.
 """
 

@@ -1,7 +1,7 @@
 """The shape of a SASL mechanism, and the credentials it is made from (RFC 4422).
 
-A mechanism's `exchange` is a generator.  Its first value is the initial response, or None when the
-server has to speak first.  After that it is sent each challenge (decoded) and yields the response.
+A mechanism's `exchange` is a generator. Its first value is the initial response, or None when the
+server has to speak first. After that it is sent each challenge (decoded) and yields the response.
 When the server reports success it is sent None: a mechanism that is satisfied returns; one that
 still expects something, such as the server's signature, yields or raises `AuthenticationError`.
 """

@@ -71,7 +71,16 @@ def test_spool_is_read_where_no_daemon_is(
     assert errors == ""
 
 
+def test_spool_that_is_yet_to_be_made_is_an_empty_queue(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert ask_queue(b"mailq", settings(tmp_path), [b"alist"]) == 0
+    assert capfd.readouterr() == ("Mail queue is empty\n", "")
+
+
 def test_spool_that_is_not_ours_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / "queue").touch(mode=0o600)  # not to be entered, not even by root
     assert ask_queue(b"mailq", settings(tmp_path), [b"alist"]) == 69
     assert "no daemon is running" in capfd.readouterr().err
 

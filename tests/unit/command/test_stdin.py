@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from itertools import pairwise
@@ -10,7 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysendmail.command.stdin import CHUNK, TooLarge, Undotter, drain, read_message, say
+from pysendmail.command.stdin import (
+    CHUNK,
+    TooLarge,
+    Undotter,
+    Unreadable,
+    drain,
+    read_message,
+    say,
+)
 from pysendmail.message.content import Content
 
 PIECES = st.sampled_from(
@@ -130,12 +139,34 @@ def test_what_follows_the_dot_is_drained_and_an_open_pipe_not_waited_for(standar
     drain()
 
 
-def test_drain_of_what_cannot_be_read_is_no_error(standard_input) -> None:
-    standard_input(b"")
+def put_directory_on_standard_input() -> None:
     directory = os.open("/", os.O_RDONLY)
     os.dup2(directory, 0)
     os.close(directory)
+
+
+def test_drain_of_what_cannot_be_read_is_no_error(standard_input) -> None:
+    standard_input(b"")
+    put_directory_on_standard_input()
     drain()
+
+
+@pytest.mark.parametrize("dots", [True, False])
+def test_input_that_cannot_be_read_is_told_apart(standard_input, dots: bool) -> None:
+    standard_input(b"")
+    put_directory_on_standard_input()
+    with pytest.raises(Unreadable, match="Is a directory"):
+        read(dots=dots)
+
+
+def test_content_that_cannot_be_kept_is_an_error_of_its_own(standard_input) -> None:
+    class Full(Content):
+        def write(self, chunk: bytes) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    standard_input(b"text")
+    with pytest.raises(OSError, match="No space"):
+        read_message(Full(), limit=1000, dots=False)
 
 
 @pytest.mark.parametrize("dots", [True, False])

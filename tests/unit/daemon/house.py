@@ -27,6 +27,7 @@ class FakeRelay:
         self.peers = list(peers)
         self.used: list[Peer] = []
         self.make_peer = make_peer
+        self.config: Config = CONFIG
         self.smarthosts: tuple[Smarthost, ...] = (smarthost("alpha"),)
         self.pool = Pool(
             self.smarthosts,
@@ -54,10 +55,10 @@ def make_state(
 ) -> State:
     journal = FakeJournal()
     workers = Workers(4, lambda error: journal.event("", "worker failed", said=repr(error)))
-    settings: Config = CONFIG.replaced(**{"wait": PATIENCE_S, **config})
+    relay = relay or FakeRelay()
+    relay.config = CONFIG.replaced(**{"wait": PATIENCE_S, **config})
     return State(
-        settings,
-        relay or FakeRelay(),  # type: ignore[arg-type]
+        relay,  # type: ignore[arg-type]
         spool or MemorySpool(),
         workers,
         journal,  # type: ignore[arg-type]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import grp
 import json
 import os
 import re
 import time
+from collections.abc import Callable
 
 import pytest
 
-from pysendmail.daemon.control import Viewer, group_name, groups_of, respond, viewer_of
+from pysendmail.daemon.control import Viewer, groups_of, respond, viewer_of
 from pysendmail.daemon.listing import format_entry, format_total
 from pysendmail.message.envelope import Envelope, Recipient
 from pysendmail.message.outcome import DEFERRED, Outcome
 from pysendmail.spool.entry import Entry
+from pysendmail.spool.errors import SpoolError
 from pysendmail.spool.memory import MemorySpool
 from tests.unit.spool.samples import ALICE, BOB, FIRST, SECOND, THIRD, deferred, enter
 
@@ -40,9 +41,15 @@ def spool() -> MemorySpool:
     return spool
 
 
-def ask(spool: MemorySpool, viewer: Viewer, *records: bytes, active=lambda queue_id: False):
+def ask(
+    spool: MemorySpool,
+    viewer: Viewer,
+    *records: bytes,
+    active: Callable[[str], bool] = lambda queue_id: False,
+    retry_now: Callable[[], None] = lambda: None,
+):
     """Return exit status, output lines and error lines."""
-    answer = list(respond(spool, list(records), viewer, active))
+    answer = list(respond(spool, list(records), viewer, attempting=active, retry_now=retry_now))
     assert [letter for letter, _ in answer].count(b"x") == 1
     assert answer[-1][0] == b"x"
     output = [value for letter, value in answer if letter == b"o"]
@@ -200,7 +207,7 @@ def test_show_hides_what_is_not_his(spool: MemorySpool, viewer: Viewer) -> None:
 @pytest.mark.parametrize(
     ("action", "held", "there", "due"),
     [(b"ahold", True, True, 1100.0), (b"adelete", None, False, None),
-     (b"aflush", False, True, 0.0), (b"arelease", False, True, 1100.0)],
+     (b"arelease", False, True, 1100.0)],
 )  # fmt: skip
 def test_owner_changes_his_own(spool: MemorySpool, action, held, there, due) -> None:
     spool.wait(0)
@@ -212,11 +219,11 @@ def test_owner_changes_his_own(spool: MemorySpool, action, held, there, due) -> 
     assert spool.wait(0)
 
 
-@pytest.mark.parametrize("action", [b"ahold", b"adelete", b"aflush", b"arelease"])
+@pytest.mark.parametrize("action", [b"ahold", b"adelete", b"arelease"])
 def test_nobody_changes_what_is_not_his(spool: MemorySpool, action: bytes) -> None:
     before = spool.find(SECOND)
     status, _, errors = ask(spool, JOE, action, b"q" + SECOND.encode())
-    assert status == 77
+    assert status == 69
     assert errors == [b"00000000000002: no such message in the queue"]
     assert spool.find(SECOND) == before
 
@@ -245,10 +252,15 @@ def test_entry_in_hand_is_busy_except_for_a_flush(spool: MemorySpool) -> None:
     assert ask(spool, ROOT, b"aflush", b"q" + FIRST.encode()) == (0, [], [])
 
 
-def test_flush_of_all_is_of_all_that_are_his(spool: MemorySpool) -> None:
-    assert ask(spool, JOE, b"aflush") == (0, [], [])
+def test_flush_is_of_all_and_only_for_the_trusted(spool: MemorySpool) -> None:
+    for viewer in (JOE, STRANGER):
+        status, output, [error] = ask(spool, viewer, b"aflush")
+        assert (status, output) == (77, [])
+        assert error.startswith(b"only root")
+    assert ask(spool, ROOT, b"aflush", b"q" + FIRST.encode()) == (0, [], [])
     assert [spool.find(queue_id).next_attempt for queue_id in (FIRST, SECOND)] == [0.0, 1100.0]
-    assert ask(spool, STRANGER, b"aflush") == (0, [], [])
+    assert ask(spool, ROOT, b"aflush") == (0, [], [])
+    assert [spool.find(queue_id).next_attempt for queue_id in (FIRST, SECOND)] == [0.0, 0.0]
 
 
 def test_flush_of_an_empty_queue_is_no_error() -> None:
@@ -275,6 +287,37 @@ def test_unknown_action_is_refused(spool: MemorySpool, records: tuple[bytes, ...
     assert b"\x1b" not in error
 
 
+@pytest.mark.parametrize(("viewer", "told"), [(ROOT, 1), (JOE, 0)], ids=["trusted", "another"])
+def test_only_a_trusted_flush_has_the_smarthosts_tried(spool, viewer: Viewer, told: int) -> None:
+    retries: list[int] = []
+    for action in (b"aflush", b"ahold", b"alist"):
+        ask(spool, viewer, action, b"q" + FIRST.encode(), retry_now=lambda: retries.append(1))
+    assert len(retries) == told
+
+
+@pytest.mark.parametrize(
+    ("records", "method"),
+    [
+        ((b"alist",), "entries"),
+        ((b"alist", b"j"), "entries"),
+        ((b"ashow", b"q" + FIRST.encode()), "open_message"),
+        ((b"ahold", b"q" + FIRST.encode()), "change"),
+        ((b"aflush",), "entries"),
+    ],
+    ids=["list", "list json", "show", "hold", "flush"],
+)
+@pytest.mark.parametrize("trouble", [SpoolError("no disk"), OSError("no disk")], ids=repr)
+def test_trouble_with_the_spool_is_an_answer(
+    spool, records: tuple[bytes, ...], method: str, trouble: Exception, monkeypatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(spool, method, fail)
+    status, _, errors = ask(spool, ROOT, *records)
+    assert (status, errors) == (75, [b"no disk"])
+
+
 # --- who is trusted
 
 
@@ -290,7 +333,3 @@ def test_stranger_is_not_trusted() -> None:
 
 def test_roots_group_trusts_nobody_for_being_in_it() -> None:
     assert groups_of(4_000_000_001, 0) == []
-
-
-def test_group_name_is_that_of_the_daemon() -> None:
-    assert group_name() in (*(group.gr_name for group in grp.getgrall()), str(os.getegid()))

@@ -14,6 +14,7 @@ import pytest
 from pysendmail.daemon.drop_intake import ABANDONED_S, DropIntake
 from pysendmail.spool.errors import SpoolFull
 from pysendmail.submission.drop_door import drop
+from pysendmail.submission.exit_status import Refused
 from pysendmail.submission.request import Request, format_head, format_request
 from tests.unit.submission.samples import QUEUE_ID
 
@@ -216,6 +217,26 @@ def test_file_stays_while_the_spool_cannot_take_it(house: House, trouble: Except
     house.trouble = None
     house.sweep()
     assert (house.names(), len(house.taken)) == ([], 1)
+
+
+@pytest.mark.parametrize("trouble", [OSError(errno.EIO, "disk"), SpoolFull("no room")])
+def test_trouble_with_one_file_does_not_stop_the_others(house: House, trouble: Exception) -> None:
+    for queue_id in ("00000000000000", QUEUE_ID, "00000000000002"):
+        house.drop(queue_id=queue_id)
+    house.trouble = trouble
+    with pytest.raises(type(trouble)):
+        house.sweep()
+    assert house.names() == [QUEUE_ID]
+    assert len(house.taken) == 2
+
+
+def test_file_that_sendmail_would_not_have_left_is_put_aside(house: House) -> None:
+    house.drop()
+    house.drop(queue_id="00000000000002")
+    house.trouble = Refused(64, b"-f: no address")
+    house.sweep()
+    assert (house.names(), house.put_aside(), len(house.taken)) == ([], 1, 1)
+    assert ("put aside: -f: no address", QUEUE_ID) in house.notes
 
 
 def test_file_that_a_bug_of_ours_chokes_on_is_put_aside(house: House) -> None:

@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 
 from pysendmail.config.errors import ConfigError
 from pysendmail.config.keys import Config
+from pysendmail.daemon import lifecycle
 from pysendmail.daemon.lifecycle import (
     FLUSH,
     RELOAD,
@@ -30,6 +31,7 @@ from pysendmail.daemon.lifecycle import (
 )
 from pysendmail.daemon.listener import bind, open_listener, take_passed
 from pysendmail.daemon.state import CachedAliases
+from pysendmail.spool.errors import SpoolError
 from pysendmail.spool.memory import MemorySpool
 from pysendmail.submission.drop_door import make_drop_directory
 from pysendmail.submission.request import format_head
@@ -42,26 +44,32 @@ from tests.unit.submission.samples import CONFIG, FakeJournal
 # --- lock
 
 
+def lock_of(
+    spool: Path, *, linger: bool = False, served: Callable[[], bool] = lambda: False
+) -> SpoolLock:
+    return SpoolLock(str(spool), linger=linger, served=served)
+
+
 def test_lock_refuses_a_second_daemon_and_names_the_first(tmp_path: Path) -> None:
-    lock = SpoolLock(str(tmp_path), linger=False)
+    lock = lock_of(tmp_path)
     lock.sign()
     with pytest.raises(AlreadyRunning, match=rf"pid {os.getpid()}\b"):
-        SpoolLock(str(tmp_path), linger=False)
+        lock_of(tmp_path)
     os.close(lock.fileno())
 
 
 def test_lock_ends_with_its_holder_whatever_the_file_says(tmp_path: Path) -> None:
-    lock = SpoolLock(str(tmp_path), linger=False)
+    lock = lock_of(tmp_path)
     lock.sign()
     os.close(lock.fileno())
-    again = SpoolLock(str(tmp_path), linger=False)
+    again = lock_of(tmp_path)
     os.close(again.fileno())
 
 
 HOLDER = """
 import signal, sys
 from pysendmail.daemon.lifecycle import SpoolLock
-lock = SpoolLock(sys.argv[1], linger=sys.argv[2] == "lingers")
+lock = SpoolLock(sys.argv[1], linger=sys.argv[2] == "lingers", served=lambda: True)
 lock.sign()
 print("held", flush=True)
 signal.pause()
@@ -76,21 +84,51 @@ def test_lock_is_taken_over_only_from_a_daemon_that_lingers(tmp_path: Path, mode
         assert holder.stdout.readline() == b"held\n"
         try:
             if mode == "lingers":
-                lock = SpoolLock(str(tmp_path), linger=False)
+                lock = lock_of(tmp_path)
                 assert holder.wait(PATIENCE_S) == -signal.SIGTERM
                 os.close(lock.fileno())
             else:
                 with pytest.raises(AlreadyRunning, match=rf"pid {holder.pid}\b"):
-                    SpoolLock(str(tmp_path), linger=False)
+                    lock_of(tmp_path)
         finally:
             holder.kill()
 
 
 def test_lingering_daemon_never_takes_over(tmp_path: Path) -> None:
-    lock = SpoolLock(str(tmp_path), linger=True)
+    lock = lock_of(tmp_path, linger=True)
     lock.sign()
     with pytest.raises(AlreadyRunning):
-        SpoolLock(str(tmp_path), linger=True)
+        lock_of(tmp_path, linger=True, served=lambda: True)
+    os.close(lock.fileno())
+
+
+def test_lingering_daemon_waits_for_one_that_drains(tmp_path: Path) -> None:
+    lock = lock_of(tmp_path)
+    lock.sign()
+    looks: list[int] = []
+
+    def served() -> bool:
+        looks.append(1)
+        if len(looks) == 2:
+            os.close(lock.fileno())
+        return False
+
+    successor = lock_of(tmp_path, linger=True, served=served)
+    assert len(looks) == 2
+    os.close(successor.fileno())
+
+
+def test_lock_whose_holder_has_not_signed_is_not_taken_over(tmp_path: Path) -> None:
+    lock = lock_of(tmp_path, linger=True)
+    with pytest.raises(AlreadyRunning, match="not known yet"):
+        lock_of(tmp_path)
+    os.close(lock.fileno())
+
+
+def test_lock_that_is_taken_has_no_old_pid(tmp_path: Path) -> None:
+    (tmp_path / "daemon.lock").write_text("4711 lingers\n")
+    lock = lock_of(tmp_path)
+    assert (tmp_path / "daemon.lock").read_text() == ""
     os.close(lock.fileno())
 
 
@@ -164,8 +202,9 @@ def test_manager_may_have_an_abstract_name(tmp_path: Path) -> None:
 
 
 def test_file_put_aside_never_takes_the_place_of_another(tmp_path: Path) -> None:
+    for directory in ("drop", "broken"):
+        (tmp_path / directory).mkdir()
     for _ in range(3):
-        (tmp_path / "drop").mkdir(exist_ok=True)
         (tmp_path / "drop" / "x").write_text("")
         put_aside(str(tmp_path), "x")
     assert len(list((tmp_path / "broken").iterdir())) == 3
@@ -284,3 +323,26 @@ def test_flush_passes_over_what_is_being_attempted(house: House) -> None:
     house.reload()
     assert house.spool.find(FIRST).next_attempt == 4e9
     claim.release()
+
+
+def test_flush_that_fails_is_logged_and_ends_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise SpoolError("no disk")
+
+    monkeypatch.setattr(house.spool, "entries", fail)
+    house.daemon.orders.put(FLUSH)
+    wait_until(lambda: "not flushed" in house.journal.names())
+    assert house.status()
+
+
+def test_lingering_daemon_ends_once_nothing_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "LINGER_S", 0.0)
+    house = House(tmp_path, linger=True)
+    house.thread.join(PATIENCE_S)
+    assert not house.thread.is_alive()
+    assert house.journal.names()[-1] == "stopped"
+    house.stop()

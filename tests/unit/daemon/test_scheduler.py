@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pysendmail.daemon import scheduler as module
 from pysendmail.daemon.scheduler import LOOK_S, Scheduler
+from pysendmail.message.envelope import Envelope, Recipient
 from pysendmail.relay.policy import POLICY
+from pysendmail.spool.directory import DirectorySpool
+from pysendmail.spool.errors import AlreadyEntered, SpoolFull
 from pysendmail.spool.memory import MemorySpool
 from tests.helpers.waiting import wait_until
 from tests.unit.daemon.house import PATIENCE_S, FakeRelay, make_state
 from tests.unit.relay.peers import LOST, Peer
-from tests.unit.spool.samples import ALICE, FIRST, SECOND, delivered, enter
+from tests.unit.spool.samples import (
+    ALICE,
+    BOB,
+    FIRST,
+    SECOND,
+    delivered,
+    enter,
+    message,
+    octets,
+)
 
 
 class FakeDrops:
@@ -35,8 +50,8 @@ class FakeDrops:
 class House:
     def __init__(self, relay: FakeRelay | None = None, **facts: Any) -> None:
         self.relay = relay or FakeRelay()
-        self.state = make_state(self.relay, spool=facts.pop("spool", None))
         self.drops = facts.pop("drops", None) or FakeDrops()
+        self.state = make_state(self.relay, **facts)
         self.scheduler = Scheduler(self.state, self.drops)
 
     @property
@@ -151,6 +166,120 @@ def test_entry_that_is_gone_or_taken_is_no_trouble() -> None:
     house.scheduler.deliver(FIRST)
     house.scheduler.deliver(SECOND)
     assert house.relay.used == []
+
+
+class NothingCrossedOff(MemorySpool):
+    """Has no room for the record of an attempt, while it is `full`."""
+
+    full = True
+
+    def settle(self, *facts: Any) -> None:
+        if self.full:
+            raise SpoolFull("no room")
+        super().settle(*facts)
+
+
+def fail_to_settle(house: House) -> None:
+    """Have one delivery made whose settle raises."""
+    house.scheduler.dispatch()
+    wait_until(lambda: "worker failed" in house.names() and not house.scheduler.busy())
+
+
+def test_entry_that_could_not_be_settled_is_not_attempted_again_at_once() -> None:
+    house = House(spool=NothingCrossedOff())
+    enter(house.spool, FIRST)
+    fail_to_settle(house)
+    house.scheduler.dispatch()
+    assert not house.scheduler.busy()
+    assert len(house.relay.delivered) == 1
+    claim = house.spool.claim(FIRST)
+    assert claim.entry.attempts == 0
+
+
+def test_resting_entry_is_not_in_the_way_of_others() -> None:
+    house = House(spool=NothingCrossedOff())
+    enter(house.spool, FIRST)
+    fail_to_settle(house)
+    enter(house.spool, SECOND, next_attempt=2000.0)
+    house.scheduler.dispatch()
+    wait_until(lambda: len(house.relay.delivered) == 2)
+
+
+def test_entry_that_has_rested_is_settled_and_nobody_gets_it_twice() -> None:
+    spool = NothingCrossedOff()
+    house = House(spool=spool, retry_first=0.0)
+    enter(house.spool, FIRST)
+    fail_to_settle(house)
+    spool.full = False
+    house.scheduler.dispatch()
+    wait_until(lambda: house.spool.count() == 0)
+    assert len(house.relay.delivered) == 1
+
+
+def test_failing_recipient_bounces_with_the_full_message(tmp_path: Path) -> None:
+    DirectorySpool.create(tmp_path)
+    spool = DirectorySpool(tmp_path)
+    text = b"Subject: report\r\n\r\n" + 30_000 * b"all is well\r\n"
+    full = Envelope(b"root@example.org", (Recipient(ALICE), Recipient(BOB)), ret=b"FULL")
+    answers = {ALICE.decode(): "550 5.1.1 who"}
+    relay = FakeRelay([Peer(answers, offers=("mx", "DSN"))])  # no SIZE: it takes any
+    house = House(relay, spool=spool)
+    now = house.state.started
+    spool.enter(FIRST, full, message(text), arrived=now, uid=0, next_attempt=now)
+    house.scheduler.deliver(FIRST)
+    [bounce] = spool.entries()
+    assert bounce.envelope.sender == b""
+    report = spool.open_message(bounce.queue_id)
+    assert text in octets(report)
+    report.close()
+    assert relay.delivered == [["bob@example.com"]]
+    spool.close()
+
+
+@pytest.mark.parametrize(
+    ("age", "remembered"), [(1.0, True), (100_000.0, False)], ids=["young", "old"]
+)
+def test_entry_whose_answer_may_be_lost_keeps_its_id_taken(age: float, remembered: bool) -> None:
+    house = House()
+    enter(house.spool, FIRST, arrived=house.state.started - age)
+    house.scheduler.deliver(FIRST)
+    assert house.spool.count() == 0
+    taken = pytest.raises(AlreadyEntered) if remembered else nullcontext()
+    with taken:
+        enter(house.spool, FIRST)
+
+
+def test_id_that_cannot_be_remembered_does_not_stop_the_settle() -> None:
+    class Forgetful(MemorySpool):
+        def remember(self, queue_id: str, now: float) -> None:
+            raise SpoolFull("no room")
+
+    house = House(spool=Forgetful())
+    enter(house.spool, FIRST, arrived=house.state.started)
+    house.scheduler.deliver(FIRST)
+    assert house.spool.count() == 0
+    assert "spool trouble" in house.names()
+
+
+@pytest.mark.parametrize("trouble", [SpoolFull("no room"), ZeroDivisionError("bug")], ids=repr)
+def test_drop_file_that_cannot_be_taken_does_not_stop_dispatch(trouble: Exception) -> None:
+    def sweep() -> None:
+        raise trouble
+
+    house = House(drops=FakeDrops(sweep))
+    enter(house.spool, FIRST)
+    house.run(lambda: house.spool.count() == 0)
+
+
+def test_trouble_while_waiting_is_no_reason_to_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unreadable(MemorySpool):
+        def next_due(self) -> float | None:
+            raise SpoolFull("no room")
+
+    monkeypatch.setattr(module, "LOOK_S", PATIENCE_S)
+    house = House(spool=Unreadable())
+    house.run(lambda: "spool trouble" in house.names())
+    assert house.drops.sweeps == 1
 
 
 @pytest.mark.parametrize("trouble", [OSError("disk"), ZeroDivisionError("bug")], ids=repr)

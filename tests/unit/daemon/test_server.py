@@ -36,12 +36,18 @@ BOB = b"bob@example.net"
 class House:
     """A server on a socket of its own."""
 
-    def __init__(self, directory: Path, submissions: Callable[[Any], Any] = Submissions) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        submissions: Callable[[Any], Any] = Submissions,
+        listener: socket.socket | None = None,
+    ) -> None:
         self.path = str(directory / "s")
         self.relay = FakeRelay()
         self.state = make_state(self.relay, message_size=100_000)
         scheduler = Scheduler(self.state, None)  # type: ignore[arg-type]
-        self.server = Server(bind(self.path), self.state, submissions(self.state), scheduler)
+        listener = listener or bind(self.path)
+        self.server = Server(listener, self.state, submissions(self.state), scheduler)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
 
@@ -279,6 +285,33 @@ def test_close_waits_for_who_is_served(house: House) -> None:
     closer.join(PATIENCE_S)
     caller.join(PATIENCE_S)
     assert answers[0].status == 0
+
+
+def test_close_leaves_the_socket_alive_for_a_successor(tmp_path: Path) -> None:
+    with bind(str(tmp_path / "s")) as kept:
+        first = House(tmp_path, listener=kept.dup())
+        assert first.submit().status == 0
+        first.close()
+        with first.connect() as early:  # nobody is there yet: the caller waits in the backlog
+            early.sendall(format_head(b"status", []))
+            second = House(tmp_path, listener=kept.dup())
+            assert receive(early).endswith(b"x0\0")
+        assert second.submit().status == 0
+        second.close()
+
+
+def test_connection_without_a_thread_for_it_is_closed_and_ends_no_other(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(*_: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        assert house.send(b"", end=False) == b""
+        wait_until(lambda: "cannot accept" in house.names())
+    assert house.server.idle()
+    assert house.submit().status == 0
 
 
 # --- reading

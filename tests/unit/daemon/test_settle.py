@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pysendmail.daemon.settle import expire, settle
+from pysendmail.message.envelope import Envelope, Recipient
 from pysendmail.message.outcome import DEFERRED, DELIVERED, FAILED, Outcome
 from pysendmail.relay.policy import RECIPIENT, SESSION
+from pysendmail.spool.directory import DirectorySpool
 from pysendmail.spool.errors import SpoolFull
 from pysendmail.spool.memory import MemorySpool
 from tests.unit.spool.samples import (
@@ -19,6 +23,8 @@ from tests.unit.spool.samples import (
     delivered,
     enter,
     failed,
+    message,
+    octets,
 )
 from tests.unit.submission.samples import CONFIG, FakeJournal, ended
 
@@ -136,6 +142,23 @@ def test_clock_that_jumps_back_changes_no_life() -> None:
     assert house.notices() == []
 
 
+@pytest.mark.parametrize(("ret", "whole"), [(b"FULL", True), (b"HDRS", False)])
+def test_bounce_returns_what_was_asked_for(tmp_path: Path, ret: bytes, whole: bool) -> None:
+    DirectorySpool.create(tmp_path)
+    spool = DirectorySpool(tmp_path)
+    text = b"Subject: report\r\n\r\n" + 30_000 * b"all is well\r\n"
+    asked = Envelope(b"root@example.org", (Recipient(ALICE), Recipient(BOB)), ret=ret)
+    spool.enter(FIRST, asked, message(text), arrived=ARRIVED, uid=0, next_attempt=ARRIVED)
+    claim = spool.claim(FIRST)
+    outcomes = ended(failed(ALICE), deferred(BOB))
+    settle(claim, outcomes, config=CONFIG, journal=FakeJournal(), now=1100.0)  # type: ignore[arg-type]
+    [bounce] = [entry.queue_id for entry in spool.entries() if entry.queue_id != FIRST]
+    for queue_id, found in ((bounce, whole), (FIRST, True)):
+        with closing(spool.open_message(queue_id)) as stored:
+            assert (text in octets(stored)) is found
+    spool.close()
+
+
 class NoRoomForNotices(MemorySpool):
     """Takes only the first entry."""
 
@@ -146,14 +169,28 @@ class NoRoomForNotices(MemorySpool):
 
 
 @pytest.mark.parametrize("now", [1100.0, EXPIRED], ids=["failed", "expired"])
-def test_bounce_that_cannot_be_written_leaves_the_entry_as_it_was(now: float) -> None:
+def test_bounce_that_cannot_be_written_leaves_who_failed_and_crosses_off_who_was_delivered(
+    now: float,
+) -> None:
     house = House(NoRoomForNotices())
+    house.settle(failed(ALICE), delivered(BOB), now=now)
+    [waiting] = house.entry.pending
+    assert waiting.address == ALICE
+    assert house.entry.reasons[ALICE].text.startswith(b"its bounce cannot be written now: ")
+    assert house.spool.count() == 1
+
+
+def test_spool_without_any_room_leaves_the_entry_as_it_was() -> None:
+    class NoRoom(NoRoomForNotices):
+        def settle(self, *_: Any) -> None:
+            raise SpoolFull("no room")
+
+    house = House(NoRoom())
     before = house.entry
     with pytest.raises(SpoolFull):
-        house.settle(failed(ALICE), deferred(BOB), now=now)
+        house.settle(failed(ALICE), delivered(BOB), now=1100.0)
     assert house.entry == before
     assert house.journal.events == []
-    assert house.spool.claim(FIRST) is not None
 
 
 def test_expired_keeps_who_said_it_and_the_doubt() -> None:

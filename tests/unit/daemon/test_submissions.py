@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from pysendmail.submission.exit_status import Refused
 from tests.helpers.waiting import wait_until
 from tests.unit.daemon.house import PATIENCE_S, FakeRelay, make_state
 from tests.unit.relay.peers import LOST, Peer
-from tests.unit.submission.samples import QUEUE_ID, raw, request
+from tests.unit.submission.samples import QUEUE_ID, TEXT, raw, request
 
 BOB = b"bob@example.net"
 
@@ -110,6 +111,25 @@ def test_verdict_that_comes_too_late_settles_the_entry() -> None:
     assert relay.delivered == [["bob@example.net"]]
 
 
+def test_wait_for_the_verdict_ends_when_the_daemon_drains() -> None:
+    go = threading.Event()
+
+    def slow_peer() -> Peer:
+        state.accepts_deliveries = False
+        assert go.wait(PATIENCE_S)
+        return Peer()
+
+    relay = FakeRelay(make_peer=slow_peer)
+    state = make_state(relay, wait=100 * PATIENCE_S)
+    assert submit(state).status == 0
+    assert state.spool.find(QUEUE_ID) is not None
+    assert state.spool.claim(QUEUE_ID) is None
+    assert relay.used == []
+    go.set()
+    wait_until(lambda: state.spool.count() == 0, what="the entry's end")
+    assert relay.delivered == [["bob@example.net"]]
+
+
 def test_attempt_that_fails_in_itself_too_late_gives_the_entry_back() -> None:
     go = threading.Event()
 
@@ -167,11 +187,85 @@ def test_dropped_twice_is_entered_once() -> None:
     assert state.spool.count() == 1
 
 
-def test_dropped_that_is_refused_is_gone_for_good_and_logged() -> None:
-    state = make_state()
-    Submissions(state).take_dropped(request(b"a@b@c"), raw(), 0)
+def take_dropped(state: State, *operands: bytes, text: bytes = TEXT, **options: Any) -> None:
+    Submissions(state).take_dropped(request(*operands, **options), raw(text), 0)
+
+
+@pytest.fixture
+def bad_aliases(tmp_path: Path) -> str:
+    """An aliases file whose names lead nowhere: programs are never run."""
+    path = tmp_path / "aliases"
+    path.write_text("robot: |/bin/robot\narchive: /var/mail/archive\n")
+    return str(path)
+
+
+@pytest.mark.parametrize("operands", [(b"robot", b"archive"), (b"a@b@c",)], ids=repr)
+def test_dropped_for_nobody_who_can_get_it_is_bounced(bad_aliases, operands) -> None:
+    state = make_state(aliases=bad_aliases)
+    take_dropped(state, *operands)
+    [bounce] = state.spool.entries()
+    assert bounce.queue_id != QUEUE_ID
+    assert bounce.envelope.sender == b""
+    assert [recipient.address for recipient in bounce.pending] == [b"root@example.org"]
+    assert names(state) == ["submitted", "notice", "spooled"]
+
+
+def test_submission_for_nobody_who_can_get_it_is_refused(bad_aliases: str) -> None:
+    state = make_state(aliases=bad_aliases)
+    with pytest.raises(Refused) as refused:
+        submit(state, b"robot", mode=b"b")
+    assert refused.value.status == 65
     assert state.spool.count() == 0
-    assert names(state) == ["refused"]
+
+
+class Ordered(MemorySpool):
+    """Keeps the order in which entries came."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered: list[str] = []
+
+    def enter(self, queue_id: str, *facts: Any, **options: Any):
+        self.entered.append(queue_id)
+        return super().enter(queue_id, *facts, **options)
+
+
+def test_bounce_is_entered_before_the_submissions_own_entry(bad_aliases: str) -> None:
+    spool = Ordered()
+    take_dropped(make_state(spool=spool, aliases=bad_aliases), BOB, b"robot")
+    assert len(spool.entered) == 2
+    assert spool.entered[1] == QUEUE_ID
+
+
+GROWS = b"Subject: s\n\n" + 100 * b"\n"
+
+
+@pytest.mark.parametrize("limit", [len(GROWS), len(GROWS) - 1], ids=["grows", "was larger"])
+def test_dropped_is_never_refused_for_its_size(limit: int) -> None:
+    state = make_state(message_size=limit)
+    take_dropped(state, BOB, text=GROWS)
+    assert state.spool.find(QUEUE_ID).size > limit
+
+
+def test_submission_is_refused_for_its_size() -> None:
+    state = make_state(message_size=len(TEXT) - 1)
+    with pytest.raises(Refused) as refused:
+        submit(state)
+    assert refused.value.status == 65
+    assert state.spool.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("operands", "options"),
+    [((), {}), ((BOB,), {"sender": b"a@b@c"})],
+    ids=["no recipients", "bad sender"],
+)
+def test_dropped_that_sendmail_would_not_have_left_is_refused(operands, options) -> None:
+    state = make_state()
+    with pytest.raises(Refused) as refused:
+        take_dropped(state, *operands, **options)
+    assert refused.value.status == 64
+    assert state.spool.count() == 0
 
 
 def test_dropped_that_the_spool_cannot_take_stays() -> None:

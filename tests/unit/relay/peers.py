@@ -131,6 +131,7 @@ class Sessions:
         self._stock = stock
         self._kept: dict[str, Client] = {}
         self.reports: list[tuple[str, Rule, bytes]] = []
+        self.working: list[str] = []
         self.returned: list[Client] = []
         self.deadlines: list[float | None] = []
 
@@ -149,6 +150,9 @@ class Sessions:
         self.returned.append(client)
         if not client.broken:
             self._kept[smarthost.host] = client
+
+    def answered(self, smarthost: Smarthost) -> None:
+        self.working.append(smarthost.host)
 
     def report(self, smarthost: Smarthost, rule: Rule, text: bytes) -> None:
         self.reports.append((smarthost.host, rule, text))

@@ -6,14 +6,15 @@ import threading
 
 import pytest
 
-from pysendmail.relay.attempt import Away
+from pysendmail.relay.attempt import Away, attempt
 from pysendmail.relay.policy import POLICY, Rule
 from pysendmail.relay.pool import Pool
 from pysendmail.relay.smarthost import Smarthost
 from pysendmail.smtp import ConnectError
 from tests.helpers.waiting import wait_until
-from tests.unit.relay.peers import smarthost
+from tests.unit.relay.peers import Peer, session, smarthost
 from tests.unit.smtp.streams import Clock
+from tests.unit.spool.samples import envelope, message
 
 PATIENCE_S = 20.0
 
@@ -66,8 +67,13 @@ class House:
 
     def deliver(self) -> FakeClient:
         client, _warm = self.borrow()
-        self.pool.give_back(self.alpha, client)
+        self.end(client)
         return client
+
+    def end(self, client: FakeClient) -> None:
+        """Give back after a transaction with nothing amiss."""
+        self.pool.give_back(self.alpha, client)
+        self.pool.answered(self.alpha)
 
     def fail(self, smarthost: Smarthost | None = None) -> None:
         self.pool.report(smarthost or self.alpha, POLICY["connection"], b"refused")
@@ -137,10 +143,10 @@ def test_slow_start_widens_by_success() -> None:
     first, _ = house.borrow()
     with pytest.raises(Away, match="busy"):
         house.borrow()
-    house.pool.give_back(house.alpha, first)
+    house.end(first)
     clients = [house.borrow()[0] for _ in range(2)]
     for client in clients:
-        house.pool.give_back(house.alpha, client)
+        house.end(client)
     clients = [house.borrow()[0] for _ in range(3)]
     with pytest.raises(Away, match="busy"):
         house.borrow()
@@ -193,9 +199,53 @@ def test_one_probe_at_a_time_when_the_pause_is_over() -> None:
     probe, _ = house.borrow()
     with pytest.raises(Away):
         house.borrow()
+    house.end(probe)
+    house.borrow()
+    house.borrow()
+
+
+def test_session_given_back_says_nothing_of_the_smarthost() -> None:
+    house = House()
+    house.fail()
+    house.clock.now += 5.0
+    probe, _ = house.borrow()
     house.pool.give_back(house.alpha, probe)
+    assert house.pool.states()[0][1:4] == (False, 0.0, b"refused")
+    assert house.borrow() == (probe, True)
+
+
+def test_delivery_from_before_the_trouble_does_not_end_the_probe() -> None:
+    house = House()
+    house.deliver()
+    old, _ = house.borrow()
+    house.fail()
+    house.clock.now += 5.0
+    probe, _ = house.borrow()
+    house.pool.give_back(house.alpha, old)
+    with pytest.raises(Away, match="refused"):
+        house.borrow()
+    house.end(probe)
     house.borrow()
-    house.borrow()
+
+
+def test_repeated_530_at_mail_doubles_the_pause() -> None:
+    clock, alpha, pauses = Clock(), smarthost("alpha"), []
+    pool = Pool(
+        (alpha,),
+        lambda smarthost, deadline: session(Peer({"MAIL": "530 5.7.0 log in"})),
+        lambda *facts: None,
+        connections=8,
+        messages_per_connection=100,
+        idle_timeout=1000.0,
+        clock=clock,
+    )
+    for _ in range(4):
+        result = attempt(envelope(), message(), [alpha], pool)
+        assert result.tried
+        pauses.append(pool.next_probe())
+        clock.now += pauses[-1]
+    pool.close()
+    assert pauses == [5.0, 10.0, 20.0, 40.0]
 
 
 def test_failed_opening_frees_its_place_and_goes_up() -> None:

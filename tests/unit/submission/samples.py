@@ -55,9 +55,13 @@ def accepted(
     config: Config = CONFIG,
     aliases: Aliases | None = None,
     submitter: Submitter = JOE,
+    measured: bool = False,
     **options: Any,
 ) -> Accepted:
-    """Return what `accept` makes of a request with these operands and options."""
+    """Return what `accept` makes of a request with these operands and options.
+
+    `measured`: its size has been looked at before.
+    """
     return accept(
         request(*operands, **options),
         raw(text),
@@ -66,6 +70,7 @@ def accepted(
         aliases=aliases or Aliases(),
         now=NOW,
         content=Content,
+        limit=None if measured else config.message_size,
     )
 
 

@@ -11,8 +11,9 @@ from pysendmail.message.message import Message
 from pysendmail.message.outcome import FAILED
 from pysendmail.smtp.arguments import format_mail, format_rcpt
 from pysendmail.smtp.extensions import parse_extensions
-from pysendmail.submission.accept import Accepted, check
-from pysendmail.submission.exit_status import EX_DATAERR, EX_USAGE, Refused
+from pysendmail.submission.accept import HOPS_LIMIT, Accepted, check
+from pysendmail.submission.exit_status import EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Refused
+from pysendmail.submission.request import BACKGROUND, INTERACTIVE, QUEUE
 from tests.unit.submission.samples import CONFIG, accepted, raw, request
 
 BOB = b"bob@example.net"
@@ -81,9 +82,6 @@ def test_bad_address_among_good_ones_is_a_failure_to_be_bounced() -> None:
         ((), b"S: t\n\nx", False, EX_USAGE, b"No recipient addresses found"),
         ((), b"S: t\n\nx", True, EX_USAGE, b"No recipient addresses found in the message header"),
         ((b"undisclosed-recipients:;",), b"", False, EX_USAGE, b"No recipient"),
-        ((b"a@b@c",), b"", False, EX_DATAERR, b"a@b@c: the address cannot be read"),
-        ((b"a@b@c", b"d@e@f"), b"", False, EX_DATAERR, b"(and 1 more)"),
-        ((), b"To: a@b@c\n\n", True, EX_DATAERR, b"cannot be read"),
     ],
 )
 def test_nobody_to_send_to_is_refused(
@@ -95,9 +93,31 @@ def test_nobody_to_send_to_is_refused(
     assert said in refused.value.line
 
 
+@pytest.mark.parametrize(
+    ("operands", "text", "said"),
+    [
+        ((b"a@b@c",), b"", b"a@b@c: the address cannot be read"),
+        ((b"a@b@c", b"d@e@f"), b"", b"a@b@c: the address cannot be read (and 1 more)"),
+        ((), b"To: a@b@c\n\n", b"a@b@c: the address cannot be read"),
+    ],
+)
+def test_nobody_left_to_send_to_is_for_the_door_to_refuse(
+    operands: tuple[bytes, ...], text: bytes, said: bytes
+) -> None:
+    one = accepted(*operands, text=text, from_header=not operands)
+    assert recipients(one) == []
+    with pytest.raises(Refused) as refused:
+        one.require_recipients()
+    assert (refused.value.status, refused.value.line) == (EX_DATAERR, said)
+
+
+def test_anybody_left_to_send_to_is_enough() -> None:
+    accepted(BOB, b"a@b@c").require_recipients()
+
+
 def test_refusal_is_printable() -> None:
     with pytest.raises(Refused) as refused:
-        accepted(b"\x1b[31m@\x1b@x")
+        accepted(b"\x1b[31m@\x1b@x").require_recipients()
     assert refused.value.line.isascii()
     assert b"\x1b" not in refused.value.line
 
@@ -206,6 +226,51 @@ def test_eight_bit_is_seen(text: bytes, eight_bit: bool) -> None:
     assert accepted(BOB, text=text).envelope.eight_bit is eight_bit
 
 
+@pytest.mark.parametrize(
+    ("body_type", "eight_bit"), [(b"", False), (b"7BIT", False), (b"8BITMIME", True)]
+)
+def test_eight_bit_is_believed(body_type: bytes, eight_bit: bool) -> None:
+    assert accepted(BOB, body_type=body_type).envelope.eight_bit is eight_bit
+
+
+def test_eight_bit_is_seen_whatever_the_caller_says() -> None:
+    assert accepted(BOB, text=b"S: t\n\n\xc3\xa9", body_type=b"7BIT").envelope.eight_bit
+
+
+@pytest.mark.parametrize(
+    ("asked", "configured", "mode"),
+    [
+        (b"", "interactive", INTERACTIVE),
+        (b"", "background", BACKGROUND),
+        (b"", "queue", QUEUE),
+        (QUEUE, "interactive", QUEUE),
+        (INTERACTIVE, "queue", INTERACTIVE),
+    ],
+)
+def test_mode_is_the_asked_one_else_the_configured(
+    asked: bytes, configured: str, mode: bytes
+) -> None:
+    one = accepted(BOB, mode=asked, config=CONFIG.replaced(delivery_mode=configured))
+    assert one.mode == mode
+    assert one.request.mode == asked
+
+
+@pytest.mark.parametrize(("fields", "hops"), [(HOPS_LIMIT, 0), (HOPS_LIMIT - 30, 30)])
+def test_message_of_many_hops_is_taken(fields: int, hops: int) -> None:
+    text = fields * b"Received: by x\n" + b"\nx"
+    assert len(accepted(BOB, text=text, hops=hops).message.all(b"received")) == fields + 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "hops"), [(HOPS_LIMIT + 1, 0), (HOPS_LIMIT, 1), (0, HOPS_LIMIT + 1)]
+)
+def test_message_that_goes_in_a_circle_is_refused(fields: int, hops: int) -> None:
+    with pytest.raises(Refused) as refused:
+        accepted(BOB, text=fields * b"Received: by x\n" + b"\nx", hops=hops)
+    assert refused.value.status == EX_UNAVAILABLE
+    assert b"too many hops" in refused.value.line
+
+
 def test_address_beyond_ascii_asks_for_smtputf8_and_has_no_orcpt() -> None:
     one = accepted("müller@example.net".encode()).envelope
     assert one.smtputf8
@@ -240,15 +305,31 @@ def test_message_beyond_the_limit_is_refused() -> None:
     assert b"message larger than 1024 octets" in refused.value.line
 
 
+TEXTS = [b"", b"x", b"\n", b"\n\n\n", b"S: t", b"no header\nat all\n", b"S: t\n" + 2000 * b"\n"]
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: repr(text[:9]))
+def test_message_measured_before_is_taken_however_its_line_ends_grow(text: bytes) -> None:
+    config = CONFIG.replaced(message_size=1024)
+    assert recipients(accepted(BOB, text=text, config=config, measured=True)) == [BOB]
+
+
 def test_header_without_end_is_refused() -> None:
     with pytest.raises(Refused) as refused:
         accepted(BOB, text=b"S: " + 2 * 1024 * 1024 * b"x")
     assert refused.value.status == EX_DATAERR
 
 
-@pytest.mark.parametrize("text", [b"", b"x", b"\n", b"\n\n\n", b"S: t", b"no header\nat all\n"])
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: repr(text[:9]))
 def test_check_lets_any_message_pass(text: bytes) -> None:
-    check(request(BOB), raw(text))
+    check(request(BOB), raw(text), limit=CONFIG.message_size)
+
+
+def test_check_refuses_a_message_beyond_the_limit() -> None:
+    with pytest.raises(Refused) as refused:
+        check(request(BOB), raw(b"S: t\n\n" + 2000 * b"x"), limit=1024)
+    assert refused.value.status == EX_DATAERR
+    assert refused.value.line == b"message larger than 1024 octets (message_size)"
 
 
 @pytest.mark.parametrize(
@@ -264,5 +345,5 @@ def test_check_refuses_mistakes_of_the_caller(
     operands: tuple[bytes, ...], options: dict[str, object], status: int
 ) -> None:
     with pytest.raises(Refused) as refused:
-        check(request(*operands, **options), raw())
+        check(request(*operands, **options), raw(), limit=CONFIG.message_size)
     assert refused.value.status == status

@@ -30,6 +30,21 @@ def failed(who: bytes, text: bytes = b"550 5.1.1 who") -> Outcome:
     return Outcome(who, FAILED, b"5.1.1", text, b"mx")
 
 
+class OrderedSpool(MemorySpool):
+    """Remembers in which order ids were entered; takes no more than `room` of them."""
+
+    def __init__(self, room: int = 100) -> None:
+        super().__init__()
+        self.entered: list[str] = []
+        self._room = room
+
+    def enter(self, queue_id: str, *facts: Any, **options: Any):
+        if len(self.entered) == self._room:
+            raise SpoolFull("no room")
+        self.entered.append(queue_id)
+        return super().enter(queue_id, *facts, **options)
+
+
 class Story:
     """One submission over a spool in memory."""
 
@@ -169,15 +184,25 @@ def test_same_submission_come_twice_is_not_entered_twice() -> None:
     assert spool.count() == 1
 
 
-class FullSpool(MemorySpool):
-    def enter(self, *facts: Any, **options: Any):
-        raise SpoolFull("no room")
+def test_bounce_is_durable_before_the_own_entry() -> None:
+    spool = OrderedSpool()
+    assert Story(accepted(A, B), spool).conclude(failed(A), deferred(B)).status == 0
+    assert len(spool.entered) == 2
+    assert spool.entered[1] == QUEUE_ID
+
+
+def test_own_entry_that_finds_no_room_is_never_exit_0() -> None:
+    story = Story(accepted(A, B), OrderedSpool(room=1))
+    with pytest.raises(SpoolFull):
+        story.conclude(failed(A), deferred(B))
+    assert story.entry() is None
+    assert len(story.bounces()) == 1
 
 
 @pytest.mark.parametrize("outcomes", [(deferred(A),), (delivered(B), failed(A))])
 def test_spool_that_takes_nothing_is_never_exit_0(outcomes: tuple[Outcome, ...]) -> None:
     with pytest.raises(SpoolFull):
-        Story(accepted(A, B), FullSpool()).conclude(*outcomes)
+        Story(accepted(A, B), OrderedSpool(room=0)).conclude(*outcomes)
 
 
 # --- entered without an attempt
@@ -202,17 +227,47 @@ def test_entered_with_a_claim_is_nobody_elses() -> None:
     claim.release()
 
 
-def test_entered_with_an_unusable_address_has_its_bounce() -> None:
-    story = Story(accepted(A, b"x@y@z"))
+def test_entered_by_the_configured_mode_where_none_was_asked_for() -> None:
+    story = Story(accepted(A, config=CONFIG.replaced(delivery_mode="queue")))
+    story.submission.enter("as configured")
+    assert story.entry().next_attempt == NOW + CONFIG.retry_first
+
+
+def test_entered_with_an_unusable_address_has_its_bounce_first() -> None:
+    spool = OrderedSpool()
+    story = Story(accepted(A, b"x@y@z"), spool)
     story.submission.enter("as asked")
     assert len(story.bounces()) == 1
+    assert len(spool.entered) == 2
+    assert spool.entered[1] == QUEUE_ID
 
 
-def test_entered_twice_is_taken_once_and_bounced_once() -> None:
+def test_entry_that_finds_no_room_behind_its_bounce_is_not_taken() -> None:
+    story = Story(accepted(A, b"x@y@z"), OrderedSpool(room=1))
+    with pytest.raises(SpoolFull):
+        story.submission.enter("as asked")
+    assert story.entry() is None
+    assert (QUEUE_ID, "spooled") not in story.journal.events
+
+
+@pytest.mark.parametrize("claim", [True, False])
+def test_entered_without_a_usable_address_is_the_bounce_alone(claim: bool) -> None:
+    story = Story(accepted(b"x@y@z"))
+    assert story.submission.enter("dropped", claim=claim) is None
+    assert story.entry() is None
+    [(_, recipient, content)] = story.bounces()
+    assert recipient == b"joe@example.org"
+    assert b"x@y@z" in content
+
+
+def test_entered_twice_is_taken_once_and_bounced_rather_twice_than_never() -> None:
     spool = MemorySpool()
     Story(accepted(A, b"x@y@z"), spool).submission.enter("as asked")
-    assert Story(accepted(A, b"x@y@z"), spool).submission.enter("again", claim=True) is None
-    assert spool.count() == 2
+    again = Story(accepted(A, b"x@y@z"), spool)
+    assert again.submission.enter("again", claim=True) is None
+    assert again.entry() is not None
+    assert len(again.bounces()) == 2
+    assert (QUEUE_ID, "spooled") not in again.journal.events
 
 
 def test_remembered_submission_is_taken_already() -> None:

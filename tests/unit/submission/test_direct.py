@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from pysendmail.relay.policy import POLICY
 from pysendmail.relay.smarthost import NONE, Smarthost
+from pysendmail.submission import direct
 from pysendmail.submission.direct import LazySpool, OneSession, Unable, submit_direct
+from pysendmail.submission.exit_status import EX_DATAERR, Refused
 from tests.helpers.lying_server import LyingServer, hear, say
 from tests.helpers.waiting import ReservedPort
 from tests.unit.relay.peers import Peer, session, smarthost
@@ -23,6 +26,7 @@ def test_sound_session_is_kept_for_the_next_transaction() -> None:
     sessions.give_back(alpha, client)
     assert sessions.borrow(alpha, None) == (client, True)
     sessions.give_back(alpha, client)
+    sessions.answered(alpha)
     sessions.report(alpha, POLICY["connection"], b"heard by nobody")
     sessions.close()
     assert peer.commands[-1] == "QUIT"
@@ -79,6 +83,41 @@ def test_message_waits_where_no_smarthost_is_configured(tmp_path: Path) -> None:
     asked = request(b"bob@example.net")
     assert submit_direct(asked, raw(), environ(tmp_path), uid=os.getuid()).status == 0
     assert os.listdir(tmp_path / "spool" / "queue") == [QUEUE_ID]
+
+
+@pytest.mark.parametrize(
+    ("mode", "linger", "wanted"),
+    [
+        (b"i", "true", True),
+        (b"b", "true", True),
+        (b"q", "true", False),
+        (b"i", "false", False),
+        (b"b", "false", False),
+    ],
+)
+def test_daemon_is_started_for_what_waits_unless_told_not_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: bytes, linger: str, wanted: bool
+) -> None:
+    started: list[Mapping[str, str]] = []
+    monkeypatch.setattr(direct, "start", started.append)
+    settings = environ(tmp_path, LINGER=linger)
+    asked = request(b"bob@example.net", mode=mode)
+    assert submit_direct(asked, raw(), settings, uid=os.getuid()).status == 0
+    assert started == ([settings] if wanted else [])
+
+
+@pytest.mark.parametrize("mode", [b"b", b"q", b"i"])
+def test_nobody_left_to_send_to_is_refused_and_nothing_queued(tmp_path: Path, mode: bytes) -> None:
+    with pytest.raises(Refused) as refused:
+        submit_direct(request(b"a@b@c", mode=mode), raw(), environ(tmp_path), uid=os.getuid())
+    assert refused.value.status == EX_DATAERR
+    assert not (tmp_path / "spool").exists()
+
+
+def test_message_beyond_the_configured_limit_is_refused(tmp_path: Path) -> None:
+    settings = environ(tmp_path, MESSAGE_SIZE="1024")
+    with pytest.raises(Refused, match="message_size"):
+        submit_direct(request(b"bob"), raw(2000 * b"x"), settings, uid=os.getuid())
 
 
 def test_broken_configuration_is_left_to_the_daemon(tmp_path: Path) -> None:

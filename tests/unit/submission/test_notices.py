@@ -8,8 +8,8 @@ import pytest
 
 from pysendmail.message.envelope import Envelope, Recipient
 from pysendmail.message.outcome import DEFERRED, FAILED, Outcome
-from pysendmail.spool.entry import is_queue_id
-from pysendmail.submission.notices import bounce, delay_warning, log_notices, new_queue_id
+from pysendmail.message.queue_id import is_queue_id
+from pysendmail.submission.notices import bounce, delay_warning, log_notices
 from tests.unit.spool.samples import ALICE, message, octets
 from tests.unit.submission.samples import CONFIG, NOW, FakeJournal
 
@@ -23,12 +23,6 @@ def envelope(sender: bytes = b"root@example.org", *notify: bytes) -> Envelope:
 
 def made(compose, sent: Envelope, outcome: Outcome, config=CONFIG):
     return compose(sent, message(), [outcome], config=config, arrived=NOW - 20000, now=NOW)
-
-
-def test_queue_ids_are_queue_ids_and_differ() -> None:
-    ids = {new_queue_id() for _ in range(100)}
-    assert len(ids) == 100
-    assert all(is_queue_id(queue_id) for queue_id in ids)
 
 
 @pytest.mark.parametrize(("compose", "outcome"), [(bounce, FAILURE), (delay_warning, DEFERRAL)])

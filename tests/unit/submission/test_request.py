@@ -31,7 +31,7 @@ REQUESTS = st.builds(
     from_header=st.booleans(),
     full_name=TEXT,
     body_type=st.sampled_from([b"", b"7BIT", b"8BITMIME"]),
-    notify=st.lists(st.sampled_from(NOTIFY), max_size=3).map(tuple),
+    notify=st.just((b"NEVER",)) | st.lists(st.sampled_from(NOTIFY[1:]), unique=True).map(tuple),
     ret=st.sampled_from([b"", b"FULL", b"HDRS"]),
     envid=ENVIDS,
     gateway=st.booleans(),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pysendmail.submission.socket_door import AnswerLost, NoDaemon, ask, submit
+from pysendmail.submission.socket_door import AnswerLost, NoDaemon, ask, is_served, submit
 
 Behaviour = Callable[[socket.socket], None]
 PATIENCE_S = 20.0
@@ -165,9 +165,17 @@ def test_daemon_that_reads_nothing_is_given_up(serve) -> None:
         over.set()
 
 
-@pytest.mark.parametrize("kind", ["nothing", "a file", "a socket nobody listens on", "too long"])
-def test_no_daemon_means_nothing_was_handed_over(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "s"
+def test_path_where_somebody_listens_is_served(serve) -> None:
+    path = serve(lambda connection: connection.recv(1) and None)
+    assert is_served(path)
+
+
+NOBODY = ["nothing", "a file", "a socket nobody listens on", "too long"]
+
+
+def unserved(directory: Path, kind: str) -> str:
+    """Return a path where nobody listens."""
+    path = directory / "s"
     if kind == "a file":
         path.write_text("")
     elif kind == "a socket nobody listens on":
@@ -175,11 +183,20 @@ def test_no_daemon_means_nothing_was_handed_over(tmp_path: Path, kind: str) -> N
         left.bind(str(path))
         left.close()
     elif kind == "too long":
-        path = tmp_path / ("x" * 120)
+        path = directory / ("x" * 120)
+    return str(path)
 
+
+@pytest.mark.parametrize("kind", NOBODY)
+def test_path_where_nobody_listens_is_not_served(tmp_path: Path, kind: str) -> None:
+    assert not is_served(unserved(tmp_path, kind))
+
+
+@pytest.mark.parametrize("kind", NOBODY)
+def test_no_daemon_means_nothing_was_handed_over(tmp_path: Path, kind: str) -> None:
     def content() -> Iterator[bytes]:
         raise AssertionError("nothing may be sent")
         yield b""
 
     with pytest.raises(NoDaemon):
-        submit(str(path), b"head", content(), silence=1.0)
+        submit(unserved(tmp_path, kind), b"head", content(), silence=1.0)

@@ -1,0 +1,71 @@
+"""The public settings in whatever state the configuration is, and whose the spool is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pysendmail._paths import SOCKET
+from pysendmail.command.settings import may_write_spool, settings_of
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def directory_of_root() -> Iterator[Path]:
+    """A directory of root's that every user can reach, unlike tmp_path."""
+    before = os.getresuid()
+    if before[0]:
+        pytest.skip("needs root, to be somebody else")
+    path = Path(tempfile.mkdtemp())
+    path.chmod(0o755)
+    yield path
+    os.setresuid(*before)
+    shutil.rmtree(path)
+
+
+def configuration(directory: Path, text: str) -> dict[str, str]:
+    path = directory / "p.yaml"
+    path.write_text(text)
+    path.chmod(0o644)
+    return {"PYSENDMAIL_CONFIG": str(path)}
+
+
+def test_settings_are_those_of_the_file(tmp_path: Path) -> None:
+    settings, trouble = settings_of(configuration(tmp_path, "socket: /run/s\nwait: 5s\n"))
+    assert (settings["socket"], settings["wait"], trouble) == ("/run/s", 5.0, b"")
+
+
+@pytest.mark.parametrize("text", ["wait: soon\n", "socket: [\n"], ids=["value", "YAML"])
+def test_broken_file_is_told_and_left_aside(tmp_path: Path, text: str) -> None:
+    environ = {**configuration(tmp_path, text), "PYSENDMAIL_SPOOL": "/elsewhere"}
+    settings, trouble = settings_of(environ)
+    assert settings["socket"] == SOCKET
+    assert settings["spool"] == "/elsewhere"
+    assert b"p.yaml:1" in trouble or b"p.yaml:2" in trouble
+
+
+@pytest.mark.parametrize("made", ["queue", "spool", "nothing"])
+def test_spool_is_ours_where_it_may_be_written_or_made(tmp_path: Path, made: str) -> None:
+    if made != "nothing":
+        (tmp_path / "spool" / ("queue" if made == "queue" else "")).mkdir(parents=True)
+    assert may_write_spool(str(tmp_path / "spool"))
+
+
+def test_spool_whose_queue_is_no_directory_is_not_ours(tmp_path: Path) -> None:
+    (tmp_path / "queue").touch(mode=0o600)
+    assert not may_write_spool(str(tmp_path))
+
+
+@pytest.mark.parametrize("made", ["queue", "spool", "nothing"])
+def test_spool_of_somebody_else_is_not_ours(directory_of_root: Path, made: str) -> None:
+    spool = directory_of_root / "spool"
+    if made != "nothing":
+        (spool / ("queue" if made == "queue" else "")).mkdir(parents=True)
+    os.setresuid(NOBODY, NOBODY, 0)  # the real user too: it is him that access(2) asks about
+    assert not may_write_spool(str(spool))
