@@ -115,7 +115,8 @@ class Scheduler:
         if due is None or not state.workers.spare:
             return LOOK_S
         pause = max(due - time.time(), state.relay.pool.next_probe())
-        return min(max(pause, LOOK_S / 20), LOOK_S)
+        shortest = LOOK_S if self._resting else LOOK_S / 20
+        return min(max(pause, shortest), LOOK_S)
 
     def keep_house(self) -> None:
         """End idle connections, and now and then sweep the spool."""

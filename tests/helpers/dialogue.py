@@ -88,7 +88,10 @@ class Dialogue(SMTP):
         Of one that ends within the TLS handshake asyncio would not tell us, so we tell ourselves.
         """
         if isinstance(self.transport, asyncio.WriteTransport):
-            self.transport.abort()
+            try:
+                self.transport.abort()
+            except AttributeError:
+                pass  # a TLS transport of Python 3.11.2 that was closed twice has let go already
         self.connection_lost(None)
 
     async def push(self, status: str | bytes) -> None:

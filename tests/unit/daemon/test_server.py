@@ -308,7 +308,8 @@ def test_connection_without_a_thread_for_it_is_closed_and_ends_no_other(
 
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", start)
-        assert house.send(b"", end=False) == b""
+        with house.connect() as client:
+            assert receive(client) == b""
         wait_until(lambda: "cannot accept" in house.names())
     assert house.server.idle()
     assert house.submit().status == 0
