@@ -141,7 +141,9 @@ def test_fifo_is_refused_and_does_not_hang(tmp_path) -> None:
 
 
 def test_endless_nesting_ends_at_the_limit(yaml_file: Callable[..., str]) -> None:
-    assert "nested too deep" in errors_of(yaml_file("smarthost: " + "[" * 100_000))[0]
+    # PyYAML 6.0.4 brings a libyaml that has a limit of its own and stops before ours is reached
+    error = errors_of(yaml_file("smarthost: " + "[" * 100_000))[0]
+    assert "nested too deep" in error or "exceeded maximum nesting depth" in error
 
 
 def test_secret_in_the_file_is_not_in_the_error(yaml_file: Callable[..., str]) -> None:
