@@ -9,6 +9,7 @@ The spool is not known here: who calls decides what becomes of the outcomes.
 
 from __future__ import annotations
 
+from pysendmail import smtp
 from pysendmail.message.outcome import printable
 from pysendmail.relay.ledger import Ledger, said
 from pysendmail.relay.policy import (
@@ -183,7 +184,7 @@ class Offer:
         envelope = self._envelope
         return client.transaction(
             envelope.sender,
-            [(recipient.address, recipient.notify, recipient.orcpt) for recipient in batch],
+            [smtp.Recipient(who.address, who.notify, who.orcpt) for who in batch],
             self._message.chunks,
             size=self._message.size,
             body=b"8BITMIME" if envelope.eight_bit else b"",
@@ -195,15 +196,10 @@ class Offer:
     def _note_trouble(self, trouble: SmtpError, batch: list[Recipient]) -> list[Recipient] | None:
         """Record a transaction that ended by an exception; None when the session is over.
 
-        Refusals of single recipients that had been read before the trouble stand.
+        Verdicts that had been read before the trouble stand.
         """
-        transcript = getattr(trouble, "transcript", None)
-        unanswered = list(batch)
-        if transcript is not None:
-            for recipient, reply in zip(batch, transcript.recipients, strict=False):
-                if reply is not None and reply.code >= 400:
-                    self._refuse(recipient, recipient_trouble(reply), reply)
-                    unanswered.remove(recipient)
+        transcript = trouble.transcript
+        unanswered = batch if transcript is None else self._record(transcript, batch)
         rule, text = transaction_trouble(trouble), told(trouble)
         over = rule.reach == SESSION
         if over:
@@ -217,24 +213,34 @@ class Offer:
 
     def _read(self, transcript: Transcript, batch: list[Recipient]) -> list[Recipient] | None:
         """Record what a whole transaction said; return who should be offered again at once."""
-        if transcript.mail is not None and transcript.mail.code >= 400:
+        if transcript.mail is not None and transcript.refused:
             return self._read_refusal(transcript.mail, batch)
-        verdict, again = verdict_of(transcript), []
-        taken = verdict is not None and verdict.code < 400
-        for recipient, reply in zip(batch, transcript.recipients, strict=True):
-            accepted = reply is not None and reply.code < 400
-            if not accepted and reply is not None:
-                # Who took some recipients and answers 452 to others wants them in a transaction of
-                # their own (RFC 5321 section 4.5.3.1.10).
-                if taken and reply.code in (452, 552):
+        again = []
+        if transcript.taken:
+            # Who took some recipients and answers 452 to others wants them in a transaction of
+            # their own (RFC 5321 section 4.5.3.1.10).
+            for recipient, reply in zip(batch, transcript.recipients, strict=True):
+                if reply is not None and reply.code in (452, 552):
                     again.append(recipient)
-                else:
-                    self._refuse(recipient, recipient_trouble(reply), reply)
-            elif verdict is not None and taken:
-                self._ledger.delivered(recipient, verdict, self._remote)
-            elif verdict is not None:
-                self._refuse(recipient, message_trouble(verdict), verdict)
+        self._record(transcript, batch, besides=again)
         return again
+
+    def _record(
+        self, transcript: Transcript, batch: list[Recipient], besides: Sequence[Recipient] = ()
+    ) -> list[Recipient]:
+        """Record the verdict on each recipient of a batch; return those without one."""
+        unanswered = []
+        for index, recipient in enumerate(batch):
+            reply = transcript.verdict(index)
+            if reply is None:
+                unanswered.append(recipient)
+            elif reply.code < 400:
+                self._ledger.delivered(recipient, reply, self._remote)
+            elif reply is not transcript.recipients[index]:
+                self._refuse(recipient, message_trouble(reply), reply)
+            elif recipient not in besides:
+                self._refuse(recipient, recipient_trouble(reply), reply)
+        return unanswered
 
     def _read_refusal(self, reply: Reply, batch: list[Recipient]) -> list[Recipient] | None:
         """Record that MAIL was refused."""
@@ -253,15 +259,6 @@ class Offer:
     def _teller(self, trouble: SmtpError) -> bytes:
         """Return who said it: the smarthost where there was a reply, else nobody but ourselves."""
         return self._remote if isinstance(trouble, ReplyError) else b""
-
-
-def verdict_of(transcript: Transcript) -> Reply | None:
-    """Return the reply that decides for the accepted recipients, None when none was accepted."""
-    if not any(reply is not None and reply.code < 400 for reply in transcript.recipients):
-        return None
-    if transcript.data is not None and transcript.data.code >= 400:
-        return transcript.data
-    return transcript.final
 
 
 def gone_cold(trouble: SmtpError) -> bool:

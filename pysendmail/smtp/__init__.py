@@ -6,12 +6,12 @@ Usable on its own; imports nothing of the rest of the package. Where to begin:
     with client:
         authenticate(client, host=b"me.example.com", tls_context=tls_context(),
                      tls_peer="smtp.example.com", user=b"me", password=b"secret")
-        transcript = client.transaction(b"me@example.com", [(b"you@example.org",)], [message])
+        transcript = client.transaction(b"me@example.com", [b"you@example.org"], message)
 
-The layers, lowest first: `errors`, `reply`, `phases`, `extensions`, `arguments`, `body` and
-`transcript` are values and pure functions; `dialogue` and `sasl` are the conversations, as
-generators of `steps`; `driver` and `client` carry them out over streams; `transport` makes streams
-of sockets; `authenticate` is policy.
+The layers, lowest first: `errors`, `reply`, `phases`, `extensions`, `transaction`, `transcript`,
+`arguments` and `body` are values and pure functions; `dialogue`, `stream` and `sasl` are the
+conversations, as generators of `steps`; `driver` and `client` carry them out over streams;
+`transport` makes streams of sockets; `authenticate` is policy.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from .extensions import Extensions, auth_mechanisms
 from .phases import Timeouts
 from .reply import Reply
 from .sasl import Credentials
+from .transaction import Recipient, Transaction, Verdict
 from .transcript import Transcript
 from .transport import (
     SMTP_PORT,
@@ -61,6 +62,7 @@ __all__ = [
     "MissingExtension",
     "PermanentError",
     "ProtocolError",
+    "Recipient",
     "Reply",
     "ReplyError",
     "SizeExceeded",
@@ -68,9 +70,11 @@ __all__ = [
     "TimedOut",
     "Timeouts",
     "TlsError",
+    "Transaction",
     "Transcript",
     "TransientError",
     "UsageError",
+    "Verdict",
     "auth_mechanisms",
     "authenticate",
     "connect",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .extensions import Extensions
+    from .transaction import Parameters, Recipient, Transaction
 
 # RFC 5321 section 4.5.3.1.3 promises 256 octets for a path. A longer one may be refused by the
 # server; our bound only keeps a command line finite.
@@ -32,6 +33,7 @@ _CONTROLS = bytes(range(32)) + b"\x7f"
 _LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _SAFE_IN_ADDRESS = _LETTERS + b"!#$%&'*+-/=?^_`{|}~.@"
 _SAFE_IN_HOST = _LETTERS + b"-._:[]"
+_SAFE_IN_VALUE = bytes(set(range(0x21, 0x7F)) - set(b"="))
 _SAFE_IN_XTEXT = bytes(set(range(0x21, 0x7F)) - set(b"+="))
 _NOTIFY = (b"SUCCESS", b"FAILURE", b"DELAY")
 
@@ -43,57 +45,56 @@ def format_hello(verb: bytes, host: bytes) -> bytes:
     return b"%s %s\r\n" % (verb, host)
 
 
-def format_mail(
-    extensions: Extensions,
-    sender: bytes,
-    *,
-    size: int | None = None,
-    body: bytes = b"",
-    smtputf8: bool = False,
-    ret: bytes = b"",
-    envid: bytes = b"",
-) -> bytes:
-    """Return the MAIL command; `sender` empty is the null sender, `size` counts octets with CRLF.
+def format_envelope(
+    extensions: Extensions, transaction: Transaction
+) -> tuple[bytes, list[bytes]]:
+    """Return the MAIL command of a transaction and its RCPT commands, all checked."""
+    if not (transaction.recipients and extensions.lines):
+        raise UsageError("a transaction needs a recipient, and EHLO before it")
+    mail = format_mail(extensions, transaction)
+    smtputf8 = transaction.smtputf8
+    return mail, [format_rcpt(extensions, who, smtputf8=smtputf8) for who in transaction.recipients]
 
-    `body` is `7BIT` or `8BITMIME` (RFC 6152), `ret` is `FULL` or `HDRS`, `envid` is not encoded yet
-    (RFC 3461 sections 4.3 and 4.4).
+
+def format_mail(extensions: Extensions, transaction: Transaction) -> bytes:
+    """Return the MAIL command.
+
+    `size` counts octets with CRLF (RFC 1870); `body` is `7BIT`, `8BITMIME` (RFC 6152) or
+    `BINARYMIME` (RFC 3030); `ret` is `FULL` or `HDRS`, `envid` is not encoded yet (RFC 3461
+    sections 4.3 and 4.4); `auth` is who submitted the message, `b"<>"` for who is not known (RFC
+    4954 section 5); `requiretls` asks that TLS be used all the way (RFC 8689).
     """
-    command = b"MAIL FROM:<%s>" % (_check_address(sender, smtputf8) if sender else b"")
-    if size is not None and b"SIZE" in extensions:
+    sender = transaction.sender
+    command = b"MAIL FROM:<%s>" % (_check_address(sender, transaction.smtputf8) if sender else b"")
+    if transaction.size is not None and b"SIZE" in extensions:
         limit = extensions.size_limit
-        if limit is not None and size > limit:
-            raise SizeExceeded(size, limit)
-        command += b" SIZE=%d" % size
-    if body:
-        if body not in (b"7BIT", b"8BITMIME"):
-            raise UsageError(f"not a BODY type: {body!r}")
-        if b"8BITMIME" in extensions:
-            command += b" BODY=" + body
-    if smtputf8:
-        if b"SMTPUTF8" not in extensions:
-            raise MissingExtension(b"SMTPUTF8")
-        command += b" SMTPUTF8"
-    if ret or envid:
-        command += _format_return(extensions, ret, envid)
-    return command + b"\r\n"
+        if limit is not None and transaction.size > limit:
+            raise SizeExceeded(transaction.size, limit)
+        command += b" SIZE=%d" % transaction.size
+    if transaction.body:
+        command += _format_body(extensions, transaction.body)
+    for wanted, keyword in (
+        (transaction.smtputf8, b"SMTPUTF8"),
+        (transaction.requiretls, b"REQUIRETLS"),
+    ):
+        if wanted:
+            if keyword not in extensions:
+                raise MissingExtension(keyword)
+            command += b" " + keyword
+    if transaction.ret or transaction.envid:
+        command += _format_return(extensions, transaction.ret, transaction.envid)
+    if transaction.auth is not None and b"AUTH" in extensions:
+        command += b" AUTH=" + format_xtext(transaction.auth)
+    return command + _format_parameters(transaction.parameters) + b"\r\n"
 
 
-def format_rcpt(
-    extensions: Extensions,
-    address: bytes,
-    *,
-    notify: Sequence[bytes] = (),
-    orcpt: bytes = b"",
-    smtputf8: bool = False,
-) -> bytes:
-    """Return the RCPT command.
-
-    `notify` is `NEVER` alone, or some of `SUCCESS`, `FAILURE`, `DELAY`; `orcpt` is the original
-    recipient with its address type, as in `rfc822;alice@example.com`, not encoded yet (RFC 3461).
-    """
-    command = b"RCPT TO:<%s>" % _check_address(address, smtputf8)
-    if notify or orcpt:
-        command += _format_notify(extensions, notify, orcpt)
+def format_rcpt(extensions: Extensions, recipient: Recipient, *, smtputf8: bool = False) -> bytes:
+    """Return the RCPT command; for its parameters see `transaction.Recipient`."""
+    command = b"RCPT TO:<%s>" % _check_address(recipient.address, smtputf8)
+    if recipient.notify or recipient.orcpt:
+        command += _format_notify(extensions, recipient.notify, recipient.orcpt)
+    if recipient.parameters:
+        command += _format_parameters(recipient.parameters)
     return command + b"\r\n"
 
 
@@ -151,6 +152,31 @@ def _end_of_quoted_string(address: bytes) -> int:
             return position + 1
         position += 2 if octet == 0x5C else 1
     raise UsageError(f"unfinished quoted string: {address!r}")
+
+
+def _format_body(extensions: Extensions, body: bytes) -> bytes:
+    if body == b"BINARYMIME":
+        for needed in (b"BINARYMIME", b"CHUNKING"):
+            if needed not in extensions:
+                raise MissingExtension(needed)
+        return b" BODY=BINARYMIME"
+    if body not in (b"7BIT", b"8BITMIME"):
+        raise UsageError(f"not a BODY type: {body!r}")
+    return b" BODY=" + body if b"8BITMIME" in extensions else b""
+
+
+def _format_parameters(parameters: Parameters) -> bytes:
+    """Return parameters of extensions unknown here, as they are (RFC 5321 section 4.1.2)."""
+    formatted = b""
+    for keyword, value in parameters:
+        if not keyword or keyword.translate(None, _LETTERS + b"-"):
+            raise UsageError(f"not a parameter's keyword: {keyword!r}")
+        formatted += b" " + keyword
+        if value is not None:
+            if not value or value.translate(None, _SAFE_IN_VALUE):
+                raise UsageError(f"not a parameter's value: {value!r}")
+            formatted += b"=" + value
+    return formatted
 
 
 def _format_return(extensions: Extensions, ret: bytes, envid: bytes) -> bytes:

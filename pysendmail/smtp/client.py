@@ -28,20 +28,19 @@ from .extensions import Extensions
 from .phases import Timeouts
 from .reply import Reply, reply_error
 from .sasl.exchange import authenticate
+from .stream import Stream
+from .transaction import Recipient, Transaction
 from .transcript import Transcript
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import Any, TypeAlias, TypeVar
+    from collections.abc import Callable, Collection, Generator, Iterable
+    from typing import Any, TypeVar
 
     from .sasl import Mechanism
     from .steps import Dialogue
+    from .transaction import Source, Verdict
 
-    Source: TypeAlias = Iterable[bytes] | Callable[[], Iterable[bytes]]
-    Recipient: TypeAlias = (
-        tuple[bytes] | tuple[bytes, Sequence[bytes]] | tuple[bytes, Sequence[bytes], bytes]
-    )
     T = TypeVar("T")
 
 
@@ -50,7 +49,8 @@ class Client:
 
     `extensions` and `helo_response` are what the last EHLO or HELO gave, empty before it and after
     STARTTLS. `trace`, if given, is called with `b"C"` or `b"S"` and each line that goes or comes,
-    secrets masked.
+    secrets masked. With `lmtp` the server speaks LMTP (RFC 2033). The extensions in `ignored`
+    (upper-case keywords) are not used even if they are offered, for servers that do them wrong.
     """
 
     gssapi_props: object = None
@@ -64,11 +64,15 @@ class Client:
         timeouts: Timeouts | None = None,
         clock: Callable[[], float] = time.monotonic,
         trace: Callable[[bytes, bytes], None] | None = None,
+        lmtp: bool = False,
+        ignored: Collection[bytes] = (),
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._driver = Driver(reader, writer, set_timeout, timeouts or Timeouts(), clock, trace)
         self._greeting: Reply | None = None
+        self._ignored = ignored
+        self.lmtp = lmtp
         self._reset_needed = False
         self.extensions = Extensions()
         self.authenticated = False
@@ -129,9 +133,13 @@ class Client:
         return self._greeting
 
     def helo(self, host: bytes) -> list[bytes]:
-        """Introduce us as `host` by EHLO, or HELO where that is all; return the answer's lines."""
+        """Introduce us as `host` by EHLO, or HELO where that is all; return the answer's lines.
+
+        `host` is a domain or an address literal in brackets; under LMTP the verb is LHLO.
+        """
         self.greeting()
-        self.extensions = self.perform(dialogue.hello(host))
+        verb = b"LHLO" if self.lmtp else b"EHLO"
+        self.extensions = self.perform(dialogue.hello(host, verb=verb, ignored=self._ignored))
         self._reset_needed = False  # EHLO ends a transaction as RSET does
         return self.helo_response
 
@@ -187,110 +195,74 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.quit()
 
-    # --- One message
+    # --- Messages
+
+    def stream(self, transactions: Iterable[Transaction]) -> Generator[Verdict, None, None]:
+        """Hand over message after message, as fast as the server's extensions allow.
+
+        Yields one `Verdict` for each transaction, in order, as soon as it is known; each has been
+        taken from `transactions` some time before. Nothing of the session is raised: a verdict
+        that could not be had names its trouble, and the stream is over then (`broken`). Who leaves
+        before the end leaves messages without verdict and the session broken.
+        """
+        stream = Stream(
+            self.extensions,
+            lmtp=self.lmtp,
+            reset=self._reset_needed,
+            hearing=self._driver.hears_while_writing,
+        )
+        yield from self._driver.converse(stream.run(transactions))
+        self._reset_needed = stream.reset_needed
+        if not stream.usable:
+            self._driver.broken = True
 
     def transaction(
-        self,
-        sender: bytes,
-        recipients: Sequence[Recipient],
-        source: Source,
-        *,
-        size: int | None = None,
-        body: bytes = b"",
-        smtputf8: bool = False,
-        ret: bytes = b"",
-        envid: bytes = b"",
+        self, sender: bytes, recipients: Iterable[bytes | Recipient], source: Source, **options: Any
     ) -> Transcript:
         """Hand over one message and return what the server said about it.
 
-        `recipients` are `(address, notify, orcpt)`, the last two optional; `source` yields the
-        message, or is called for an iterable that does, as soon as the server wants it. For the
-        rest see `arguments.format_mail`. Refusals of the sender, of recipients or of the message
-        are in the transcript, never raised.
+        The arguments are those of `Transaction`. Refusals of the sender, of recipients or of the
+        message are in the transcript, never raised.
 
-        Raises `SizeExceeded` or `MissingExtension` before anything is sent. Any other `SmtpError`
-        is trouble of the session; its `transcript` has the verdicts given before.
+        Raises `UsageError`, `SizeExceeded` or `MissingExtension` before anything is sent. Any other
+        `SmtpError` is trouble of the session; its `transcript` has the replies given before.
         """
-        if not (recipients and self.extensions.lines):
-            raise UsageError("a transaction needs a recipient, and EHLO before it")
-        mail = arguments.format_mail(
-            self.extensions,
-            sender,
-            size=size,
-            body=body,
-            smtputf8=smtputf8,
-            ret=ret,
-            envid=envid,
-        )
-        transcript = self.perform(
-            dialogue.transaction(
-                mail,
-                [self._format_rcpt(recipient, smtputf8) for recipient in recipients],
-                data_blocks(_chunks(source)),
-                pipelining=b"PIPELINING" in self.extensions,
-                reset=self._reset_needed,
-            )
-        )
-        self._note(transcript)
-        return transcript
-
-    def _format_rcpt(self, recipient: Recipient, smtputf8: bool) -> bytes:
-        return arguments.format_rcpt(
-            self.extensions,
-            recipient[0],
-            notify=recipient[1] if len(recipient) > 1 else (),
-            orcpt=recipient[2] if len(recipient) > 2 else b"",
-            smtputf8=smtputf8,
-        )
-
-    def _note(self, transcript: Transcript) -> None:
-        self._reset_needed = transcript.reset_needed
-        if transcript.session_over:
-            self._driver.broken = True
+        (verdict,) = self.stream((Transaction(sender, recipients, source, **options),))
+        if verdict.trouble is None:
+            return verdict.transcript
+        if isinstance(verdict.trouble, SmtpError):
+            verdict.trouble.transcript = verdict.transcript
+            verdict.trouble.after_end_of_data = verdict.may_be_duplicate
+        raise verdict.trouble
 
     # --- Single commands; refusals are raised
 
-    def mail(
-        self,
-        sender: bytes,
-        *,
-        size: int | None = None,
-        body: bytes = b"",
-        smtputf8: bool = False,
-        ret: bytes = b"",
-        envid: bytes = b"",
-    ) -> Reply:
-        """Open a transaction; see `arguments.format_mail`."""
-        line = arguments.format_mail(
-            self.extensions,
-            sender,
-            size=size,
-            body=body,
-            smtputf8=smtputf8,
-            ret=ret,
-            envid=envid,
-        )
+    def mail(self, sender: bytes, **options: Any) -> Reply:
+        """Open a transaction; the options are those of `Transaction`."""
+        line = arguments.format_mail(self.extensions, Transaction(sender, (), b"", **options))
         if self._reset_needed:
             self.rset()
         self._reset_needed = True
         return self.perform(dialogue.mail(line))
 
-    def rcpt(
-        self,
-        address: bytes,
-        *,
-        notify: Sequence[bytes] = (),
-        orcpt: bytes = b"",
-        smtputf8: bool = False,
-    ) -> Reply:
-        """Name one recipient; see `arguments.format_rcpt`."""
-        return self.perform(dialogue.rcpt(self._format_rcpt((address, notify, orcpt), smtputf8)))
+    def rcpt(self, recipient: bytes | Recipient, *, smtputf8: bool = False) -> Reply:
+        """Name one recipient."""
+        who = Recipient(recipient) if isinstance(recipient, bytes) else recipient
+        return self.perform(
+            dialogue.rcpt(arguments.format_rcpt(self.extensions, who, smtputf8=smtputf8))
+        )
 
     def data(self, source: Source) -> Reply:
-        """Send the message to those who were accepted; return the server's acceptance."""
+        """Send the message to those who were accepted; return the server's acceptance.
+
+        Not under LMTP, where each recipient has an answer of its own: `transaction` reads those.
+        """
+        if self.lmtp:
+            raise UsageError("under LMTP a message goes by transaction")
         transcript = Transcript(0)
-        reply = self.perform(dialogue.data(data_blocks(_chunks(source)), transcript))
-        self._note(transcript)
+        blocks = data_blocks(Transaction(b"", (), source).chunks())
+        reply = self.perform(dialogue.data(blocks, transcript))
+        self._reset_needed = reply.code >= 400
         if reply.code >= 400:
             raise reply_error(reply, b"DATA" if transcript.final is None else b"end of data")
         return reply
@@ -303,6 +275,12 @@ class Client:
     def noop(self) -> None:
         """Do nothing, to see whether the server is there."""
         self.perform(dialogue.command(b"NOOP\r\n", verb=b"NOOP"))
+
+    def vrfy(self, name: bytes) -> list[bytes] | None:
+        """Return what the server knows of a user, or None where it does not tell (252)."""
+        line = arguments.format_command(b"VRFY " + name, utf8=b"SMTPUTF8" in self.extensions)
+        reply = self.perform(dialogue.command(line, verb=b"VRFY"))
+        return list(reply.lines) if reply.code in (250, 251) else None
 
     def expn(self, name: bytes) -> list[bytes] | None:
         """Return the members of the list `name`, or None where the server does not tell (252)."""
@@ -327,7 +305,3 @@ class Client:
         reply = self.perform(dialogue.command(formatted, verb=verb))
         return reply.code, list(reply.lines)
 
-
-def _chunks(source: Source) -> Iterator[bytes]:
-    """Yield the source's chunks; it is called only when the first one is wanted."""
-    yield from source() if callable(source) else source

@@ -9,11 +9,13 @@ next reply; its program counter is the protocol state, and no other state exists
 Pipelining (RFC 2920) needs no machinery here: a dialogue yields several commands joined into one
 chunk and then waits as many times. The order of the code is the pairing of commands and replies.
 
-A refusal that is a verdict about a message or a recipient goes into the `Transcript`; a refusal of
-anything else is raised as `TransientError` or `PermanentError`. Two rules hold everywhere and are
-kept by the driver: a 421 is raised as `TransientError` whatever it answers, and trouble of the
+A refusal is raised as `TransientError` or `PermanentError`. Two rules hold everywhere and are kept
+by the driver: a 421 is raised as `TransientError` whatever it answers, and trouble of the
 connection is thrown into the dialogue. An answer that no server may give at that point (250 to
 DATA, 354 to MAIL) is a `ProtocolError`; otherwise only the first digit decides.
+
+Here are the conversations of one question each. Whole transactions, any number of them, are
+`stream`'s, where a refusal becomes part of a verdict.
 """
 
 from __future__ import annotations
@@ -28,14 +30,10 @@ from .transcript import Transcript
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable
 
     from .phases import Phase
     from .steps import Dialogue
-
-# Commands under way at once. A server that reads nothing before it has written its answers needs
-# room for them; a hundred short replies fit in any socket buffer (RFC 2920 section 3.1).
-GROUP = 100
 
 # EHLO not understood, or its argument disliked: worth a HELO. Any other refusal, such as 521 or
 # 554, is meant for us and not for the verb (RFC 5321 sections 3.2 and 4.3.2).
@@ -48,12 +46,17 @@ def greeting() -> Dialogue[Reply]:
     return _positive(reply, phases.GREETING)
 
 
-def hello(host: bytes) -> Dialogue[Extensions]:
-    """Say EHLO, and HELO to a server that knows no EHLO; return what is offered."""
-    yield format_hello(b"EHLO", host)
+def hello(
+    host: bytes, *, verb: bytes = b"EHLO", ignored: Collection[bytes] = ()
+) -> Dialogue[Extensions]:
+    """Say EHLO, and HELO to a server that knows no EHLO; return what is offered.
+
+    `verb` is `LHLO` for LMTP, where nothing else will do (RFC 2033 section 4.1).
+    """
+    yield format_hello(verb, host)
     reply: Reply = yield phases.HELLO
-    if reply.code not in _EHLO_UNKNOWN:
-        return parse_extensions(_positive(reply, phases.HELLO).lines)
+    if reply.code not in _EHLO_UNKNOWN or verb != b"EHLO":
+        return parse_extensions(_positive(reply, phases.HELLO).lines, ignored)
     yield format_hello(b"HELO", host)
     reply = yield phases.HELLO
     return Extensions(_positive(reply, phases.HELLO).lines)
@@ -96,44 +99,19 @@ def rcpt(line: bytes) -> Dialogue[Reply]:
 
 def data(blocks: Iterable[bytes], transcript: Transcript) -> Dialogue[Reply]:
     """Send the message of an open transaction; return the reply that decided."""
-    transcript.reset_needed = True
-    try:
-        yield b"DATA\r\n"
-        reply: Reply = yield phases.DATA
-        transcript.data = reply
-        if _is_go_ahead(reply):
-            reply = yield from _content(blocks, transcript)
-    except SmtpError as trouble:
-        trouble.session_usable = False
-        trouble.transcript = transcript
-        raise
+    yield b"DATA\r\n"
+    reply: Reply = yield phases.DATA
+    transcript.data = reply
+    if reply.code >= 400:
+        return reply
+    if reply.code != 354:
+        raise reply_error(reply, phases.DATA.command)
+    for block in blocks:
+        if (yield Body(block)):
+            break
+    reply = yield phases.FINAL
+    transcript.final = final(reply)
     return reply
-
-
-def transaction(
-    mail: bytes,
-    recipients: Sequence[bytes],
-    blocks: Iterable[bytes],
-    *,
-    pipelining: bool,
-    reset: bool = False,
-) -> Dialogue[Transcript]:
-    """Hand over one message: `mail` and `recipients` are command lines, `blocks` the wire's octets.
-
-    With `reset` an RSET goes first, to end what an earlier transaction left open. Troubles of the
-    session carry the transcript, so that the verdicts given before them stand.
-    """
-    transcript = Transcript(len(recipients))
-    envelope = _envelope_in_groups if pipelining else _envelope_step_by_step
-    try:
-        going_ahead = yield from envelope(mail, recipients, transcript, reset)
-        if going_ahead:
-            yield from _content(blocks, transcript)
-    except SmtpError as trouble:
-        trouble.session_usable = False  # replies may still be under way
-        trouble.transcript = transcript
-        raise
-    return transcript
 
 
 def quit() -> Dialogue[None]:
@@ -150,125 +128,13 @@ def farewell() -> Dialogue[None]:
     yield b"QUIT\r\n"
 
 
-def _envelope_step_by_step(
-    mail: bytes, recipients: Sequence[bytes], transcript: Transcript, reset: bool
-) -> Dialogue[bool]:
-    """Say each command after the answer to the one before; return True when data may flow."""
-    if reset:
-        yield from command(b"RSET\r\n", phases.RESET)
-    yield mail
-    transcript.mail = yield phases.MAIL
-    # From here a refusal anywhere leaves it open whether the server holds a transaction.
-    transcript.reset_needed = True
-    if not _is_accepted(transcript.mail, phases.MAIL):
-        return False
-    for index, recipient in enumerate(recipients):
-        yield recipient
-        if _judge_recipient((yield phases.RCPT), index, transcript):
-            break
-    if not transcript.any_accepted:
-        return False
-    yield b"DATA\r\n"
-    transcript.data = yield phases.DATA
-    return _is_go_ahead(transcript.data)
-
-
-def _envelope_in_groups(
-    mail: bytes, recipients: Sequence[bytes], transcript: Transcript, reset: bool
-) -> Dialogue[bool]:
-    """Say the whole envelope at once, in groups if it is long; return True when data may flow.
-
-    Every reply of a group is read and paired, also after a refusal (RFC 2920 section 3.1).
-    """
-    opening = b"RSET\r\n" + mail if reset else mail
-    for start in range(0, len(recipients), GROUP):
-        end = start + GROUP
-        last = end >= len(recipients)
-        yield b"".join((opening, *recipients[start:end], b"DATA\r\n" if last else b""))
-        if opening:
-            opening = b""
-            if reset:
-                _positive((yield phases.RESET), phases.RESET)
-            transcript.mail = yield phases.MAIL
-            transcript.reset_needed = True
-            mail_accepted = _is_accepted(transcript.mail, phases.MAIL)
-        full = False
-        for index in range(start, min(end, len(recipients))):
-            reply: Reply = yield phases.RCPT
-            # After a refused MAIL the answers to RCPT are noise, but they must be read.
-            full = (mail_accepted and _judge_recipient(reply, index, transcript)) or full
-        if not last and not mail_accepted:
-            return False
-        if not last and full:
-            yield b"DATA\r\n"
-            break
-    return (yield from _read_go_ahead(transcript, mail_accepted))
-
-
-def _read_go_ahead(transcript: Transcript, mail_accepted: bool) -> Dialogue[bool]:
-    """Read the answer to a DATA that was sent before its envelope was judged."""
-    reply: Reply = yield phases.DATA
-    if mail_accepted and transcript.any_accepted:
-        transcript.data = reply
-        return _is_go_ahead(reply)
-    if reply.code == 354:
-        # The server wants a message for nobody. A lone dot is the only way to end this; what is
-        # answered is no verdict, for the refusals have been (RFC 2920 section 3.1).
-        yield Body(b".\r\n")
-        reply = yield phases.DATA
-        # An empty message taken after MAIL was refused: this server cannot be followed any more.
-        transcript.session_over = not mail_accepted and reply.code < 400
-    return False
-
-
-def _content(blocks: Iterable[bytes], transcript: Transcript) -> Dialogue[Reply]:
-    """Send the message after 354; return the verdict."""
-    for block in blocks:
-        early: Reply | None = yield Body(block)
-        if early is not None:
-            # The server judged in the middle; whether it still counts our octets is its secret.
-            if early.code < 400:
-                raise ProtocolError("the message was accepted before its end", early.lines[0])
-            transcript.final = early
-            transcript.session_over = True
-            return early
-    reply: Reply = yield phases.FINAL
+def final(reply: Reply) -> Reply:
+    """Return the answer to the end of data; that of another command leaves all in doubt."""
     if 300 <= reply.code < 400:
         trouble = ProtocolError("the end of data got an answer of another command", reply.lines[0])
         trouble.after_end_of_data = True
         raise trouble
-    transcript.final = reply
-    # A refused message should end its transaction too (RFC 5321 section 4.1.1.4), but Postfix keeps
-    # it open when a policy refused the end of data, and answers the next MAIL with 503.
-    transcript.reset_needed = reply.code >= 400
     return reply
-
-
-def _judge_recipient(reply: Reply, index: int, transcript: Transcript) -> bool:
-    """Note the answer to one RCPT; return True when the transaction takes no more recipients."""
-    _is_accepted(reply, phases.RCPT)
-    transcript.recipients[index] = reply
-    too_many = reply.code in (452, 552) and reply.enhanced in (b"", b"4.5.3", b"5.5.3")
-    if not (too_many and transcript.any_accepted):
-        return False
-    # RFC 5321 section 4.5.3.1.10: finish with those accepted; the rest is for another transaction.
-    for later in range(index + 1, len(transcript.recipients)):
-        transcript.recipients[later] = reply
-    return True
-
-
-def _is_accepted(reply: Reply, phase: Phase) -> bool:
-    """Tell acceptance from refusal; raise `ProtocolError` for 3yz, which is neither."""
-    if 300 <= reply.code < 400:
-        raise reply_error(reply, phase.command)
-    return reply.code < 300
-
-
-def _is_go_ahead(reply: Reply) -> bool:
-    """Only 354 lets data flow; raise `ProtocolError` for any other answer that is no refusal."""
-    if reply.code < 400 and reply.code != 354:
-        raise reply_error(reply, phases.DATA.command)
-    return reply.code == 354
 
 
 def _positive(reply: Reply, phase: Phase) -> Reply:

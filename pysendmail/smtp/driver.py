@@ -2,17 +2,19 @@
 
 It owns the reply parser and the clock. What it guarantees:
 
+- What a dialogue says before it waits is written at once, as far as that is sensible.
 - A reply is awaited only so long as its phase and the caller's deadline allow, however slowly its
   octets drip in.
 - While we write, a server that speaks up is listened to, if the streams can tell (`arrived`); so
   neither side ever waits for the other to read. One that answers in the middle of a message is
-  sent no more of it.
+  sent no more of it, nor of anything else.
 - When writing fails, what the server said before it hung up is still read, for it tells why.
 - 421 in answer to anything is raised as `TransientError`, and octets that answer nothing as
   `ProtocolError`.
 - After any of these `broken` is set.
 
-The streams raise `OSError`, `TimeoutError` among them; a dialogue only meets `SmtpError`.
+The streams raise `OSError`, `TimeoutError` among them; a dialogue only meets `SmtpError`, and only
+where it waits.
 """
 
 from __future__ import annotations
@@ -26,12 +28,13 @@ from .errors import (
     TransientError,
     UsageError,
 )
+from .outbox import Outbox
 from .reply import Reply, ReplyParser
-from .steps import Body, Secret
+from .steps import Body, Chunk, Mark, Secret, Told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from typing import Any, TypeVar
 
     from .phases import Phase, Timeouts
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 READ_OCTETS = 16 * 1024
+# So much is collected before it is written though the dialogue has not come to wait yet.
+WRITE_OCTETS = 64 * 1024
 # When writing has failed, the reason the server gave is here already or never comes.
 LAST_WORDS_SECONDS = 5.0
 
@@ -65,31 +70,59 @@ class Driver:
         self._clock = clock
         self._trace = trace
         self._parser = ReplyParser()
+        self._outbox = Outbox()
+        self._early: Reply | None = None  # an answer to the message, given before its end
+        self._early_used = False
         self._trouble: SmtpError | None = None  # why nothing can be written any more
         self._unspoken = True  # the dialogue in hand has neither said nor awaited anything
         self.broken = False
         self.deadline: float | None = None
 
+    @property
+    def hears_while_writing(self) -> bool:
+        """True when the streams can tell what has arrived without waiting for it."""
+        return self._arrived is not None
+
     def perform(self, dialogue: Dialogue[T]) -> T:
         """Run `dialogue` to its end and return its result."""
+        run = self.converse(dialogue)
+        while True:
+            try:
+                next(run)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+
+    def converse(self, dialogue: Dialogue[T]) -> Generator[Any, None, T]:
+        """Run `dialogue`, yielding what it tells when it is told; return its result.
+
+        Who leaves it before its end leaves the session broken.
+        """
         if self.broken:
             raise UsageError("the session is over")
         self._unspoken = True
         try:
             step = next(dialogue)
             while True:
+                if isinstance(step, Told):
+                    yield step.value
+                    step = dialogue.send(None)
+                    continue
                 try:
                     answer = self._carry_out(step)
                 except SmtpError as trouble:
                     self.broken = True
+                    self._outbox = Outbox()  # nothing is said any more
                     step = dialogue.throw(trouble)
                 else:
                     step = dialogue.send(answer)
         except StopIteration as end:
+            self._write_out()  # said, and no answer awaited
+            self.broken = self.broken or self._trouble is not None
             result: T = end.value
             return result
         except BaseException as error:
-            # Also what the source of a body raises: the server waits inside the message now.
+            # Also who does not wait for the end: the server is in the middle of something.
             if not getattr(error, "session_usable", False):
                 self.broken = True
             raise
@@ -119,40 +152,47 @@ class Driver:
                 self.broken = True
         return not self.broken
 
-    def _carry_out(self, step: Step) -> Reply | None:
+    def _carry_out(self, step: Step) -> Reply | bool | None:
         if isinstance(step, phases.Phase):
             return self._reply(step)
-        if isinstance(step, Body):
-            return self._write_body(step)
-        if isinstance(step, Secret):
+        if isinstance(step, bytes):
+            self._show_commands(step)
+            self._put(step)
+        elif isinstance(step, Mark):
+            if self._trouble is None:
+                self._outbox.mark(step)
+        elif isinstance(step, Secret):
             if self._trace is not None:
                 self._trace(b"C", step.octets[: step.shown] + b" ***")
-            self._write(step.octets, phases.COMMANDS)
-        else:
-            self._show_commands(step)
-            self._write(step, phases.COMMANDS)
+            self._put(step.octets)
+        elif isinstance(step, Body | Chunk):
+            if self._trace is not None:
+                self._trace(b"C", b"[%d octets of message]" % len(step.octets))
+            self._put(step.octets, message=isinstance(step, Body))
+            return self._trouble is not None
         return None
 
-    def _write_body(self, body: Body) -> Reply | None:
-        """Write a part of the message; return the reply of a server that could not wait."""
-        if self._trace is not None:
-            self._trace(b"C", b"[%d octets of message]" % len(body.octets))
-        early = self._write(body.octets, phases.BLOCK, stop_when_answered=True)
-        if self._trouble is not None:
-            return self._reply(phases.BLOCK)
-        return None if early is None else self._heed(early, phases.BLOCK)
+    def _put(self, octets: bytes, *, message: bool = False) -> None:
+        """Collect what is to be written; write it when it is much."""
+        if self._trouble is None and not self.broken:
+            self._outbox.put(octets, message=message)
+            if self._outbox.size >= WRITE_OCTETS:
+                self._write_out()
 
-    def _write(
-        self, octets: bytes, phase: Phase, *, stop_when_answered: bool = False
-    ) -> Reply | None:
-        """Write all of `octets`, or less and return the reply that made us stop.
+    def _write_out(self) -> None:
+        """Write all that was collected, or less and keep the trouble or the early answer.
 
-        Replies that come meanwhile are kept for those who await them, unless `stop_when_answered`.
-        Trouble is kept as well: the dialogue's next wait reads what the server said before it.
+        Replies that come meanwhile are kept for those who await them. Trouble is kept as well: the
+        dialogue's next wait reads what the server said before it.
         """
+        if self._outbox.empty:
+            return
         if self._unspoken:
             self._unspoken = False
             self._expect_silence()
+        outbox, self._outbox = self._outbox, Outbox()
+        octets = outbox.octets()
+        phase = phases.BLOCK if outbox.message_end else phases.COMMANDS
         rest = memoryview(octets)
         try:
             while rest and self._trouble is None:
@@ -160,17 +200,25 @@ class Driver:
                 written = self._write_some(rest)
                 if written:
                     rest = rest[written:]
-                elif self._listen() and stop_when_answered:
-                    early = self._parser.next()
-                    if early is not None:
-                        return early
+                elif self._listen() and len(octets) - len(rest) < outbox.message_end:
+                    self._note_early_answer()
             if self._flush is not None and self._trouble is None:
                 self._flush()
         except TimeoutError:
             self._trouble = TimedOut(phase.phrase)
         except OSError as error:
             self._trouble = ConnectionLost(phase.phrase, reason=str(error))
-        return None
+        finally:
+            outbox.written(len(octets) - len(rest))
+
+    def _note_early_answer(self) -> None:
+        """Stop writing when the server has answered in the middle of a message."""
+        self._early = self._parser.next()
+        if self._early is not None:
+            # Whether it still counts our octets is its secret.
+            self._trouble = ConnectionLost(
+                phases.BLOCK.phrase, reason="answered before the end of the message"
+            )
 
     def _listen(self) -> bool:
         """Take in what the server says while we write; return True when it said something."""
@@ -198,7 +246,10 @@ class Driver:
             raise ProtocolError("the server spoke unasked", reply.lines[0] if reply else b"")
 
     def _reply(self, phase: Phase) -> Reply:
+        self._write_out()
         self._unspoken = False
+        if self._early is not None:
+            return self._early_reply(self._early, phase)
         until = self._until(phase)
         if self._trouble is not None:
             until = min(until, self._clock() + LAST_WORDS_SECONDS)
@@ -210,6 +261,16 @@ class Driver:
         except ProtocolError as error:
             error.after_end_of_data = phase.after_end_of_data and self._trouble is None
             raise
+        return self._heed(reply, phase)
+
+    def _early_reply(self, reply: Reply, phase: Phase) -> Reply:
+        """Return the answer that came before the end of the message, the last one that counts."""
+        if self._early_used:
+            assert self._trouble is not None  # noqa: S101 - set where the answer was noted
+            raise self._trouble
+        self._early_used = True
+        if reply.code < 400:
+            raise ProtocolError("the message was accepted before its end", reply.lines[0])
         return self._heed(reply, phase)
 
     def _heed(self, reply: Reply, phase: Phase) -> Reply:

@@ -7,21 +7,27 @@ section 4.1.1.1). The answer to HELO has no keywords at all, whatever its lines 
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 
 class Extensions:
     """The offers of one EHLO answer.
 
     `lines` are the raw lines, the first being the server's name and greeting; `keywords` maps each
-    upper-case keyword to its parameters; `size_limit` is None where the server states no limit.
+    upper-case keyword to its parameters; `size_limit` is None where the server states no limit;
+    `limits` maps the names of RFC 9422 (`RCPTMAX`, `MAILMAX`, `RCPTDOMAINMAX`) to their values.
     """
 
-    __slots__ = ("auth_mechanisms", "keywords", "lines", "size_limit")
+    __slots__ = ("auth_mechanisms", "keywords", "limits", "lines", "size_limit")
 
     def __init__(self, lines: tuple[bytes, ...] = (), keywords: dict[bytes, tuple[bytes, ...]]
                  | None = None) -> None:
         self.lines = lines
         self.keywords = keywords or {}
         self.size_limit = _size_limit(self.keywords.get(b"SIZE", ()))
+        self.limits = _limits(self.keywords.get(b"LIMITS", ()))
         self.auth_mechanisms = tuple(name.upper() for name in self.keywords.get(b"AUTH", ()))
 
     def __contains__(self, keyword: object) -> bool:
@@ -31,8 +37,11 @@ class Extensions:
         return f"Extensions({self.lines!r})"
 
 
-def parse_extensions(lines: tuple[bytes, ...]) -> Extensions:
-    """Return the offers in the `lines` of an answer to EHLO (codes stripped)."""
+def parse_extensions(lines: tuple[bytes, ...], ignored: Collection[bytes] = ()) -> Extensions:
+    """Return the offers in the `lines` of an answer to EHLO (codes stripped).
+
+    Keywords in `ignored` (upper case) count as not offered, for servers that do not keep them.
+    """
     keywords: dict[bytes, tuple[bytes, ...]] = {}
     for line in lines[1:]:
         words = line.split()
@@ -48,7 +57,8 @@ def parse_extensions(lines: tuple[bytes, ...]) -> Extensions:
         if keyword == b"AUTH":
             known = keywords.get(keyword, ())
             parameters = known + tuple(name for name in parameters if name not in known)
-        keywords[keyword] = parameters
+        if keyword not in ignored:
+            keywords[keyword] = parameters
     return Extensions(lines, keywords)
 
 
@@ -62,3 +72,13 @@ def _size_limit(parameters: tuple[bytes, ...]) -> int | None:
     if parameters and parameters[0].isdigit() and len(parameters[0]) <= 20:
         return int(parameters[0]) or None
     return None
+
+
+def _limits(parameters: tuple[bytes, ...]) -> dict[bytes, int]:
+    """Return the limits of `LIMITS name=value ...`; what makes no sense is no limit (RFC 9422)."""
+    limits = {}
+    for parameter in parameters:
+        name, _, value = parameter.partition(b"=")
+        if value.isdigit() and len(value) <= 6 and int(value):
+            limits[name.upper()] = int(value)
+    return limits

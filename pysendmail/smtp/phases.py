@@ -49,6 +49,7 @@ AUTH = Phase("auth", 300, "waiting for the answer to AUTH", b"AUTH")
 MAIL = Phase("mail", 300, "waiting for the answer to MAIL FROM", b"MAIL")
 RCPT = Phase("rcpt", 300, "waiting for the answer to RCPT TO", b"RCPT")
 DATA = Phase("data", 120, "waiting for the answer to DATA", b"DATA")
+CHUNK = Phase("chunk", 180, "waiting for the answer to BDAT", b"BDAT")
 BLOCK = Phase("block", 180, "sending the message", b"end of data")
 FINAL = Phase(
     "final",
@@ -62,8 +63,8 @@ OTHER = Phase("other", 300, "waiting for an answer", b"command")
 QUIT = Phase("quit", 5, "waiting for the answer to QUIT", b"QUIT")
 
 PHASES = (
-    CONNECT, TLS, IDLE, COMMANDS, GREETING, HELLO, STARTTLS, AUTH, MAIL, RCPT, DATA, BLOCK, FINAL,
-    RESET, OTHER, QUIT,
+    CONNECT, TLS, IDLE, COMMANDS, GREETING, HELLO, STARTTLS, AUTH, MAIL, RCPT, DATA, CHUNK, BLOCK,
+    FINAL, RESET, OTHER, QUIT,
 )  # fmt: skip
 
 

@@ -17,6 +17,8 @@ from .errors import PermanentError, ProtocolError, ReplyError, TransientError
 MAX_LINE = 16 * 1024
 MAX_LINES = 1000
 MAX_OCTETS = 256 * 1024
+# Replies may wait here while we write; nobody gets so many commands under way.
+MAX_WAITING = 1024 * 1024
 
 
 class Reply:
@@ -82,6 +84,8 @@ class ReplyParser:
     def feed(self, octets: bytes) -> None:
         """Take in what arrived."""
         self._buffer += octets
+        if len(self._buffer) > MAX_WAITING:
+            raise ProtocolError("more replies than there were commands", bytes(self._buffer[:100]))
 
     def next(self) -> Reply | None:
         """Return the next complete reply, or None until more octets arrive."""

@@ -5,7 +5,8 @@
 "C:" is a line the dialogue must have written, "S:" one line of the server.  The dialogue is given a
 reply when its last "S:" line is reached, and by then it must have written exactly the lines before
 it: so the script also tells what travels together.  "S: <lost>" and "S: <slow>" throw the troubles
-of a connection.  Body octets count as the lines they consist of.
+of a connection.  Body octets count as the lines they consist of.  What the dialogue tells before
+its end goes into the list `told`.
 """
 
 from __future__ import annotations
@@ -16,25 +17,32 @@ from typing import Any
 from pysendmail.smtp.errors import ConnectionLost, TimedOut
 from pysendmail.smtp.phases import Phase
 from pysendmail.smtp.reply import ReplyParser
-from pysendmail.smtp.steps import Body, Secret
+from pysendmail.smtp.steps import Mark, Told
 
 
 class Difference(AssertionError):
     """The dialogue did something else than the script says."""
 
 
-def drive(dialogue: Generator[Any, Any, Any], *script: str) -> Any:
+def drive(
+    dialogue: Generator[Any, Any, Any], *script: str, told: list[Any] | None = None
+) -> Any:
     """Run `dialogue` against `script`; return what it returns or raise what it raises."""
     conversation = _Conversation(script)
     answer = None
     try:
         step = next(dialogue)
         while True:
+            answer = None
             if isinstance(step, Phase):
                 answer = conversation.answer(step)
+            elif isinstance(step, Told):
+                assert told is not None
+                told.append(step.value)
+            elif isinstance(step, Mark):
+                step.passed = True
             else:
-                conversation.written(step.octets if isinstance(step, Body | Secret) else step)
-                answer = None
+                conversation.written(step if isinstance(step, bytes) else step.octets)
             if isinstance(answer, Exception):
                 step = dialogue.throw(answer)
             else:

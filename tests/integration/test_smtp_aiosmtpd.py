@@ -101,7 +101,7 @@ def test_message_arrives_as_it_was(plain: OurController, inbox: Inbox) -> None:
         client.helo(b"me.example.com")
         transcript = client.transaction(
             b"a@example.com",
-            [(b"b@example.org", (), b""), (b"nobody@example.org", (), b""), (b"c@example.org",)],
+            [b"b@example.org", b"nobody@example.org", b"c@example.org"],
             [MESSAGE[:20], MESSAGE[20:]],
             size=len(MESSAGE),
             body=b"8BITMIME",
@@ -121,7 +121,7 @@ def test_many_messages_travel_over_one_session(plain: OurController, inbox: Inbo
         client.helo(b"me")
         for number in range(20):
             recipient = b"nobody@x" if number % 4 == 0 else b"u%d@x" % number
-            client.transaction(b"a@x", [(recipient, (), b"")], [b"x\r\n"])
+            client.transaction(b"a@x", [recipient], [b"x\r\n"])
             assert client.usable()
     assert len(inbox.envelopes) == 15
 
@@ -130,7 +130,7 @@ def test_smtputf8_address_is_carried(plain: OurController, inbox: Inbox) -> None
     with connect(plain.address) as client:
         client.helo(b"me")
         client.transaction(
-            "grüße@example.com".encode(), [("ü@x".encode(),)], [MESSAGE], smtputf8=True
+            "grüße@example.com".encode(), ["ü@x".encode()], [MESSAGE], smtputf8=True
         )
     assert inbox.envelopes[0].mail_from == "grüße@example.com"
 
@@ -171,7 +171,7 @@ def test_starttls_and_login_open_the_door(
     with logged_in(secure, ca_file, **login) as client:
         assert client.authenticated
         assert client.tls_verified
-        transcript = client.transaction(b"a@x", [(b"b@y",)], [b"0123456\n" * 25_000])
+        transcript = client.transaction(b"a@x", [b"b@y"], [b"0123456\n" * 25_000])
     assert transcript.final.code == 250
     assert len(inbox.envelopes[0].content) == 25_000 * 9
 
@@ -185,5 +185,5 @@ def test_wrong_password_is_the_servers_refusal(secure: OurController, ca_file: P
 
 def test_no_login_leaves_the_door_shut(secure: OurController, ca_file: Path) -> None:
     with logged_in(secure, ca_file) as client:
-        transcript = client.transaction(b"a@x", [(b"b@y",)], [MESSAGE])
+        transcript = client.transaction(b"a@x", [b"b@y"], [MESSAGE])
     assert transcript.mail.code == 530

@@ -37,7 +37,7 @@ from tests.helpers.lying_server import (
 )
 
 HELLO = [say("220 mx"), hear(), say("250-mx", "250-PIPELINING", "250 STARTTLS")]
-RECIPIENT = [(b"b@y", (), b"")]
+RECIPIENT = [b"b@y"]
 SHORT = Timeouts(greeting=0.3, mail=0.3, final=0.3, other=0.3, quit=0.3, block=0.3, tls=0.3)
 
 

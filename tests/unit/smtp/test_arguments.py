@@ -1,21 +1,40 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysendmail.smtp import Extensions, MissingExtension, SizeExceeded, UsageError
-from pysendmail.smtp.arguments import (
-    format_command,
-    format_hello,
-    format_mail,
-    format_rcpt,
-    format_xtext,
+from pysendmail.smtp import (
+    Extensions,
+    MissingExtension,
+    Recipient,
+    SizeExceeded,
+    Transaction,
+    UsageError,
+    arguments,
 )
+from pysendmail.smtp.arguments import format_command, format_hello, format_xtext
 from pysendmail.smtp.extensions import parse_extensions
 
 NOTHING = Extensions()
-EVERYTHING = parse_extensions((b"mx", b"SIZE 1000", b"8BITMIME", b"SMTPUTF8", b"DSN"))
+EVERYTHING = parse_extensions(
+    (
+        b"mx", b"SIZE 1000", b"8BITMIME", b"SMTPUTF8", b"DSN", b"AUTH PLAIN", b"REQUIRETLS",
+        b"CHUNKING", b"BINARYMIME",
+    )
+)  # fmt: skip
+
+
+def format_mail(extensions: Extensions, sender: bytes, **options: Any) -> bytes:
+    return arguments.format_mail(extensions, Transaction(sender, (), b"", **options))
+
+
+def format_rcpt(
+    extensions: Extensions, address: bytes, *, smtputf8: bool = False, **options: Any
+) -> bytes:
+    return arguments.format_rcpt(extensions, Recipient(address, **options), smtputf8=smtputf8)
 
 
 @pytest.mark.parametrize(
@@ -174,6 +193,45 @@ def test_rcpt_parameter_out_of_form_is_refused(options: dict[str, bytes]) -> Non
     for extensions in (NOTHING, EVERYTHING):
         with pytest.raises(UsageError):
             format_rcpt(extensions, b"a@x", **options)
+
+
+def test_auth_names_the_submitter_where_it_is_offered() -> None:
+    assert format_mail(EVERYTHING, b"", auth=b"e+3@x") == b"MAIL FROM:<> AUTH=e+2B3@x\r\n"
+    assert format_mail(EVERYTHING, b"", auth=b"<>") == b"MAIL FROM:<> AUTH=<>\r\n"
+    assert format_mail(NOTHING, b"", auth=b"<>") == b"MAIL FROM:<>\r\n"
+
+
+def test_requiretls_is_never_dropped() -> None:
+    assert format_mail(EVERYTHING, b"", requiretls=True) == b"MAIL FROM:<> REQUIRETLS\r\n"
+    with pytest.raises(MissingExtension) as caught:
+        format_mail(NOTHING, b"", requiretls=True)
+    assert caught.value.name == b"REQUIRETLS"
+
+
+def test_binarymime_is_never_dropped() -> None:
+    assert format_mail(EVERYTHING, b"", body=b"BINARYMIME") == b"MAIL FROM:<> BODY=BINARYMIME\r\n"
+    with pytest.raises(MissingExtension):
+        format_mail(NOTHING, b"", body=b"BINARYMIME")
+
+
+def test_unknown_parameters_pass_as_they_are() -> None:
+    parameters = [(b"MT-PRIORITY", b"3"), (b"XFORWARD", None)]
+    line = format_mail(NOTHING, b"a@x", parameters=parameters)
+    assert line == b"MAIL FROM:<a@x> MT-PRIORITY=3 XFORWARD\r\n"
+    line = format_rcpt(NOTHING, b"b@y", parameters=parameters)
+    assert line == b"RCPT TO:<b@y> MT-PRIORITY=3 XFORWARD\r\n"
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [(b"", None), (b"A B", None), (b"A=B", b"c"), (b"A", b""), (b"A", b"b c"), (b"A", b"\r\n"),
+     (b"A", b"b=c"), (b"A", b"\xff")],
+)  # fmt: skip
+def test_unknown_parameter_out_of_form_is_refused(parameter: tuple[bytes, bytes | None]) -> None:
+    with pytest.raises(UsageError):
+        format_mail(NOTHING, b"a@x", parameters=[parameter])
+    with pytest.raises(UsageError):
+        format_rcpt(NOTHING, b"a@x", parameters=[parameter])
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pysendmail.smtp import (
     MissingExtension,
     PermanentError,
     ProtocolError,
+    Recipient,
     SizeExceeded,
     SmtpError,
     TimedOut,
@@ -27,7 +28,7 @@ from tests.unit.smtp.streams import Clock, ListeningPeer, Peer
 GREETING = b"220 mx\r\n"
 PIPELINING = b"250-mx\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250 AUTH PLAIN\r\n"
 PLAIN = b"250 mx\r\n"
-RECIPIENT = [(b"b@y", (), b"")]
+RECIPIENT = [b"b@y"]
 
 
 def session(peer: Peer, offers: bytes = PIPELINING, **options) -> Client:
@@ -99,7 +100,7 @@ def test_single_commands_say_what_they_should() -> None:
         b"252 maybe\r\n",
     ]  # fmt: skip
     assert client.mail(b"a@x", size=5).code == 250
-    assert client.rcpt(b"b@y", notify=(b"NEVER",)).code == 251
+    assert client.rcpt(Recipient(b"b@y", (b"NEVER",))).code == 251
     assert client.data([b"hi\n"]).code == 250
     client.rset()
     client.noop()
@@ -215,7 +216,7 @@ def test_whole_envelope_is_one_write_and_a_usual_message_another() -> None:
     client = session(peer)
     peer.chunks += [b"250 a\r\n250 b\r\n250 c\r\n354 d\r\n", b"250 taken\r\n"]
     transcript = client.transaction(
-        b"a@x", [(b"b@y", (b"NEVER",), b""), (b"c@y",)], [b"A: b\r\n", b"\r\nx\r\n"], size=11
+        b"a@x", [Recipient(b"b@y", (b"NEVER",)), b"c@y"], [b"A: b\r\n", b"\r\nx\r\n"], size=11
     )
     assert transcript.final is not None
     assert transcript.final.code == 250
@@ -303,7 +304,7 @@ def test_injection_in_an_address_sends_nothing(address: bytes) -> None:
     client = session(peer)
     for sender, recipient in ((address, b"b@y"), (b"a@x", address)):
         with pytest.raises(UsageError):
-            client.transaction(sender, [(recipient, (), b"")], [b""])
+            client.transaction(sender, [recipient], [b""])
     assert peer.writes == []
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pysendmail.message.aliases import parse_aliases
 from pysendmail.message.message import Message
 from pysendmail.message.outcome import FAILED
+from pysendmail.smtp import Recipient, Transaction
 from pysendmail.smtp.arguments import format_mail, format_rcpt
 from pysendmail.smtp.extensions import parse_extensions
 from pysendmail.submission.accept import HOPS_LIMIT, Accepted, check
@@ -290,9 +291,10 @@ def test_whatever_is_accepted_can_be_written_on_the_wire(
         one = accepted(operand, b"=" * length + b"@example.net", sender=sender).envelope
     except Refused:
         return
-    format_mail(EXTENSIONS, one.sender, smtputf8=one.smtputf8)
-    for recipient in one.recipients:
-        format_rcpt(EXTENSIONS, recipient.address, orcpt=recipient.orcpt, smtputf8=one.smtputf8)
+    format_mail(EXTENSIONS, Transaction(one.sender, (), b"", smtputf8=one.smtputf8))
+    for who in one.recipients:
+        recipient = Recipient(who.address, who.notify, who.orcpt)
+        format_rcpt(EXTENSIONS, recipient, smtputf8=one.smtputf8)
 
 
 # --- size, and what is told before the configuration is known
