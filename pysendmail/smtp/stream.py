@@ -129,7 +129,7 @@ class Stream:
             yield from self._hear(self._limit // 2)
 
     def _say_envelope(self, delivery: _Delivery) -> Dialogue[None]:
-        if self.reset_needed or len(self._under_way) > 1:
+        if self.reset_needed:
             yield from self._say(b"RSET\r\n", phases.RESET, delivery)
         self.reset_needed = True
         yield from self._say(delivery.mail, phases.MAIL, delivery)
