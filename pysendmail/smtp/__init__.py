@@ -37,6 +37,7 @@ from .extensions import Extensions, auth_mechanisms
 from .phases import Timeouts
 from .reply import Reply
 from .sasl import Credentials
+from .sendmail import sendmail
 from .transaction import Recipient, Transaction, Verdict
 from .transcript import Transcript
 from .transport import (
@@ -78,5 +79,6 @@ __all__ = [
     "auth_mechanisms",
     "authenticate",
     "connect",
+    "sendmail",
     "tls_context",
 ]

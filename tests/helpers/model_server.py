@@ -1,4 +1,4 @@
-"""An SMTP server in memory that takes part in a transaction exactly as the RFCs say, moody as it is.
+"""An SMTP server in memory that does as the RFCs say, moody as it is.
 
 It is reader and writer for a client at once.  `random` decides what it refuses and how it cuts its
 answers; after `hears` octets it hears nothing more, of what it says only `heard` octets arrive, and
