@@ -2,7 +2,8 @@
 
 It is reader and writer for a client at once.  `random` decides what it refuses and how it cuts its
 answers; after `hears` octets it hears nothing more, of what it says only `heard` octets arrive, and
-then the connection is gone.  `accepted` is what it has taken responsibility for.
+then the connection is gone.  `accepted` is what it has taken responsibility for, `round_trips` how
+often the client has waited for an answer.
 """
 
 from __future__ import annotations
@@ -32,14 +33,18 @@ class ModelServer:
         heard: int = 1 << 60,
         keeps_refused: bool = False,
         listening: bool = True,
+        cuts: bool = True,
     ) -> None:
         self.accepted: list[Accepted] = []
+        self.round_trips = 0
         self._random = random
         self._offers = offers
         self._moody = moody
         self._hears = hears
         self._heard = heard
         self._keeps_refused = keeps_refused
+        self._cuts = cuts
+        self._spoken_to = True
         self._input = bytearray()
         self._output = bytearray(b"220 model\r\n")
         self._sender: bytes | None = None
@@ -56,7 +61,9 @@ class ModelServer:
 
     def read(self, size: int) -> bytes:
         """Return some of what was said."""
-        end = min(self._random.choice((1, 7, size)), self._heard, len(self._output))
+        self.round_trips += self._spoken_to
+        self._spoken_to = False
+        end = min(self._cut(1, 7, size), self._heard, len(self._output))
         octets = bytes(self._output[:end])
         del self._output[:end]
         self._heard -= end
@@ -71,7 +78,8 @@ class ModelServer:
 
     def write(self, octets: memoryview) -> int:
         """Take some of what the client says and act on it."""
-        count = min(len(octets), self._random.choice((3, 100, 1 << 20)))
+        self._spoken_to = True
+        count = min(len(octets), self._cut(3, 100, 1 << 20))
         taken = bytes(octets[: min(count, self._hears)])
         self._hears -= len(taken)
         self._input += taken
@@ -81,6 +89,9 @@ class ModelServer:
 
     def close(self) -> None:
         """Nothing is left open."""
+
+    def _cut(self, *lengths: int) -> int:
+        return self._random.choice(lengths) if self._cuts else lengths[-1]
 
     # --- the server
 

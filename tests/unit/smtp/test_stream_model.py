@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -137,3 +138,20 @@ def test_many_messages_with_many_recipients_stay_within_the_bounds(
     verdicts = converse(server, transactions)
     assert all(verdict.trouble is None for verdict in verdicts)
     check(verdicts, server.accepted)
+
+
+@pytest.mark.parametrize(
+    ("offers", "most"),
+    [((), 5 * 200), ((b"PIPELINING",), 1.15 * 200), ((b"PIPELINING", b"CHUNKING"), 200 / 20)],
+    ids=["nothing", "pipelining", "chunking"],
+)
+def test_round_trips_are_as_few_as_the_extensions_allow(
+    offers: tuple[bytes, ...], most: float
+) -> None:
+    server = ModelServer(Random(0), offers, moody=False, cuts=False)
+    client = Client(server, server)
+    client.helo(b"me")
+    opening = server.round_trips
+    transactions = [transaction_of(number, 1, 2000) for number in range(200)]
+    check(list(client.stream(transactions)), server.accepted)
+    assert server.round_trips - opening <= most
