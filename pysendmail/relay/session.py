@@ -46,11 +46,11 @@ def open_session(
         authenticate(
             client,
             host=hostname,
-            tls_context=context,
+            tls_config=context,
             tls_required=smarthost.tls not in (NONE, OPPORTUNISTIC),
             tls_peer=smarthost.host,
             user=smarthost.user,
-            password=smarthost.password,
+            creds=[(b"password", smarthost.password)] if smarthost.user else (),
             cleartext_allowed=smarthost.cleartext_allowed,
         )
     except BaseException:

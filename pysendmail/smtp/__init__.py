@@ -4,8 +4,8 @@ Usable on its own; imports nothing of the rest of the package. Where to begin:
 
     client = connect(("smtp.example.com", SUBMISSION_PORT))
     with client:
-        authenticate(client, host=b"me.example.com", tls_context=tls_context(),
-                     tls_peer="smtp.example.com", user=b"me", password=b"secret")
+        authenticate(client, host=b"me.example.com", tls_config=tls_context(),
+                     tls_peer="smtp.example.com", user=b"me", creds=[(b"password", b"secret")])
         transcript = client.transaction(b"me@example.com", [b"you@example.org"], message)
 
 The layers, lowest first: `errors`, `reply`, `phases`, `extensions`, `transaction`, `transcript`,

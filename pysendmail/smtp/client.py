@@ -48,12 +48,11 @@ class Client:
     """One SMTP session as a client; a context manager that takes leave and closes.
 
     `extensions` and `helo_response` are what the last EHLO or HELO gave, empty before it and after
-    STARTTLS. `trace`, if given, is called with `b"C"` or `b"S"` and each line that goes or comes,
+    STARTTLS. `gssapi_props` are facts of a login by GSSAPI (`sasl.gssapi.GssapiProperties`), else
+    None. `trace`, if given, is called with `b"C"` or `b"S"` and each line that goes or comes,
     secrets masked. With `lmtp` the server speaks LMTP (RFC 2033). The extensions in `ignored`
     (upper-case keywords) are not used even if they are offered, for servers that do them wrong.
     """
-
-    gssapi_props: object = None
 
     def __init__(
         self,
@@ -76,6 +75,7 @@ class Client:
         self._reset_needed = False
         self.extensions = Extensions()
         self.authenticated = False
+        self.gssapi_props: Any = None
 
     # --- The state of the session
 
@@ -164,6 +164,7 @@ class Client:
             raise UsageError("logged in already")
         self.perform(authenticate(mechanism))
         self.authenticated = True
+        self.gssapi_props = mechanism.gssapi_props
 
     def quit(self) -> None:
         """Take leave, as far as the server cares, and close; never raises."""

@@ -8,7 +8,7 @@ class and attribute.
      +- UsageError            we were called wrongly (also a ValueError); nothing was sent
      +- MissingExtension      .name: needed, and not offered by the server
      +- SizeExceeded          .size, .limit: larger than the server said it takes
-     +- ReplyError            .reply, .command, .code, .text
+     +- ReplyError            .reply, .command, .code, .text, .detail
      |   +- TransientError    4yz
      |   +- PermanentError    5yz
      +- AuthenticationError   our side gave a login up (a refused login is a ReplyError)
@@ -74,9 +74,10 @@ class SizeExceeded(SmtpError):
 
 
 class ReplyError(SmtpError):
-    """The server refused `command`."""
+    """The server refused `command`; `detail` is what it had to say beside the reply."""
 
     session_usable = True
+    detail = ""
 
     def __init__(self, reply: Reply, command: bytes) -> None:
         super().__init__(reply, command)
@@ -94,7 +95,8 @@ class ReplyError(SmtpError):
         return self.reply.text
 
     def __str__(self) -> str:
-        return f"{shown(self.command)} was answered {self.code} {shown(self.text)}"
+        detail = f" ({self.detail})" if self.detail else ""
+        return f"{shown(self.command)} was answered {self.code} {shown(self.text)}{detail}"
 
 
 class TransientError(ReplyError):

@@ -156,7 +156,7 @@ def logged_in(controller: OurController, ca_file: Path, **options: Any) -> Clien
     client = connect(controller.address)
     context = tls_context(ca_file=str(ca_file))
     try:
-        authenticate(client, host=b"me", tls_context=context, tls_peer="localhost", **options)
+        authenticate(client, host=b"me", tls_config=context, tls_peer="localhost", **options)
     except BaseException:
         client.quit()
         raise
@@ -167,7 +167,8 @@ def logged_in(controller: OurController, ca_file: Path, **options: Any) -> Clien
 def test_starttls_and_login_open_the_door(
     secure: OurController, inbox: Inbox, ca_file: Path, mechanism: bytes
 ) -> None:
-    login = {"user": b"mailer", "password": b"correct horse", "sasl_mechs": (mechanism,)}
+    creds = [(b"password", b"correct horse")]
+    login = {"user": b"mailer", "creds": creds, "sasl_mechs": (mechanism,)}
     with logged_in(secure, ca_file, **login) as client:
         assert client.authenticated
         assert client.tls_verified
@@ -178,7 +179,7 @@ def test_starttls_and_login_open_the_door(
 
 def test_wrong_password_is_the_servers_refusal(secure: OurController, ca_file: Path) -> None:
     with pytest.raises(PermanentError) as caught:
-        logged_in(secure, ca_file, user=b"mailer", password=b"wrong")
+        logged_in(secure, ca_file, user=b"mailer", creds=[(b"password", b"wrong")])
     assert caught.value.code == 535
     assert caught.value.command == b"AUTH"
 

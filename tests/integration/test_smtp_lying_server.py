@@ -224,7 +224,7 @@ def server_tls(server_tls_context) -> ssl.SSLContext:
 def secured(address: tuple[str, int], context: ssl.SSLContext, name: str = "localhost") -> Client:
     client = connect(address, Timeouts(tls=1, quit=1))
     try:
-        authenticate(client, host=b"me", tls_context=context, tls_peer=name)
+        authenticate(client, host=b"me", tls_config=context, tls_peer=name)
     except BaseException:
         client.close()
         raise
@@ -331,7 +331,7 @@ def test_implicit_tls_is_tls_from_the_first_octet(
         )
         assert client.tls_verified
         with client:
-            authenticate(client, host=b"me", tls_context=context, tls_peer="localhost")
+            authenticate(client, host=b"me", tls_config=context, tls_peer="localhost")
             transcript = client.transaction(b"a@x", RECIPIENT, [b"z" * 5_000_000])
     assert transcript.final.code == 250
 

@@ -8,12 +8,75 @@ the secret away (`reveals_secret` false) may be used; `smtp.authenticate` sees t
 from __future__ import annotations
 
 from .login import Login
-from .mechanism import Credentials, Mechanism
+from .mechanism import Credentials, Mechanism, credentials_of
+from .parameters import Parameters
 from .plain import Plain
 
-__all__ = ["DEFAULT_MECHANISMS", "MECHANISMS", "Credentials", "Login", "Mechanism", "Plain"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-MECHANISMS: dict[bytes, type[Mechanism]] = {b"PLAIN": Plain, b"LOGIN": Login}
+__all__ = [
+    "DEFAULT_MECHANISMS",
+    "MECHANISMS",
+    "WITHOUT_CREDENTIALS",
+    "Credentials",
+    "Login",
+    "Mechanism",
+    "Parameters",
+    "Plain",
+    "credentials_of",
+]
 
-# In the order of preference: what is chosen is the first of these that the server knows.
-DEFAULT_MECHANISMS = (b"PLAIN", b"LOGIN")
+# Each mechanism's module and class.
+_HOMES = {
+    b"PLAIN": ("plain", "Plain"),
+    b"LOGIN": ("login", "Login"),
+    b"CRAM-MD5": ("cram_md5", "CramMd5"),
+    b"DIGEST-MD5": ("digest_md5", "DigestMd5"),
+    b"SCRAM-SHA-1": ("scram", "ScramSha1"),
+    b"SCRAM-SHA-1-PLUS": ("scram", "ScramSha1Plus"),
+    b"SCRAM-SHA-256": ("scram", "ScramSha256"),
+    b"SCRAM-SHA-256-PLUS": ("scram", "ScramSha256Plus"),
+    b"EXTERNAL": ("external", "External"),
+    b"OAUTHBEARER": ("oauth", "OAuthBearer"),
+    b"XOAUTH2": ("oauth", "XOAuth2"),
+    b"GSSAPI": ("gssapi", "Gssapi"),
+}
+
+# In the order of preference: what is chosen is the first of these that the server knows and that
+# credentials and link are fit for. The other mechanisms are used where they are asked for by name.
+DEFAULT_MECHANISMS = (
+    b"EXTERNAL",
+    b"OAUTHBEARER",
+    b"XOAUTH2",
+    b"SCRAM-SHA-256-PLUS",
+    b"SCRAM-SHA-1-PLUS",
+    b"SCRAM-SHA-256",
+    b"SCRAM-SHA-1",
+    b"PLAIN",
+    b"LOGIN",
+)
+
+# Who we are is known from the connection or from tickets.
+WITHOUT_CREDENTIALS = (b"EXTERNAL", b"GSSAPI")
+
+
+class _Mechanisms:
+    """The classes by name; the module of one is loaded when the class is asked for."""
+
+    def __contains__(self, name: object) -> bool:
+        return name in _HOMES
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(_HOMES)
+
+    def __getitem__(self, name: bytes) -> type[Mechanism]:
+        from importlib import import_module
+
+        module, class_name = _HOMES[name]
+        mechanism: type[Mechanism] = getattr(import_module(f"{__name__}.{module}"), class_name)
+        return mechanism
+
+
+MECHANISMS = _Mechanisms()

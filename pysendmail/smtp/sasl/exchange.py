@@ -3,8 +3,8 @@
 Guarantees: an initial response is sent where it fits into a command line; challenges are decoded
 strictly; an exchange that our side gives up is cancelled with `*`, after which the session can go
 on; the number of rounds is bounded; every line but the first words is marked secret. A refusal by
-the server is raised as `TransientError` or `PermanentError` charged to AUTH; what our side cannot
-accept is an `AuthenticationError`.
+the server is raised as `TransientError` or `PermanentError` charged to AUTH, with what the server
+had complained of before as its `detail`; what our side cannot accept is an `AuthenticationError`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from binascii import Error as Undecodable
 from binascii import a2b_base64, b2a_base64
 
 from .. import phases
-from ..errors import AuthenticationError, ProtocolError
+from ..errors import AuthenticationError, ProtocolError, ReplyError
 from ..reply import Reply, reply_error
 from ..steps import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..errors import SmtpError
     from ..steps import Dialogue
     from .mechanism import Exchange, Mechanism
 
@@ -29,6 +30,7 @@ MAX_AUTH_LINE = 512
 
 def authenticate(mechanism: Mechanism) -> Dialogue[Reply]:
     """Log in by `mechanism`; return the reply 235."""
+    mechanism.complaint = ""
     exchange = mechanism.exchange()
     initial = next(exchange)
     command = b"AUTH " + mechanism.name
@@ -39,8 +41,10 @@ def authenticate(mechanism: Mechanism) -> Dialogue[Reply]:
     yield Secret(line + b"\r\n", shown=len(command))
     for _ in range(MAX_ROUNDS):
         reply: Reply = yield phases.AUTH
+        if reply.code == 235:
+            return _succeed(reply, exchange)
         if reply.code != 334:
-            return _judge(reply, exchange)
+            raise _refusal(reply, mechanism)
         if held is not None:
             # Some servers put text here where RFC 4954 wants none; the mechanism is not asked.
             response, held = held, None
@@ -69,10 +73,8 @@ def _respond(reply: Reply, exchange: Exchange) -> bytes:
     return response or b""
 
 
-def _judge(reply: Reply, exchange: Exchange) -> Reply:
-    """Return the 235 that the mechanism is content with; raise for everything else."""
-    if reply.code != 235:
-        raise reply_error(reply, phases.AUTH.command)
+def _succeed(reply: Reply, exchange: Exchange) -> Reply:
+    """Return the 235 if the mechanism is content with it."""
     try:
         exchange.send(None)
     except StopIteration:
@@ -82,6 +84,13 @@ def _judge(reply: Reply, exchange: Exchange) -> Reply:
         refusal.session_usable = False
         raise
     raise AuthenticationError("success before the end of the exchange", session_usable=False)
+
+
+def _refusal(reply: Reply, mechanism: Mechanism) -> SmtpError:
+    refusal = reply_error(reply, phases.AUTH.command)
+    if isinstance(refusal, ReplyError):
+        refusal.detail = mechanism.complaint
+    return refusal
 
 
 def _cancel() -> Dialogue[bool]:

@@ -22,7 +22,7 @@ class Plain(Mechanism):
             raise UsageError("NUL in a user name or password")
 
     def exchange(self) -> Exchange:
-        """Say everything at once."""
+        """Say everything at once; preparing the strings is the server's part (section 5)."""
         yield b"\0".join(self._parts())
 
     def _parts(self) -> tuple[bytes, bytes, bytes]:

@@ -9,6 +9,7 @@ from tests.unit.smtp.streams import Peer
 GREETING = b"220 mx\r\n"
 IN_CLEAR = b"250-mx\r\n250-STARTTLS\r\n250 AUTH LOGIN\r\n"
 UNDER_TLS = b"250-mx\r\n250 AUTH LOGIN PLAIN\r\n"
+PASSWORD = [(b"password", b"p")]
 
 
 class TlsPeer(Peer):
@@ -27,7 +28,7 @@ def test_way_is_ehlo_starttls_ehlo_auth() -> None:
     peer = TlsPeer(GREETING, IN_CLEAR, b"220 go\r\n", UNDER_TLS, b"235 ok\r\n")
     client = Client(peer, peer)
     authenticate(
-        client, host=b"me", tls_context="context", tls_peer="mx", user=b"u", password=b"p"
+        client, host=b"me", tls_config="context", tls_peer="mx", user=b"u", creds=PASSWORD
     )
     assert client.authenticated
     assert peer.writes == [
@@ -39,7 +40,7 @@ def test_client_prefers_not_the_server() -> None:
     peer = TlsPeer(GREETING, UNDER_TLS, b"334 \r\n", b"334 \r\n", b"235 ok\r\n")
     peer.tls_endpoint, peer.tls_verified = "implicit", True
     authenticate(
-        Client(peer, peer), host=b"me", tls_context="context", user=b"u", password=b"p",
+        Client(peer, peer), host=b"me", tls_config="context", user=b"u", creds=PASSWORD,
         sasl_mechs=(b"LOGIN", b"PLAIN"),
     )  # fmt: skip
     assert peer.writes[1] == b"AUTH LOGIN\r\n"
@@ -63,8 +64,8 @@ def test_required_tls_that_is_not_to_be_had_sends_no_secret(
     peer = TlsPeer(GREETING, UNDER_TLS)
     with pytest.raises(error):
         authenticate(
-            Client(peer, peer), host=b"me", tls_context=context, tls_peer="mx", user=b"u",
-            password=b"p",
+            Client(peer, peer), host=b"me", tls_config=context, tls_peer="mx", user=b"u",
+            creds=PASSWORD,
         )  # fmt: skip
     assert peer.writes == [b"EHLO me\r\n"]
 
@@ -73,8 +74,8 @@ def test_opportunistic_tls_goes_on_in_clear_without_a_password() -> None:
     peer = TlsPeer(GREETING, UNDER_TLS)
     with pytest.raises(AuthenticationError, match="not verified"):
         authenticate(
-            Client(peer, peer), host=b"me", tls_context="context", tls_required=False, user=b"u",
-            password=b"p",
+            Client(peer, peer), host=b"me", tls_config="context", tls_required=False, user=b"u",
+            creds=PASSWORD,
         )  # fmt: skip
     assert peer.writes == [b"EHLO me\r\n"]
 
@@ -86,7 +87,7 @@ def test_password_over_unverified_tls_needs_the_administrators_word(allowed: boo
     client = Client(peer, peer)
     try:
         authenticate(
-            client, host=b"me", tls_context="context", tls_peer="mx", user=b"u", password=b"p",
+            client, host=b"me", tls_config="context", tls_peer="mx", user=b"u", creds=PASSWORD,
             cleartext_allowed=allowed,
         )  # fmt: skip
     except AuthenticationError:
@@ -98,7 +99,7 @@ def test_password_over_unverified_tls_needs_the_administrators_word(allowed: boo
 def test_login_that_is_not_offered_is_an_error() -> None:
     peer = Peer(GREETING, b"250 mx\r\n")
     with pytest.raises(MissingExtension) as caught:
-        authenticate(Client(peer, peer), host=b"me", tls_required=False, user=b"u", password=b"p")
+        authenticate(Client(peer, peer), host=b"me", tls_required=False, user=b"u", creds=PASSWORD)
     assert caught.value.name == b"AUTH"
 
 
@@ -107,6 +108,6 @@ def test_no_common_mechanism_is_an_error(mechanisms: tuple[bytes, ...]) -> None:
     peer = Peer(GREETING, b"250-mx\r\n250 AUTH X-UNKNOWN\r\n")
     with pytest.raises(AuthenticationError, match="X-UNKNOWN"):
         authenticate(
-            Client(peer, peer), host=b"me", tls_required=False, user=b"u", password=b"p",
+            Client(peer, peer), host=b"me", tls_required=False, user=b"u", creds=PASSWORD,
             sasl_mechs=mechanisms,
         )  # fmt: skip
