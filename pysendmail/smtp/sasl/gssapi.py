@@ -22,7 +22,7 @@ _CHOICE = b"\1\0\0\0"
 
 
 class GssapiProperties:
-    """Facts of a security context: `mechanism`, `initiator`, `acceptor`, `flags` as text.
+    """Facts of a security context: `mechanism` (its OID), `initiator`, `acceptor`, `flags` as text.
 
     `lifetime` is in seconds, None where it has no end.
     """
@@ -30,7 +30,7 @@ class GssapiProperties:
     __slots__ = ("acceptor", "flags", "initiator", "lifetime", "mechanism")
 
     def __init__(self, context: Any) -> None:
-        self.mechanism = str(context.mech)
+        self.mechanism: str = context.mech.dotted_form
         self.initiator = str(context.initiator_name)
         self.acceptor = str(context.target_name)
         self.flags = tuple(sorted(flag.name for flag in context.actual_flags))
