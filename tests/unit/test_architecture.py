@@ -100,12 +100,15 @@ def test_python_daemon_is_imported_only_by_the_daemons_command() -> None:
 
 
 def test_smtp_touches_sockets_only_in_transport() -> None:
+    reserved = {"socket", "ssl", "select", "os"}
     users = {
-        path.name
+        path.name: imports_of(path, typing_too=False)
         for path in (ROOT / "smtp").rglob("*.py")
-        if imports_of(path, typing_too=False) & {"socket", "ssl", "select", "os"}
+        if imports_of(path, typing_too=False) & reserved
     }
-    assert users <= {"transport.py", "proxy.py"}
+    assert users.keys() <= {"transport.py", "proxy.py", "mechanism.py"}
+    nonces = {name for name in users["mechanism.py"] if name.split(".")[0] in reserved}
+    assert nonces == {"os", "os.urandom"}
 
 
 def test_attempt_knows_no_spool_and_retry_no_clock() -> None:

@@ -33,14 +33,16 @@ class Bearer(Mechanism):
 
     def exchange(self) -> Exchange:
         """Show the token; where the server complains, hear it out."""
-        complaint = yield self.head() + b"auth=Bearer " + self.credentials.token + b"\1\1"
+        complaint = yield self._head() + b"auth=Bearer " + self.credentials.token + b"\1\1"
         if complaint is not None:
             text = _readable(complaint, self.credentials.token)
             yield from self.answer_complaint(text, self.acknowledgement)
 
-    def head(self) -> bytes:
-        """Return what stands before the token."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        def _head(self) -> bytes:
+            """Return what stands before the token; each subclass has its own."""
+            ...
 
 
 class OAuthBearer(Bearer):
@@ -49,8 +51,8 @@ class OAuthBearer(Bearer):
     name = b"OAUTHBEARER"
     acknowledgement = b"\1"  # RFC 7628 section 3.2.3
 
-    def head(self) -> bytes:
-        """Return the gs2 header; host and port may be left out (RFC 7628 section 3.1)."""
+    def _head(self) -> bytes:
+        # Host and port may be left out (RFC 7628 section 3.1).
         identity = self.credentials.authz or self.credentials.user
         return b"n," + (b"a=" + escaped(identity) if identity else b"") + b",\1"
 
@@ -66,8 +68,7 @@ class XOAuth2(Bearer):
         if not self.credentials.user or self.credentials.authz:
             raise UsageError("XOAUTH2 needs a user and cannot carry an authorization identity")
 
-    def head(self) -> bytes:
-        """Return the user."""
+    def _head(self) -> bytes:
         return b"user=" + self.credentials.user + b"\1"
 
 
@@ -82,9 +83,9 @@ def _readable(complaint: bytes, token: bytes) -> str:
     if not isinstance(members, dict):
         return "the token is refused, and the reason is not readable"
     told = [
-        f"{name}: {members[name][:200]}"
+        f"{name}: {members[name].replace(token.decode('ascii'), '***')[:200]}"
         for name in _MEMBERS
         if isinstance(members.get(name), str)
     ]
     text = "; ".join(told) or "the token is refused without a reason"
-    return shown(text.encode("utf-8", "backslashreplace").replace(token, b"***"))
+    return shown(text.encode("utf-8", "backslashreplace"))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,89 +12,12 @@ from pysendmail.smtp.sasl import Credentials, Parameters
 from pysendmail.smtp.sasl.exchange import authenticate
 from pysendmail.smtp.sasl.gssapi import Gssapi, GssapiProperties
 from tests.helpers.script import drive
+from tests.unit.smtp.kerberos import GssError, Package
 from tests.unit.smtp.test_sasl_md5 import client, server
 
+pytestmark = pytest.mark.usefixtures("kerberos")
+
 ACCEPTOR = Parameters([(b"gssapi-acceptor", b"smtp@mx.example.com", True)])
-
-
-class GssError(Exception):
-    """What the package raises for everything."""
-
-
-class Flag:
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-
-class RequirementFlag:
-    mutual_authentication = Flag("mutual_authentication")
-    integrity = Flag("integrity")
-    out_of_sequence_detection = Flag("out_of_sequence_detection")
-
-
-class Context:
-    """A context that stands when the server has said `b"proof"`; wrapping adds brackets."""
-
-    mech = SimpleNamespace(dotted_form="1.2.840.113554.1.2.2")
-    initiator_name = "me@EXAMPLE.COM"
-    lifetime = 36000
-    proves = True
-    last_token: bytes | None = None
-
-    def __init__(self, *, name: str, mech: str, flags: list[Flag], usage: str) -> None:
-        assert (mech, usage) == ("kerberos", "initiate")
-        self.target_name = name
-        self.actual_flags = [
-            flag
-            for flag in flags
-            if self.proves or flag is not RequirementFlag.mutual_authentication
-        ]
-        self.complete = False
-
-    def step(self, token: bytes | None = None) -> bytes | None:
-        if token is None:
-            return b"ticket"
-        if token != b"proof":
-            raise GssError("a token that was tampered with")
-        self.complete = True
-        return self.last_token
-
-    def unwrap(self, message: bytes) -> SimpleNamespace:
-        if not (message.startswith(b"[") and message.endswith(b"]")):
-            raise GssError("a message that was tampered with")
-        return SimpleNamespace(message=message[1:-1])
-
-    def wrap(self, message: bytes, encrypt: bool) -> SimpleNamespace:
-        assert not encrypt
-        return SimpleNamespace(message=b"[" + message + b"]")
-
-
-class Package(ModuleType):
-    """The part of the package `gssapi` that is used."""
-
-    def __init__(self, context: type[Context]) -> None:
-        super().__init__("gssapi")
-        self.RequirementFlag = RequirementFlag
-        self.NameType = SimpleNamespace(hostbased_service="hostbased")
-        self.MechType = SimpleNamespace(kerberos="kerberos")
-        self.exceptions = SimpleNamespace(GSSError=GssError)
-        self.SecurityContext = context
-
-    def Name(self, name: str, kind: str) -> str:  # noqa: N802 (the package's name)
-        assert kind == "hostbased"
-        return name
-
-
-@pytest.fixture
-def context() -> type[Context]:
-    """Return the class of the context, for a test to change."""
-    return type("Context", (Context,), {})
-
-
-@pytest.fixture(autouse=True)
-def package(context: type[Context], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setitem(sys.modules, "gssapi", Package(context))
-    yield
 
 
 def gssapi(authz: bytes = b"") -> Gssapi:
@@ -116,8 +37,8 @@ def test_tickets_log_in_without_a_security_layer(authz: bytes, layers: bytes) ->
     )  # fmt: skip
 
 
-def test_context_that_ends_with_a_token_of_ours_sends_it(context: type[Context]) -> None:
-    context.last_token = b"last"
+def test_context_that_ends_with_a_token_of_ours_sends_it(kerberos: Package) -> None:
+    kerberos.SecurityContext.last_token = b"last"
     drive(
         authenticate(gssapi()),
         *BEGIN[:2], client(b"last"), server(b"[\1\0\0\0]"), client(b"[\1\0\0\0]"), "S: 235 ok",
@@ -160,8 +81,8 @@ def test_token_that_is_wrong_is_cancelled() -> None:
         drive(authenticate(gssapi()), BEGIN[0], server(b"forged"), "C: *", "S: 501 cancelled")
 
 
-def test_server_that_does_not_prove_itself_is_cancelled(context: type[Context]) -> None:
-    context.proves = False
+def test_server_that_does_not_prove_itself_is_cancelled(kerberos: Package) -> None:
+    kerberos.SecurityContext.proves = False
     with pytest.raises(AuthenticationError, match="not proved itself"):
         drive(authenticate(gssapi()), *BEGIN[:2], "C: *", "S: 501 cancelled")
 
@@ -179,12 +100,12 @@ def test_refusal_is_the_servers_reply() -> None:
 
 
 def test_without_tickets_nothing_is_sent(
-    context: type[Context], monkeypatch: pytest.MonkeyPatch
+    kerberos: Package, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def step(self: Any, token: bytes | None = None) -> bytes:
         raise GssError("no Kerberos credentials available")
 
-    monkeypatch.setattr(context, "step", step)
+    monkeypatch.setattr(kerberos.SecurityContext, "step", step)
     with pytest.raises(AuthenticationError, match="no Kerberos credentials") as caught:
         drive(authenticate(gssapi()))
     assert caught.value.session_usable

@@ -90,6 +90,15 @@ def test_success_after_a_complaint_is_not_believed(mechanism: type[Bearer]) -> N
     assert not caught.value.session_usable
 
 
+def test_long_token_that_the_server_echoes_is_not_told_in_part() -> None:
+    token = b"secret" * 60
+    run = XOAuth2(Credentials(b"u", token=token))
+    exchange = run.exchange()
+    next(exchange)
+    assert exchange.send(json.dumps({"status": "bad: " + token.decode()}).encode()) == b""
+    assert run.complaint == "status: bad: ***"
+
+
 @pytest.mark.parametrize(
     ("credentials", "head"),
     [
