@@ -45,13 +45,13 @@ _HOMES = {
 }
 
 # In the order of preference: what is chosen is the first of these that the server knows and that
-# credentials and link are fit for. The other mechanisms are used where they are asked for by name.
+# credentials and link are fit for. The other mechanisms are used where they are asked for by name;
+# so are those with -PLUS, since most mail servers that list them refuse our kind of binding
+# (docs/decisions.md).
 DEFAULT_MECHANISMS = (
     b"EXTERNAL",
     b"OAUTHBEARER",
     b"XOAUTH2",
-    b"SCRAM-SHA-256-PLUS",
-    b"SCRAM-SHA-1-PLUS",
     b"SCRAM-SHA-256",
     b"SCRAM-SHA-1",
     b"PLAIN",

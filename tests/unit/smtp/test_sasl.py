@@ -45,6 +45,7 @@ def test_initial_response_too_long_for_a_line_waits_for_the_prompt(prompt: str) 
         ("S: 535 wrong", PermanentError),
         ("S: 534 too weak", PermanentError),
         ("S: 454 later", TransientError),
+        ("S: 432 change your password", TransientError),
         ("S: 250 what", ProtocolError),
         ("S: 354 what", ProtocolError),
     ],
@@ -56,7 +57,7 @@ def test_refused_login_is_the_servers_reply(answer: str, error: type[SmtpError])
 
 @pytest.mark.parametrize("challenge", ["334 !!!", "334 YQ", "334 YQ==YQ==", "334-YQ==\r\n334 YQ=="])
 @pytest.mark.parametrize(("answer", "usable"), [("S: 501 cancelled", True), ("S: 235 ha", False)])
-def test_challenge_that_makes_no_sense_is_cancelled(
+def test_b13_challenge_that_makes_no_sense_is_cancelled(
     challenge: str, answer: str, usable: bool
 ) -> None:
     said = ["S: " + line for line in challenge.split("\r\n")]
