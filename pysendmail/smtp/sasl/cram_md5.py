@@ -26,7 +26,7 @@ class CramMd5(Mechanism):
         """Refuse an identity to act as: there is no room for one, and dropping it would lie."""
         super().check()
         if self.credentials.authz:
-            raise UsageError("CRAM-MD5 cannot carry an authorization identity")
+            raise UsageError("there is no room for an authorization identity")
 
     def exchange(self) -> Exchange:
         """Answer the one challenge."""

@@ -40,7 +40,7 @@ class DigestMd5(Mechanism):
         """Refuse to go without the service's name, and control characters."""
         super().check()
         if not self.parameters.get(b"digest-uri"):
-            raise UsageError("DIGEST-MD5 needs the parameter digest-uri")
+            raise UsageError("the parameter digest-uri is needed")
         texts = (
             self.credentials.user,
             self.credentials.authz,

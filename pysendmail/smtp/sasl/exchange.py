@@ -13,13 +13,12 @@ from binascii import Error as Undecodable
 from binascii import a2b_base64, b2a_base64
 
 from .. import phases
-from ..errors import AuthenticationError, ProtocolError, ReplyError
+from ..errors import AuthenticationError, ProtocolError, ReplyError, SmtpError
 from ..reply import Reply, reply_error
 from ..steps import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..errors import SmtpError
     from ..steps import Dialogue
     from .mechanism import Exchange, Mechanism
 
@@ -95,8 +94,11 @@ def _refusal(reply: Reply, mechanism: Mechanism) -> SmtpError:
 
 def _cancel() -> Dialogue[bool]:
     """Give the exchange up; return True when the server agrees by 501 (RFC 4954 section 4)."""
-    yield b"*\r\n"
-    reply: Reply = yield phases.AUTH
+    try:
+        yield b"*\r\n"
+        reply: Reply = yield phases.AUTH
+    except SmtpError:
+        return False  # it hung up or made no sense; why we gave up is what has to be told
     return reply.code >= 500
 
 

@@ -54,7 +54,7 @@ class Gssapi(Mechanism):
     def check(self) -> None:
         """Refuse to go without the acceptor's name; credentials are not needed."""
         if not self.parameters.get(b"gssapi-acceptor"):
-            raise UsageError("GSSAPI needs the parameter gssapi-acceptor")
+            raise UsageError("the parameter gssapi-acceptor is needed")
 
     def exchange(self) -> Exchange:
         """Make the context token by token, then agree on no security layer."""

@@ -23,7 +23,7 @@ class Login(Mechanism):
         """Refuse an identity to act as: there is no room for one, and dropping it would lie."""
         super().check()
         if self.credentials.authz:
-            raise UsageError("LOGIN cannot carry an authorization identity")
+            raise UsageError("there is no room for an authorization identity")
 
     def exchange(self) -> Exchange:
         """Answer two prompts."""

@@ -107,11 +107,11 @@ class Mechanism:
 
     def _check_parameters(self) -> None:
         for parameter in self.parameters.critical - self.obeyed:
-            raise UsageError(f"{self.name.decode()} knows no parameter {parameter.decode()}")
+            raise UsageError(f"the parameter {parameter.decode()} is not known")
         if self.parameters.is_true(b"mutual") and not self.mutual:
-            raise UsageError(f"the server proves nothing in {self.name.decode()}")
+            raise UsageError("the server would not prove itself")
         if self.parameters.is_true(b"secure") and self.reveals_secret:
-            raise UsageError(f"{self.name.decode()} gives the secret away")
+            raise UsageError("the secret itself would be sent")
 
     if TYPE_CHECKING:
 

@@ -66,7 +66,7 @@ class XOAuth2(Bearer):
         """Refuse a login for nobody, and an identity beside the user."""
         super().check()
         if not self.credentials.user or self.credentials.authz:
-            raise UsageError("XOAUTH2 needs a user and cannot carry an authorization identity")
+            raise UsageError("a user is needed, and there is no room for an authorization identity")
 
     def _head(self) -> bytes:
         return b"user=" + self.credentials.user + b"\1"

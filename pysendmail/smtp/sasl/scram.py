@@ -44,7 +44,7 @@ class Scram(Mechanism):
         """Refuse to bind to nothing, and names and nonces that would break the messages."""
         super().check()
         if self.plus and not self.binding:
-            raise UsageError(f"{self.name.decode()} needs TLS, and a certificate of the server")
+            raise UsageError("channel binding needs TLS, and a certificate of the server")
         if b"\0" in self.credentials.user + self.credentials.authz:
             raise UsageError("NUL in a user name")
         nonce = self.parameters.get(b"nonce")

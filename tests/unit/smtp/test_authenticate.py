@@ -286,8 +286,8 @@ def test_no_fitting_mechanism_tells_why_each_did_not_fit() -> None:
     text = str(caught.value)
     assert text.startswith("the server offers only LOGIN SCRAM-SHA-1-PLUS XOAUTH2 NTLM (")
     assert "XOAUTH2: a login by token" in text
-    assert "SCRAM-SHA-1-PLUS: SCRAM-SHA-1-PLUS needs" in text
-    assert "LOGIN: LOGIN cannot" in text
+    assert "SCRAM-SHA-1-PLUS: channel binding needs TLS" in text
+    assert "LOGIN: there is no room" in text
     assert peer.writes == [b"EHLO me.example.com\r\n"]
 
 

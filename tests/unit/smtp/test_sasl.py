@@ -66,6 +66,13 @@ def test_b13_challenge_that_makes_no_sense_is_cancelled(
     assert caught.value.session_usable is usable
 
 
+@pytest.mark.parametrize("end", ["S: <lost>", "S: <slow>"])
+def test_reason_of_a_cancellation_is_told_also_when_the_server_hangs_up(end: str) -> None:
+    with pytest.raises(AuthenticationError, match="not base64") as caught:
+        drive(authenticate(Login(USER)), "C: AUTH LOGIN", "S: 334 !!!", "C: *", end)
+    assert not caught.value.session_usable
+
+
 def test_challenge_after_the_end_is_cancelled() -> None:
     with pytest.raises(AuthenticationError, match="after the end"):
         drive(

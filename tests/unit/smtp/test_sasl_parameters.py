@@ -30,7 +30,7 @@ def test_critical_parameter_needs_a_mechanism_that_knows_it(name: bytes, paramet
     if parameter in MECHANISMS[name].obeyed:
         made(name, (parameter, b"x", True))
     else:
-        with pytest.raises(UsageError, match=f"{name.decode()} knows no parameter"):
+        with pytest.raises(UsageError, match=f"parameter {parameter.decode()} is not known"):
             made(name, (parameter, b"x", True))
 
 
@@ -54,7 +54,7 @@ def test_mutual_leaves_the_mechanisms_in_which_the_server_proves_itself(
     if name in PROVING:
         made(name, (b"mutual", b"true", critical))
     else:
-        with pytest.raises(UsageError, match="proves nothing"):
+        with pytest.raises(UsageError, match="would not prove itself"):
             made(name, (b"mutual", b"true", critical))
 
 
@@ -63,7 +63,7 @@ def test_mutual_leaves_the_mechanisms_in_which_the_server_proves_itself(
 def test_secure_leaves_the_mechanisms_that_keep_the_secret(name: bytes, critical: bool) -> None:
     made(name, (b"secure", b"false", critical))
     if name in REVEALING:
-        with pytest.raises(UsageError, match="gives the secret away"):
+        with pytest.raises(UsageError, match="secret itself would be sent"):
             made(name, (b"secure", b"true", critical))
     else:
         made(name, (b"secure", b"true", critical))

@@ -224,7 +224,7 @@ def test_header_tells_what_we_know_of_channel_binding(
 
 @pytest.mark.parametrize("name", [b"SCRAM-SHA-1-PLUS", b"SCRAM-SHA-256-PLUS"])
 def test_b22_plus_without_binding_data_is_refused(name: bytes) -> None:
-    with pytest.raises(UsageError, match="needs TLS"):
+    with pytest.raises(UsageError, match="channel binding needs TLS"):
         made(name)
 
 
