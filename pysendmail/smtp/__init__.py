@@ -4,7 +4,7 @@ Usable on its own; imports nothing of the rest of the package. Where to begin:
 
     client = connect(("smtp.example.com", SUBMISSION_PORT))
     with client:
-        authenticate(client, host=b"me.example.com", tls_context=tls_context(),
+        authenticate(client, host=b"me.example.com", tls_config=TlsConfig(),
                      tls_peer="smtp.example.com", user=b"me", password=b"secret")
         transcript = client.transaction(b"me@example.com", [b"you@example.org"], message)
 
@@ -45,8 +45,8 @@ from .transport import (
     SUBMISSION_PORT,
     SUBMISSIONS_PORT,
     TCP_PORT,
+    TlsConfig,
     connect,
-    tls_context,
 )
 
 __all__ = [
@@ -70,6 +70,7 @@ __all__ = [
     "SmtpError",
     "TimedOut",
     "Timeouts",
+    "TlsConfig",
     "TlsError",
     "Transaction",
     "Transcript",
@@ -80,5 +81,4 @@ __all__ = [
     "authenticate",
     "connect",
     "sendmail",
-    "tls_context",
 ]

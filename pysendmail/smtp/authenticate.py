@@ -23,7 +23,7 @@ def authenticate(
     client: Client,
     *,
     host: bytes,
-    tls_context: Any = None,
+    tls_config: Any = None,
     tls_required: bool = True,
     tls_peer: str = "",
     user: bytes = b"",
@@ -34,8 +34,8 @@ def authenticate(
 ) -> None:
     """Introduce us as `host`, secure the link and log in.
 
-    `tls_context` is an `ssl.SSLContext` and `tls_peer` the name the certificate must have; without
-    a context STARTTLS is not tried. `tls_required` is content with TLS from the first octet too.
+    `tls_config` is a `transport.TlsConfig` and `tls_peer` the name the certificate must have;
+    without it STARTTLS is not tried. `tls_required` is content with TLS from the first octet too.
     With a `user` a login is made by the first of `sasl_mechs` that the server offers and that the
     link is good enough for; `cleartext_allowed` lets a password go over an unverified link.
 
@@ -43,14 +43,14 @@ def authenticate(
     mechanism fits, and whatever the commands raise.
     """
     client.helo(host)
-    if tls_context is not None and client.tls_endpoint is None:
+    if tls_config is not None and client.tls_endpoint is None:
         if b"STARTTLS" in client.extensions:
-            client.starttls(tls_context, tls_peer)
+            client.starttls(tls_config, tls_peer)
             client.helo(host)
         elif tls_required:
             raise MissingExtension(b"STARTTLS")
     if tls_required and client.tls_endpoint is None:
-        raise TlsError("TLS is required, and there is no context for it")
+        raise TlsError("TLS is required, and there is no configuration for it")
     if user:
         mechanism = _choose_mechanism(client, sasl_mechs, cleartext_allowed)
         client.auth(mechanism(Credentials(user, password, authz)))

@@ -1,8 +1,9 @@
 """Connections: addresses, sockets and TLS, as streams for `client.Client`.
 
 The only package of the core that touches `socket` and `ssl`; both are loaded when first needed.
-From bottom to top: `address` is pure; `tls` has the context and the facts of a session; `stream` is
-one connected socket; `race` connects it; `connection` puts them together.
+From bottom to top: `address`, `certificate`, `pin` and `fault` are pure; `tls` is what is wanted of
+a TLS session and what it turned out to be; `stream` is one connected socket; `race` connects it;
+`connection` puts them together.
 
 Raises `ConnectError`, `TlsError`, `TimedOut`.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 from .address import SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT, TCP_PORT
 from .connection import connect
 from .stream import SocketStream
-from .tls import TlsProperties, tls_context
+from .tls import TlsConfig, TlsProperties
 
 __all__ = [
     "SMTP_PORT",
@@ -20,7 +21,7 @@ __all__ = [
     "SUBMISSION_PORT",
     "TCP_PORT",
     "SocketStream",
+    "TlsConfig",
     "TlsProperties",
     "connect",
-    "tls_context",
 ]

@@ -13,17 +13,17 @@ from .stream import SocketStream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
     from .address import Address
+    from .tls import TlsConfig
 
 
 def connect(
     address: Address,
     timeouts: Timeouts | None = None,
     *,
-    tls: ssl.SSLContext | None = None,
+    tls: TlsConfig | None = None,
     server_hostname: str | None = None,
     source_address: str | None = None,
     trace: Callable[[bytes, bytes], None] | None = None,
@@ -43,11 +43,7 @@ def connect(
         if deadline is not None:
             seconds = min(seconds, deadline - time.monotonic())
         stream.set_timeout(seconds)
-        try:
-            stream.start_tls(tls, server_hostname or name_of(address))
-        except BaseException:
-            stream.close()
-            raise
+        stream.start_tls(tls, server_hostname or name_of(address))
     client = Client(stream, stream, set_timeout=stream.set_timeout, timeouts=timeouts, trace=trace)
     client.deadline = deadline
     return client

@@ -12,12 +12,16 @@ import time
 
 from .. import phases
 from ..errors import TimedOut, TlsError
+from .fault import describe, describe_handshake
 from .tls import TlsProperties
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
     from socket import socket
+
+    from .tls import TlsConfig
 
 
 class SocketStream:
@@ -29,12 +33,14 @@ class SocketStream:
         self._seconds: float | None = None
         self._no_data: tuple[type[BaseException], ...] = (BlockingIOError,)
         self._no_room: tuple[type[BaseException], ...] = (BlockingIOError,)
+        self._fault: tuple[type[Exception], ...] = ()
+        self._keep_session: Callable[[], None] | None = None
         self.tls_endpoint: ssl.SSLSocket | None = None
         self.tls_session_props: TlsProperties | None = None
 
     @property
     def tls_verified(self) -> bool:
-        """True when certificate and name of the server were verified."""
+        """True when the server has shown to be the one we asked for."""
         return self.tls_session_props is not None and self.tls_session_props.verified
 
     def set_timeout(self, seconds: float) -> None:
@@ -51,6 +57,8 @@ class SocketStream:
                 self._wait(select.POLLIN, until)
             except self._no_room:
                 self._wait(select.POLLOUT, until)
+            except self._fault as error:
+                raise ConnectionError(describe(error)) from error
 
     def arrived(self) -> bytes | None:
         """Return what is there without waiting: empty at the end, None for nothing."""
@@ -58,6 +66,8 @@ class SocketStream:
             return self._socket.recv(16 * 1024)
         except (*self._no_data, *self._no_room):
             return None
+        except self._fault as error:
+            raise ConnectionError(describe(error)) from error
 
     def write(self, octets: memoryview) -> int:
         """Write some octets and return how many; 0 when the server should be heard first."""
@@ -69,44 +79,72 @@ class SocketStream:
                 wanted = select.POLLIN | select.POLLOUT
             except self._no_data:
                 wanted = select.POLLIN
+            except self._fault as error:
+                raise ConnectionError(describe(error)) from error
             if self._wait(wanted, until) & select.POLLIN:
                 return 0
 
-    def start_tls(self, context: ssl.SSLContext, server_hostname: str) -> None:
-        """Make TLS of the connection; raises `TlsError` or `TimedOut`."""
+    def start_tls(self, config: TlsConfig, server_hostname: str) -> None:
+        """Make TLS of the connection; raises `TlsError` or `TimedOut`, and then it is closed.
+
+        Nothing but the handshake has been sent before certificate, name and pins were verified, as
+        far as `config` wants them to be.
+        """
         try:
-            self._start_tls(context, server_hostname)
+            self._start_tls(config, server_hostname)
         except TimeoutError:
+            self.close()
             raise TimedOut(phases.TLS.phrase) from None
         except (OSError, ValueError) as error:  # ValueError: a name that cannot be one
-            raise TlsError(str(error)) from error
+            self.close()
+            words = describe_handshake(error, server_hostname, config.minimum_version)
+            raise TlsError(words) from error
+        except BaseException:
+            self.close()
+            raise
 
-    def _start_tls(self, context: ssl.SSLContext, server_hostname: str) -> None:
+    def _start_tls(self, config: TlsConfig, server_hostname: str) -> None:
         import ssl
 
-        # Encoded here: in wrap_socket a name that cannot be one would take the socket with it.
-        name = server_hostname.encode("idna").decode("ascii")
-        endpoint = context.wrap_socket(
-            self._socket, server_hostname=name, do_handshake_on_connect=False
+        # A root dot belongs to DNS, not into a certificate (RFC 6066 section 3).
+        name = server_hostname.removesuffix(".").encode("idna").decode("ascii")
+        if not name:
+            raise ValueError("the name of the server is empty")
+        endpoint = config.context().wrap_socket(
+            self._socket,
+            server_hostname=name,
+            do_handshake_on_connect=False,
+            suppress_ragged_eofs=False,  # a connection that is cut is not one that has ended
+            session=config.session_for(server_hostname),
         )
         self._socket = endpoint
         self._no_data = (ssl.SSLWantReadError,)
         self._no_room = (ssl.SSLWantWriteError,)
+        self._fault = (ssl.SSLError,)
+        self._shake_hands(endpoint)
+        properties = TlsProperties(endpoint, server_hostname, config.verifies)
+        config.check(properties.peer_certificate)
+        # Tickets of TLS 1.3 come after the handshake: the session to keep is that of the end.
+        self._keep_session = lambda: config.keep_session(server_hostname, endpoint.session)
+        self.tls_endpoint = endpoint
+        self.tls_session_props = properties
+
+    def _shake_hands(self, endpoint: ssl.SSLSocket) -> None:
         until = self._until()
         while True:
             try:
                 endpoint.do_handshake()
-                break
-            except ssl.SSLWantReadError:
+                return
+            except self._no_data:
                 self._wait(select.POLLIN, until)
-            except ssl.SSLWantWriteError:
+            except self._no_room:
                 self._wait(select.POLLOUT, until)
-        verified = context.verify_mode == ssl.CERT_REQUIRED and context.check_hostname
-        self.tls_endpoint = endpoint
-        self.tls_session_props = TlsProperties(endpoint, server_hostname, verified)
 
     def close(self) -> None:
         """Close the socket; TLS is not taken leave of, for nothing more is to be said."""
+        if self._keep_session is not None:
+            self._keep_session()
+            self._keep_session = None
         self._socket.close()
 
     def _until(self) -> float | None:

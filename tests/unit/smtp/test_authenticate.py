@@ -27,7 +27,7 @@ def test_way_is_ehlo_starttls_ehlo_auth() -> None:
     peer = TlsPeer(GREETING, IN_CLEAR, b"220 go\r\n", UNDER_TLS, b"235 ok\r\n")
     client = Client(peer, peer)
     authenticate(
-        client, host=b"me", tls_context="context", tls_peer="mx", user=b"u", password=b"p"
+        client, host=b"me", tls_config="context", tls_peer="mx", user=b"u", password=b"p"
     )
     assert client.authenticated
     assert peer.writes == [
@@ -39,7 +39,7 @@ def test_client_prefers_not_the_server() -> None:
     peer = TlsPeer(GREETING, UNDER_TLS, b"334 \r\n", b"334 \r\n", b"235 ok\r\n")
     peer.tls_endpoint, peer.tls_verified = "implicit", True
     authenticate(
-        Client(peer, peer), host=b"me", tls_context="context", user=b"u", password=b"p",
+        Client(peer, peer), host=b"me", tls_config="context", user=b"u", password=b"p",
         sasl_mechs=(b"LOGIN", b"PLAIN"),
     )  # fmt: skip
     assert peer.writes[1] == b"AUTH LOGIN\r\n"
@@ -63,7 +63,7 @@ def test_required_tls_that_is_not_to_be_had_sends_no_secret(
     peer = TlsPeer(GREETING, UNDER_TLS)
     with pytest.raises(error):
         authenticate(
-            Client(peer, peer), host=b"me", tls_context=context, tls_peer="mx", user=b"u",
+            Client(peer, peer), host=b"me", tls_config=context, tls_peer="mx", user=b"u",
             password=b"p",
         )  # fmt: skip
     assert peer.writes == [b"EHLO me\r\n"]
@@ -73,7 +73,7 @@ def test_opportunistic_tls_goes_on_in_clear_without_a_password() -> None:
     peer = TlsPeer(GREETING, UNDER_TLS)
     with pytest.raises(AuthenticationError, match="not verified"):
         authenticate(
-            Client(peer, peer), host=b"me", tls_context="context", tls_required=False, user=b"u",
+            Client(peer, peer), host=b"me", tls_config="context", tls_required=False, user=b"u",
             password=b"p",
         )  # fmt: skip
     assert peer.writes == [b"EHLO me\r\n"]
@@ -86,7 +86,7 @@ def test_password_over_unverified_tls_needs_the_administrators_word(allowed: boo
     client = Client(peer, peer)
     try:
         authenticate(
-            client, host=b"me", tls_context="context", tls_peer="mx", user=b"u", password=b"p",
+            client, host=b"me", tls_config="context", tls_peer="mx", user=b"u", password=b"p",
             cleartext_allowed=allowed,
         )  # fmt: skip
     except AuthenticationError:
