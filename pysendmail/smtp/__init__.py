@@ -45,6 +45,7 @@ from .transport import (
     SUBMISSION_PORT,
     SUBMISSIONS_PORT,
     TCP_PORT,
+    Command,
     TlsConfig,
     connect,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "TCP_PORT",
     "AuthenticationError",
     "Client",
+    "Command",
     "ConnectError",
     "ConnectionLost",
     "Credentials",

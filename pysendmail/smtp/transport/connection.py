@@ -6,9 +6,9 @@ import time
 
 from .. import phases
 from ..client import Client
+from ..errors import UsageError
 from ..phases import Timeouts
-from .address import name_of
-from .race import connect_any
+from .address import Command, check_address
 from .stream import SocketStream
 
 TYPE_CHECKING = False
@@ -29,21 +29,50 @@ def connect(
     trace: Callable[[bytes, bytes], None] | None = None,
     deadline: float | None = None,
 ) -> Client:
-    """Return a client connected to `(host, port)` or to the Unix socket at a path.
+    """Return a client connected to `(host, port)`, to the Unix socket at a path, or to a `Command`.
 
-    With `tls` the connection is TLS from its first octet, for `server_hostname` or else the host.
-    `source_address` is the local address to connect from; `deadline` a moment of `time.monotonic`.
-    The greeting has not been read.
+    With `tls` the connection is TLS from its first octet, for `server_hostname` or else the
+    host. `source_address` is the local address to connect from, `deadline` a moment of
+    `time.monotonic` for this and all that follows. The greeting has not been read.
+
+    Raises `ConnectError`, `TimedOut`, `TlsError`; `UsageError` for what contradicts itself. Then
+    nothing is left open.
     """
     timeouts = timeouts or Timeouts()
-    connect_seconds = timeouts.seconds(phases.CONNECT)
-    stream = SocketStream(connect_any(address, connect_seconds, source_address, deadline))
+    check_address(address)
+    server_hostname = server_hostname or (address[0] if isinstance(address, tuple) else "")
     if tls is not None:
-        seconds = timeouts.seconds(phases.TLS)
-        if deadline is not None:
-            seconds = min(seconds, deadline - time.monotonic())
-        stream.set_timeout(seconds)
-        stream.start_tls(tls, server_hostname or name_of(address))
+        if not server_hostname:
+            raise UsageError("TLS needs server_hostname where the address has none")
+        tls.context()  # a file that is no good is told before a server is bothered
+    seconds = timeouts.seconds(phases.CONNECT)
+    stream = _open(address, seconds, deadline, source_address)
+    if tls is not None:
+        until = time.monotonic() + timeouts.seconds(phases.TLS)
+        stream.set_timeout(min(until, deadline or until) - time.monotonic())
+        stream.start_tls(tls, server_hostname)
     client = Client(stream, stream, set_timeout=stream.set_timeout, timeouts=timeouts, trace=trace)
     client.deadline = deadline
     return client
+
+
+def _open(
+    address: Address,
+    seconds: float,
+    deadline: float | None,
+    source_address: str | None,
+) -> SocketStream:
+    """Return the connection in clear; what it takes is loaded only now."""
+    if isinstance(address, Command):
+        from .command import start_command
+
+        return start_command(address)
+    if isinstance(address, str):
+        from .unix import open_unix
+
+        return SocketStream(open_unix(address, seconds=seconds, deadline=deadline))
+    from .tcp import open_tcp
+
+    host, port = address
+    sock = open_tcp(host, port, seconds=seconds, deadline=deadline, source_address=source_address)
+    return SocketStream(sock)

@@ -13,6 +13,7 @@ import time
 from .. import phases
 from ..errors import TimedOut, TlsError
 from .fault import describe, describe_handshake
+from .poll import milliseconds_until
 from .tls import TlsProperties
 
 TYPE_CHECKING = False
@@ -154,8 +155,7 @@ class SocketStream:
         """Wait for any of `events` and return those that came; raise `TimeoutError`."""
         poll = select.poll()
         poll.register(self._socket, events)
-        milliseconds = None if until is None else max(0.0, until - time.monotonic()) * 1000
-        ready = poll.poll(milliseconds)
+        ready = poll.poll(milliseconds_until(until))
         if not ready:
             raise TimeoutError
         return ready[0][1]
