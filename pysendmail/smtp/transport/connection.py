@@ -23,6 +23,7 @@ def connect(
     address: Address,
     timeouts: Timeouts | None = None,
     *,
+    proxy: str | None = None,
     tls: TlsConfig | None = None,
     server_hostname: str | None = None,
     source_address: str | None = None,
@@ -31,7 +32,8 @@ def connect(
 ) -> Client:
     """Return a client connected to `(host, port)`, to the Unix socket at a path, or to a `Command`.
 
-    With `tls` the connection is TLS from its first octet, for `server_hostname` or else the
+    `proxy` is the URL of a SOCKS5 or HTTP proxy to go by (see `proxy`), which then looks up the
+    host. With `tls` the connection is TLS from its first octet, for `server_hostname` or else the
     host. `source_address` is the local address to connect from, `deadline` a moment of
     `time.monotonic` for this and all that follows. The greeting has not been read.
 
@@ -46,7 +48,7 @@ def connect(
             raise UsageError("TLS needs server_hostname where the address has none")
         tls.context()  # a file that is no good is told before a server is bothered
     seconds = timeouts.seconds(phases.CONNECT)
-    stream = _open(address, seconds, deadline, source_address)
+    stream = _open(address, proxy, seconds, deadline, source_address)
     if tls is not None:
         until = time.monotonic() + timeouts.seconds(phases.TLS)
         stream.set_timeout(min(until, deadline or until) - time.monotonic())
@@ -58,11 +60,14 @@ def connect(
 
 def _open(
     address: Address,
+    proxy: str | None,
     seconds: float,
     deadline: float | None,
     source_address: str | None,
 ) -> SocketStream:
     """Return the connection in clear; what it takes is loaded only now."""
+    if proxy is not None and not isinstance(address, tuple):
+        raise UsageError("a proxy leads to a host and a port, not to a Unix socket or a command")
     if isinstance(address, Command):
         from .command import start_command
 
@@ -71,8 +76,17 @@ def _open(
         from .unix import open_unix
 
         return SocketStream(open_unix(address, seconds=seconds, deadline=deadline))
-    from .tcp import open_tcp
-
     host, port = address
-    sock = open_tcp(host, port, seconds=seconds, deadline=deadline, source_address=source_address)
+    if proxy is not None:
+        from .proxy import open_through
+
+        sock = open_through(
+            proxy, host, port, seconds=seconds, deadline=deadline, source_address=source_address
+        )
+    else:
+        from .tcp import open_tcp
+
+        sock = open_tcp(
+            host, port, seconds=seconds, deadline=deadline, source_address=source_address
+        )
     return SocketStream(sock)

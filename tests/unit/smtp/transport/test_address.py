@@ -48,3 +48,9 @@ def test_command_shows_its_arguments() -> None:
 def test_tls_needs_a_name_where_the_address_has_none(address: Any) -> None:
     with pytest.raises(UsageError, match="server_hostname"):
         connect(address, tls=TlsConfig())
+
+
+@pytest.mark.parametrize("address", ["/run/lmtp", Command(["true"])])
+def test_proxy_leads_only_to_a_host(address: Any) -> None:
+    with pytest.raises(UsageError, match="a host and a port"):
+        connect(address, proxy="socks5://127.0.0.1:1080")
