@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import gc
 import hashlib
+import shutil
 import ssl
+import subprocess
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -33,8 +35,7 @@ from tests.helpers.lying_server import (
     stall,
     turn_to_tls,
 )
-
-ServerContext = Callable[[str], ssl.SSLContext]
+from tests.helpers.waiting import wait_until
 
 HELLO = (hear(), say("250-mx", "250-STARTTLS", "250 AUTH PLAIN"))
 PATIENCE = Timeouts(tls=10, greeting=10, quit=1)
@@ -179,12 +180,21 @@ def of_another_authority(ca: trustme.CA) -> ssl.SSLContext:
     return server_context(trustme.CA().issue_cert("localhost"))
 
 
+def signed_by_itself(ca: trustme.CA) -> ssl.SSLContext:
+    authority = trustme.CA()
+    with authority.private_key_pem.tempfile() as key, authority.cert_pem.tempfile() as certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+    return context
+
+
 @pytest.mark.parametrize(
     ("server_of", "words"),
     [
         (issued_for((-9, -2)), "the certificate of localhost has expired"),
         (issued_for((2, 9)), "the certificate of localhost is not valid yet"),
         (of_another_name, "the certificate of the server is not for localhost"),
+        (signed_by_itself, "the certificate of localhost is signed by itself"),
         (of_another_authority, "comes from an authority that is not known here"),
     ],
 )
@@ -351,6 +361,35 @@ def test_connection_that_is_cut_is_no_end_of_tls(leaf: trustme.LeafCert, ca_file
         )  # fmt: skip
         with pytest.raises(ConnectionLost, match="cut without the end that TLS prescribes"):
             client.greeting()
+        client.close()
+
+
+def test_kept_session_that_was_cut_is_not_usable(leaf: trustme.LeafCert, ca_file: Path) -> None:
+    with LyingServer(turn_to_tls(server_context(leaf)), say("220 mx"), hear()) as server:
+        client = secured(server, TlsConfig(ca_file=str(ca_file)))
+        assert client.usable()
+        with pytest.raises(ConnectionLost, match="cut without the end"):
+            client.noop()
+        client.close()
+    with LyingServer(turn_to_tls(server_context(leaf)), say("220 mx")) as server:
+        client = secured(server, TlsConfig(ca_file=str(ca_file)))
+        wait_until(lambda: not client.usable(), what="the cut to be noticed")
+        client.close()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+def test_authorities_of_the_system_are_found_by_their_hash(
+    leaf: trustme.LeafCert, ca_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    argv = ["openssl", "x509", "-in", str(ca_file), "-noout", "-subject_hash"]
+    hashed = subprocess.run(argv, capture_output=True, check=True, text=True).stdout.strip()
+    (tmp_path / f"{hashed}.0").write_bytes(ca_file.read_bytes())
+    monkeypatch.setattr("pysendmail.smtp.transport.tls.CA_DIRECTORY", str(tmp_path))
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    with LyingServer(turn_to_tls(server_context(leaf)), say("220 mx"), stall()) as server:
+        client = secured(server, TlsConfig())
+        assert client.tls_verified
         client.close()
 
 

@@ -108,6 +108,12 @@ def test_smtp_touches_sockets_only_in_transport() -> None:
     assert users == {"transport"}
 
 
+def test_what_transport_knows_of_addresses_and_certificates_is_pure() -> None:
+    for name in ("address", "certificate", "pin", "fault"):
+        imported = imports_of(ROOT / f"smtp/transport/{name}.py", typing_too=False)
+        assert not imported & {"socket", "ssl", "select", "os", "time"}
+
+
 def test_attempt_knows_no_spool_and_retry_no_clock() -> None:
     assert not any("spool" in name for name in imports_of(ROOT / "relay/attempt.py"))
     assert not imports_of(ROOT / "relay/retry.py") & {"time", "random", "os", "datetime"}

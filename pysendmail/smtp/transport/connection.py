@@ -50,8 +50,10 @@ def connect(
     seconds = timeouts.seconds(phases.CONNECT)
     stream = _open(address, proxy, seconds, deadline, source_address)
     if tls is not None:
-        until = time.monotonic() + timeouts.seconds(phases.TLS)
-        stream.set_timeout(min(until, deadline or until) - time.monotonic())
+        seconds = timeouts.seconds(phases.TLS)
+        if deadline is not None:
+            seconds = min(seconds, deadline - time.monotonic())
+        stream.set_timeout(seconds)
         stream.start_tls(tls, server_hostname)
     client = Client(stream, stream, set_timeout=stream.set_timeout, timeouts=timeouts, trace=trace)
     client.deadline = deadline

@@ -98,9 +98,11 @@ def test_weak_hash_functions_are_replaced_by_sha256(weak: bytes) -> None:
     assert server_end_point(octets) == hashlib.sha256(octets).digest()
 
 
-def test_pss_without_parameters_of_its_own_has_sha1_and_so_sha256() -> None:
-    # the algorithm by itself, behind an empty certificate: SEQUENCE { SEQUENCE {}, { PSS, {} } }
-    octets = bytes.fromhex("3011 3000 300d 0609 2a864886f70d01010a 3000")
+@pytest.mark.parametrize("parameters", ["3000", "3005a203020120"], ids=["none", "salt length"])
+def test_pss_that_names_no_hash_function_has_sha1_and_so_sha256(parameters: str) -> None:
+    algorithm = bytes.fromhex("0609 2a864886f70d01010a" + parameters)
+    fields = b"\x30\0" + b"\x30" + bytes([len(algorithm)]) + algorithm
+    octets = b"\x30" + bytes([len(fields)]) + fields
     assert server_end_point(octets) == hashlib.sha256(octets).digest()
 
 

@@ -112,6 +112,13 @@ def test_family_that_the_system_cannot_do_is_only_a_reason() -> None:
         assert race.reasons == [("a:25", "Address family not supported by protocol")]
 
 
+def test_address_that_cannot_even_be_tried_costs_nothing() -> None:
+    with answering() as address:
+        race = Race(ipv4(("255.255.255.255", 25), address), seconds=LONG_S, delay=LONG_S)
+        assert outcome(race) == address
+        assert [shown for shown, _ in race.reasons] == ["255.255.255.255:25"]
+
+
 def test_nobody_wins_where_nobody_runs() -> None:
     assert outcome(Race([], seconds=1)) is None
 
