@@ -6,7 +6,7 @@ The only package of the core that touches `socket` and `ssl`; both are loaded wh
     tls                                what is wanted of a TLS session, and what it turned out to be
     poll, stream                       one connected socket, in clear or under TLS
     resolve, race, tcp                 from a host to a connected socket
-    unix, command, proxy               the other ways to one; loaded when they are gone
+    unix, command, proxy               the other ways to one, loaded only when taken
     connection                         `connect`
 
 Raises `ConnectError`, `TlsError`, `TimedOut`.

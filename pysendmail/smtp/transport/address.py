@@ -51,13 +51,6 @@ def check_address(address: Address) -> None:
         raise UsageError(f"not a port: {port}")
 
 
-def name_of(address: Address) -> str:
-    """Return what to call an address: the host, the path, or the program."""
-    if isinstance(address, Command):
-        return address.argv[0]
-    return address if isinstance(address, str) else address[0]
-
-
 def format_host_port(host: str, port: int) -> str:
     """Return `host:port`, the host in brackets where it has colons itself."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
