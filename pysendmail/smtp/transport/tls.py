@@ -67,11 +67,11 @@ class TlsConfig:
         if verify and not system_authorities and not ca_file:
             raise UsageError("to verify without the system's authorities needs ca_file")
         self.verify = verify
-        self.ca_file = ca_file
+        self.ca_file = ca_file or None
         self.system_authorities = system_authorities
         self.pins = frozenset(map(parse_pin, pins))
-        self.certificate_file = certificate_file
-        self.key_file = key_file
+        self.certificate_file = certificate_file or None
+        self.key_file = key_file or None
         self.minimum_version = minimum_version
         self.resume = resume
         self._context: ssl.SSLContext | None = None

@@ -21,6 +21,11 @@ def test_context_is_made_once() -> None:
     assert config.context() is config.context()
 
 
+def test_empty_names_of_files_are_none() -> None:
+    config = TlsConfig(ca_file="", certificate_file="", key_file="")
+    assert (config.ca_file, config.certificate_file, config.key_file) == (None, None, None)
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
