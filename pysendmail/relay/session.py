@@ -10,12 +10,11 @@ from __future__ import annotations
 import time
 
 from pysendmail.relay.smarthost import IMPLICIT, NONE, OPPORTUNISTIC
-from pysendmail.smtp import TlsError, authenticate, connect, tls_context
+from pysendmail.smtp import authenticate, connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from ssl import SSLContext
 
     from pysendmail.relay.smarthost import Smarthost
     from pysendmail.smtp import Client
@@ -33,10 +32,12 @@ def open_session(
     """Return a client after EHLO, STARTTLS and AUTH; `deadline` is a monotonic second or None."""
     limit = time.monotonic() + OPENING_S
     deadline = limit if deadline is None else min(limit, deadline)
-    context = context_of(smarthost)
+    config = smarthost.tls_config
+    if config is not None:
+        config.context()  # a file that is no good is told before a smarthost is bothered
     client = connect(
         (smarthost.host, smarthost.port),
-        tls=context if smarthost.tls == IMPLICIT else None,
+        tls=config if smarthost.tls == IMPLICIT else None,
         server_hostname=smarthost.host,
         deadline=deadline,
         trace=trace,
@@ -46,7 +47,7 @@ def open_session(
         authenticate(
             client,
             host=hostname,
-            tls_config=context,
+            tls_config=config,
             tls_required=smarthost.tls not in (NONE, OPPORTUNISTIC),
             tls_peer=smarthost.host,
             user=smarthost.user,
@@ -58,13 +59,3 @@ def open_session(
         raise
     client.deadline = None
     return client
-
-
-def context_of(smarthost: Smarthost) -> SSLContext | None:
-    """Return the TLS context for a smarthost, None where none is wanted; raises TlsError."""
-    if smarthost.tls == NONE:
-        return None
-    try:
-        return tls_context(ca_file=smarthost.ca_file or None, verify=smarthost.verify)
-    except OSError as error:
-        raise TlsError(f"ca_file {smarthost.ca_file}: {error}") from error

@@ -8,6 +8,7 @@ credentials or the scheme is a submission one, unless the administrator said oth
 from __future__ import annotations
 
 from pysendmail.config.smarthost_url import parse_smarthost
+from pysendmail.smtp import TlsConfig
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,12 +22,13 @@ class Smarthost:
 
     `tls` is one of REQUIRED (STARTTLS or nothing), OPPORTUNISTIC (STARTTLS where offered,
     unverified), NONE, IMPLICIT (TLS from the first octet, RFC 8314); `verify`: whether the
-    certificate must be good. `user` empty means: no AUTH. `cleartext_allowed` is the
-    administrator's word that the password may cross a connection that is not verified.
+    certificate must be good; `tls_config` is made of these once and kept, None for NONE. `user`
+    empty means: no AUTH. `cleartext_allowed` is the administrator's word that the password may
+    cross a connection that is not verified.
     """
 
     __slots__ = (
-        "ca_file", "cleartext_allowed", "host", "password", "port", "tls", "user", "verify",
+        "cleartext_allowed", "host", "password", "port", "tls", "tls_config", "user", "verify",
     )  # fmt: skip
 
     def __init__(
@@ -45,9 +47,9 @@ class Smarthost:
         self.port = port
         self.tls = tls
         self.verify = verify and tls in (REQUIRED, IMPLICIT)
+        self.tls_config = None if tls == NONE else TlsConfig(verify=self.verify, ca_file=ca_file)
         self.user = user
         self.password = password
-        self.ca_file = ca_file
         self.cleartext_allowed = cleartext_allowed
 
     @property

@@ -4,8 +4,9 @@ Usable on its own; imports nothing of the rest of the package. Where to begin:
 
     client = connect(("smtp.example.com", SUBMISSION_PORT))
     with client:
-        authenticate(client, host=b"me.example.com", tls_config=tls_context(),
-                     tls_peer="smtp.example.com", user=b"me", creds=[(b"password", b"secret")])
+        authenticate(client, host=b"me.example.com", tls_config=TlsConfig(),
+                     tls_peer="smtp.example.com", user=b"me",
+                     creds=[(b"password", b"secret")])
         transcript = client.transaction(b"me@example.com", [b"you@example.org"], message)
 
 The layers, lowest first: `errors`, `reply`, `phases`, `extensions`, `transaction`, `transcript`,
@@ -45,8 +46,9 @@ from .transport import (
     SUBMISSION_PORT,
     SUBMISSIONS_PORT,
     TCP_PORT,
+    Command,
+    TlsConfig,
     connect,
-    tls_context,
 )
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "TCP_PORT",
     "AuthenticationError",
     "Client",
+    "Command",
     "ConnectError",
     "ConnectionLost",
     "Credentials",
@@ -70,6 +73,7 @@ __all__ = [
     "SmtpError",
     "TimedOut",
     "Timeouts",
+    "TlsConfig",
     "TlsError",
     "Transaction",
     "Transcript",
@@ -80,5 +84,4 @@ __all__ = [
     "authenticate",
     "connect",
     "sendmail",
-    "tls_context",
 ]

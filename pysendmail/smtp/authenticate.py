@@ -43,14 +43,14 @@ def authenticate(
 ) -> None:
     """Introduce us as `host`, secure the link and log in.
 
-    `tls_config` says how TLS is made and `tls_peer` which name the certificate must have; without
-    a configuration STARTTLS is not tried. `tls_required` is content with TLS from the first octet.
+    `tls_config` is a `transport.TlsConfig` and `tls_peer` the name the certificate must have;
+    without it STARTTLS is not tried. `tls_required` is content with TLS from the first octet too.
 
     A login is made when there is a `user`, an `authz` to act as, or `creds`, which are pairs
     `(b"password", value)` or `(b"token", value)`; also when `sasl_mechs` names a mechanism that
     needs none of them. It is made by the first of `sasl_mechs` that the server offers and that
     credentials and link are good enough for; None stands for `sasl.DEFAULT_MECHANISMS`, where
-    EXTERNAL counts only if `tls_config` holds a client `certificate`. `sasl_params` are
+    EXTERNAL counts only if `tls_config` has a client certificate. `sasl_params` are
     `(name, value, critical)`, see `sasl.parameters`; `digest-uri` and `gssapi-acceptor` are made
     from `tls_peer`, or else from `host`. `cleartext_allowed` lets a secret go over an unverified
     link.
@@ -64,7 +64,7 @@ def authenticate(
     parameters = Parameters(sasl_params)
     parameters.set_default(b"digest-uri", b"smtp/" + service_host)
     parameters.set_default(b"gssapi-acceptor", b"smtp@" + service_host)
-    preferred = _preferred(sasl_mechs, getattr(tls_config, "certificate", None))
+    preferred = _preferred(sasl_mechs, getattr(tls_config, "certificate_file", None))
     _check_critical(parameters, preferred)
     _secure(client, host, tls_config, tls_required, tls_peer)
     if credentials or (sasl_mechs and any(name in WITHOUT_CREDENTIALS for name in preferred)):

@@ -7,7 +7,7 @@ more are used for more (`transport.SocketStream` has all of it):
     set_timeout(seconds)   bounds each read and write that follows; they raise `TimeoutError`
     arrived()              what has come without waiting: octets, `b""` at the end, None for
                            nothing; then `write` may return 0 to have the server heard first
-    start_tls(context, server_hostname)               makes TLS of the connection
+    start_tls(config, server_hostname)                makes TLS of the connection
     tls_endpoint, tls_session_props, tls_verified     facts about that TLS
 
 Guarantees: every reply is paired with its command, in order; no phase takes longer than its
@@ -110,7 +110,7 @@ class Client:
 
     @property
     def tls_verified(self) -> bool:
-        """True when TLS is on and the server's certificate and name were verified."""
+        """True when TLS is on and the server has shown to be the one we asked for."""
         return bool(getattr(self._writer, "tls_verified", False))
 
     def usable(self) -> bool:
@@ -143,10 +143,10 @@ class Client:
         self._reset_needed = False  # EHLO ends a transaction as RSET does
         return self.helo_response
 
-    def starttls(self, context: Any, server_hostname: str) -> None:
+    def starttls(self, config: Any, server_hostname: str) -> None:
         """Turn to TLS; then nothing the server offered counts, and `helo` is due again.
 
-        `context` is an `ssl.SSLContext`, `server_hostname` the name its certificate must have.
+        `config` is a `transport.TlsConfig`, `server_hostname` the name the certificate must have.
         Raises `TlsError`, after which nothing can be sent.
         """
         start = getattr(self._writer, "start_tls", None)
@@ -156,7 +156,7 @@ class Client:
             raise MissingExtension(b"STARTTLS")
         self.perform(dialogue.starttls())
         self.extensions = Extensions()
-        self._driver.start_tls(lambda: start(context, server_hostname))
+        self._driver.start_tls(lambda: start(config, server_hostname))
 
     def auth(self, mechanism: Mechanism) -> None:
         """Log in by `mechanism`; whether the link deserves the secret is for the caller to know."""

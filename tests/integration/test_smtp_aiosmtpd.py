@@ -15,9 +15,9 @@ from aiosmtpd.smtp import SMTP, AuthResult
 from pysendmail.smtp import (
     Client,
     PermanentError,
+    TlsConfig,
     authenticate,
     connect,
-    tls_context,
 )
 
 MESSAGE = b"From: a@example.com\r\nSubject: h\xc3\xa9\r\n\r\n.dot\r\nlast line\r\n"
@@ -154,9 +154,9 @@ def test_single_commands_do_the_same(plain: OurController, inbox: Inbox) -> None
 
 def logged_in(controller: OurController, ca_file: Path, **options: Any) -> Client:
     client = connect(controller.address)
-    context = tls_context(ca_file=str(ca_file))
+    config = TlsConfig(ca_file=str(ca_file))
     try:
-        authenticate(client, host=b"me", tls_config=context, tls_peer="localhost", **options)
+        authenticate(client, host=b"me", tls_config=config, tls_peer="localhost", **options)
     except BaseException:
         client.quit()
         raise

@@ -16,11 +16,11 @@ from pysendmail.smtp import (
     SmtpError,
     TimedOut,
     Timeouts,
+    TlsConfig,
     TlsError,
     TransientError,
     authenticate,
     connect,
-    tls_context,
 )
 from tests.helpers.lying_server import (
     LyingServer,
@@ -221,10 +221,10 @@ def server_tls(server_tls_context) -> ssl.SSLContext:
     return server_tls_context("localhost")
 
 
-def secured(address: tuple[str, int], context: ssl.SSLContext, name: str = "localhost") -> Client:
+def secured(address: tuple[str, int], config: TlsConfig, name: str = "localhost") -> Client:
     client = connect(address, Timeouts(tls=1, quit=1))
     try:
-        authenticate(client, host=b"me", tls_config=context, tls_peer=name)
+        authenticate(client, host=b"me", tls_config=config, tls_peer=name)
     except BaseException:
         client.close()
         raise
@@ -235,7 +235,7 @@ def test_starttls_verifies_and_asks_again(server_tls: ssl.SSLContext, ca_file: P
     with LyingServer(
         *HELLO, hear(), say("220 go"), turn_to_tls(server_tls), hear(), say("250 mx"), hear(3),
     ) as server:  # fmt: skip
-        client = secured(server.address, tls_context(ca_file=str(ca_file)))
+        client = secured(server.address, TlsConfig(ca_file=str(ca_file)))
         assert client.tls_verified
         facts = client.tls_session_props
         assert facts.version in ("TLSv1.2", "TLSv1.3")
@@ -255,7 +255,7 @@ def test_replies_injected_before_tls_are_refused(ca_file: Path) -> None:
         LyingServer(*HELLO, hear(), say("220 go", "250-mx", "250 AUTH PLAIN"), stall()) as server,
         pytest.raises(ProtocolError, match="clear"),
     ):
-        secured(server.address, tls_context(ca_file=str(ca_file)))
+        secured(server.address, TlsConfig(ca_file=str(ca_file)))
 
 
 def test_replies_injected_late_before_tls_fail_the_handshake(ca_file: Path) -> None:
@@ -263,7 +263,7 @@ def test_replies_injected_late_before_tls_fail_the_handshake(ca_file: Path) -> N
         LyingServer(*HELLO, hear(), send(b"220 go\r\n"), drip(b"250 mx\r\n"), stall()) as server,
         pytest.raises((ProtocolError, TlsError)),
     ):
-        secured(server.address, tls_context(ca_file=str(ca_file)))
+        secured(server.address, TlsConfig(ca_file=str(ca_file)))
 
 
 def test_wrong_name_in_the_certificate_is_tls_error(
@@ -275,7 +275,7 @@ def test_wrong_name_in_the_certificate_is_tls_error(
         ) as server,
         pytest.raises(TlsError, match=r"other\.example"),
     ):
-        secured(server.address, tls_context(ca_file=str(ca_file)), "other.example")
+        secured(server.address, TlsConfig(ca_file=str(ca_file)), "other.example")
 
 
 def test_unknown_authority_is_tls_error(server_tls: ssl.SSLContext) -> None:
@@ -285,14 +285,14 @@ def test_unknown_authority_is_tls_error(server_tls: ssl.SSLContext) -> None:
         ) as server,
         pytest.raises(TlsError, match="certificate"),
     ):
-        secured(server.address, tls_context())
+        secured(server.address, TlsConfig())
 
 
 def test_unverified_tls_does_not_count_as_verified(server_tls: ssl.SSLContext) -> None:
     with LyingServer(
         *HELLO, hear(), say("220 go"), turn_to_tls(server_tls), hear(), say("250 mx"), hear()
     ) as server:
-        client = secured(server.address, tls_context(verify=False))
+        client = secured(server.address, TlsConfig(verify=False))
         assert client.tls_endpoint is not None
         assert not client.tls_verified
         client.close()
@@ -303,7 +303,7 @@ def test_stalled_handshake_times_out(ca_file: Path) -> None:
         LyingServer(*HELLO, hear(), say("220 go"), stall()) as server,
         pytest.raises(TimedOut, match="TLS"),
     ):
-        secured(server.address, tls_context(ca_file=str(ca_file)))
+        secured(server.address, TlsConfig(ca_file=str(ca_file)))
 
 
 def test_name_that_cannot_be_one_is_tls_error(ca_file: Path) -> None:
@@ -311,7 +311,7 @@ def test_name_that_cannot_be_one_is_tls_error(ca_file: Path) -> None:
         LyingServer(*HELLO, hear(), say("220 go"), stall()) as server,
         pytest.raises(TlsError),
     ):
-        secured(server.address, tls_context(ca_file=str(ca_file)), ".")
+        secured(server.address, TlsConfig(ca_file=str(ca_file)), ".")
 
 
 def test_implicit_tls_is_tls_from_the_first_octet(
@@ -322,16 +322,16 @@ def test_implicit_tls_is_tls_from_the_first_octet(
         say("250 a", "250 b", "354 go"), hear_message(), say("250 ok"), hear(), say("221 bye"),
         receive_buffer=4096,
     ) as server:  # fmt: skip
-        context = tls_context(ca_file=str(ca_file))
+        config = TlsConfig(ca_file=str(ca_file))
         client = connect(
             server.address,
-            tls=context,
+            tls=config,
             server_hostname="localhost",
             deadline=time.monotonic() + 20,
         )
         assert client.tls_verified
         with client:
-            authenticate(client, host=b"me", tls_config=context, tls_peer="localhost")
+            authenticate(client, host=b"me", tls_config=config, tls_peer="localhost")
             transcript = client.transaction(b"a@x", RECIPIENT, [b"z" * 5_000_000])
     assert transcript.final.code == 250
 
@@ -342,7 +342,7 @@ def test_early_answer_is_heard_under_tls(server_tls: ssl.SSLContext, ca_file: Pa
         say("250 a", "250 b", "354 go"), hear(), say("552 too big"), hear(), receive_buffer=4096,
     ) as server:  # fmt: skip
         client = connect(
-            server.address, tls=tls_context(ca_file=str(ca_file)), server_hostname="localhost"
+            server.address, tls=TlsConfig(ca_file=str(ca_file)), server_hostname="localhost"
         )
         transcript = transact(client, b"x\r\n" + b"y" * 8_000_000)
     assert transcript.final.code == 552
@@ -350,11 +350,11 @@ def test_early_answer_is_heard_under_tls(server_tls: ssl.SSLContext, ca_file: Pa
 
 def test_failed_implicit_tls_closes_the_connection(server_tls: ssl.SSLContext) -> None:
     with LyingServer(turn_to_tls(server_tls, may_fail=True)) as server, pytest.raises(TlsError):
-        connect(server.address, tls=tls_context(), server_hostname="localhost")
+        connect(server.address, tls=TlsConfig(), server_hostname="localhost")
 
 
 def test_context_takes_no_tls_older_than_1_2() -> None:
-    context = tls_context()
+    context = TlsConfig().context()
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert context.check_hostname
     assert context.verify_mode == ssl.CERT_REQUIRED

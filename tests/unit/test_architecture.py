@@ -30,7 +30,7 @@ ANYWHERE = {"", "_paths", "__version__"}
 RESERVED = {
     "yaml": {"config/file.py"},
     "_socket": {"submission/socket_door.py"},
-    "ssl": {"smtp/transport.py", "smtp/proxy.py"},
+    "ssl": {f"smtp/transport/{path.name}" for path in (ROOT / "smtp/transport").glob("*.py")},
 }
 
 
@@ -102,13 +102,19 @@ def test_python_daemon_is_imported_only_by_the_daemons_command() -> None:
 def test_smtp_touches_sockets_only_in_transport() -> None:
     reserved = {"socket", "ssl", "select", "os"}
     users = {
-        path.name: imports_of(path, typing_too=False)
+        path: imports_of(path, typing_too=False)
         for path in (ROOT / "smtp").rglob("*.py")
         if imports_of(path, typing_too=False) & reserved
     }
-    assert users.keys() <= {"transport.py", "proxy.py", "mechanism.py"}
-    nonces = {name for name in users["mechanism.py"] if name.split(".")[0] in reserved}
-    assert nonces == {"os", "os.urandom"}
+    nonces = users.pop(ROOT / "smtp/sasl/mechanism.py")
+    assert {name for name in nonces if name.split(".")[0] in reserved} == {"os", "os.urandom"}
+    assert {path.parent.name for path in users} == {"transport"}
+
+
+def test_what_transport_knows_of_addresses_and_certificates_is_pure() -> None:
+    for name in ("address", "certificate", "pin", "fault"):
+        imported = imports_of(ROOT / f"smtp/transport/{name}.py", typing_too=False)
+        assert not imported & {"socket", "ssl", "select", "os", "time"}
 
 
 def test_attempt_knows_no_spool_and_retry_no_clock() -> None:

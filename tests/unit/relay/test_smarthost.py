@@ -44,6 +44,14 @@ def test_certificates_are_verified_where_tls_is_demanded(tls: str, verify: bool)
     assert Smarthost("h", 25, tls=tls, verify=False).verify is False
 
 
+@pytest.mark.parametrize("tls", [REQUIRED, IMPLICIT, OPPORTUNISTIC, NONE])
+def test_configuration_of_tls_is_made_once_for_a_smarthost(tls: str) -> None:
+    smarthost = Smarthost("h", 25, tls=tls)
+    assert (smarthost.tls_config is None) is (tls == NONE)
+    if smarthost.tls_config is not None:
+        assert smarthost.tls_config.verify is smarthost.verify
+
+
 def test_smarthosts_are_in_the_order_of_the_configuration() -> None:
     config = Config(
         smarthost=("submission://a.example.org", "smtp://b.example.org:2525"), user=b"me"

@@ -159,7 +159,7 @@ def chosen(peer: TlsPeer, **options: Any) -> list[bytes]:
 
 EVERYTHING = " ".join(name.decode() for name in MECHANISMS)
 BINDING = bytes(32)
-CERTIFICATE = SimpleNamespace(certificate="client.pem")
+CERTIFICATE = SimpleNamespace(certificate_file="client.pem")
 TOKEN = [(b"token", b"t")]
 PLUS_FIRST = [b"SCRAM-SHA-256-PLUS", b"SCRAM-SHA-1-PLUS", b"SCRAM-SHA-256"]
 
@@ -176,7 +176,7 @@ PLUS_FIRST = [b"SCRAM-SHA-256-PLUS", b"SCRAM-SHA-1-PLUS", b"SCRAM-SHA-256"]
         ({"creds": [*PASSWORD, *TOKEN]}, BINDING, b"OAUTHBEARER"),
         ({"user": b"", "creds": TOKEN}, None, b"OAUTHBEARER"),
         ({"tls_config": CERTIFICATE}, BINDING, b"EXTERNAL"),
-        ({"tls_config": SimpleNamespace(certificate=None)}, None, b"SCRAM-SHA-256"),
+        ({"tls_config": SimpleNamespace(certificate_file=None)}, None, b"SCRAM-SHA-256"),
         ({"tls_config": "context"}, None, b"SCRAM-SHA-256"),
         ({"sasl_mechs": [b"LOGIN", b"PLAIN"]}, BINDING, b"LOGIN"),
         ({"sasl_mechs": [b"plain"]}, BINDING, b"PLAIN"),
