@@ -53,6 +53,7 @@ class Submission:
         None is returned. `why` is for the log. Durable on return.
         """
         accepted = self._accepted
+        self._log_failures()
         if accepted.failures:
             self._bounce(accepted.failures)  # first, as always: rather twice than never
         held = None
@@ -64,20 +65,22 @@ class Submission:
                 held = self._enter_own(accepted.envelope, due, outcomes=reasons, claim=claim)
             except AlreadyEntered:
                 return None
-        self._journal.event(accepted.request.queue_id, "spooled", why=why)
+            self._journal.event(accepted.request.queue_id, "spooled", why=why)
         return held
 
     def conclude(self, attempt: Attempt) -> Answer:
         """Spool what was deferred, bounce what has to be, and return a foreground's answer."""
         mode = self._accepted.request.error_mode
+        self._log_failures()
         outcomes = attempt.outcomes + self._accepted.failures
         failures = [outcome for outcome in outcomes if outcome.kind == FAILED]
         taken = len(failures) < len(outcomes)
+        by_bounce = self._accepted.told_by_bounce
         bounced = False
-        if failures and (taken or mode in (MAIL_BACK, WRITE_BACK, ALWAYS_OK)):
+        if failures and (taken or by_bounce or mode in (MAIL_BACK, WRITE_BACK, ALWAYS_OK)):
             bounced = self._bounce(failures)
         self._enter_deferred(attempt)
-        if taken or (mode == ALWAYS_OK and bounced):
+        if taken or (bounced and (by_bounce or mode == ALWAYS_OK)):
             return Answer(EX_OK, output=self._progress(outcomes))
         silent = mode == QUIET or bounced
         return Answer(
@@ -92,6 +95,12 @@ class Submission:
             Outcome(recipient.address, DEFERRED, b"4.4.2", why.encode())
             for recipient in self._accepted.envelope.recipients
         ]
+
+    def _log_failures(self) -> None:
+        """Write whom nobody can be asked to take the message for."""
+        accepted = self._accepted
+        queue_id, failures = accepted.request.queue_id, accepted.failures
+        self._journal.outcomes(queue_id, failures, arrived=self._now, now=self._now)
 
     def _enter_deferred(self, attempt: Attempt) -> None:
         """Enter the recipients that were deferred, with reasons and time of the next attempt."""

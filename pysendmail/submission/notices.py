@@ -7,10 +7,12 @@ made for the null sender, nor where NOTIFY says that nobody wants to hear (RFC 3
 from __future__ import annotations
 
 from pysendmail.message.address import parse_mailbox
-from pysendmail.message.aliases import read_aliases, resolve
+from pysendmail.message.alias_file import read_aliases
+from pysendmail.message.aliases import FORWARD, resolve
 from pysendmail.message.bounce import compose_bounce, compose_delay_warning
 from pysendmail.message.envelope import Recipient
 from pysendmail.message.queue_id import new_queue_id
+from pysendmail.submission.accept import local_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,11 +85,13 @@ def notice(
         return []
     own, report = composed
     sender = [parse_mailbox(recipient.address) for recipient in own.recipients]
-    addresses, _failures = resolve(
-        sender, origin=config.origin, root=config.root, aliases=read_aliases(config.aliases)
+    # The sender of most mail is a login name that was completed with the origin.
+    local = config.replaced(
+        local_domains=(*config.local_domains, config.origin.decode()), unknown_local=FORWARD
     )
-    if addresses:
-        own = own.with_recipients(tuple(Recipient(address) for address in addresses))
+    found, _failures = resolve(sender, local_names(local, read_aliases(config.aliases)))
+    if found:
+        own = own.with_recipients(tuple(Recipient(address) for address, _mailbox in found))
     return [(queue_id, own, report, now)]
 
 

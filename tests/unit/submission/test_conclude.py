@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pysendmail.message.alias_file import parse_aliases
 from pysendmail.message.outcome import DEFERRED, DELIVERED, FAILED, Outcome
 from pysendmail.relay.policy import MESSAGE, SESSION
 from pysendmail.spool.errors import SpoolFull
@@ -159,6 +160,32 @@ def test_unusable_address_is_bounced_with_the_others() -> None:
     assert story.conclude(delivered(A)).status == 0
     [(_, _, content)] = story.bounces()
     assert b"x@y@z" in content
+
+
+REFUSED_ALIAS = parse_aliases(b"robot: |/bin/robot\n")
+
+
+@pytest.mark.parametrize("mode", [b"p", b"m", b"w", b"q", b"e"])
+@pytest.mark.parametrize("operands", [(b"robot",), (b"robot", A)])
+def test_refused_alias_is_logged_and_bounced_in_every_error_mode(
+    mode: bytes, operands: tuple[bytes, ...]
+) -> None:
+    story = Story(accepted(*operands, aliases=REFUSED_ALIAS, error_mode=mode))
+    answer = story.conclude(*map(failed, operands[1:]))
+    assert (answer.status, answer.errors) == (0, [])
+    [(_, recipient, content)] = story.bounces()
+    assert recipient == b"joe@example.org"
+    assert b"programs are not run: '|/bin/robot'" in content
+    assert story.journal.events[0] == (QUEUE_ID, FAILED)
+
+
+@pytest.mark.parametrize("asked", [{"sender": b""}, {"notify": (b"NEVER",)}])
+def test_refused_alias_that_cannot_be_bounced_is_told_by_the_exit_status(
+    asked: dict[str, Any],
+) -> None:
+    answer = Story(accepted(b"robot", aliases=REFUSED_ALIAS, **asked)).conclude(tried=False)
+    assert answer.status == 69
+    assert b"programs are not run" in answer.errors[0]
 
 
 def test_failure_of_several_names_the_first() -> None:

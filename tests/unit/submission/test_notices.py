@@ -63,6 +63,15 @@ def test_notice_that_aliases_lead_nowhere_keeps_its_address(tmp_path: Path) -> N
     assert [recipient.address for recipient in sent.recipients] == [b"root@example.org"]
 
 
+def test_notice_to_a_login_name_follows_its_alias_and_no_other_rule(tmp_path: Path) -> None:
+    path = tmp_path / "aliases"
+    path.write_text("www-data: admin@x.net\n")
+    config = CONFIG.replaced(aliases=str(path), unknown_local=b"all@x.net")
+    for sender, expected in (b"www-data", b"admin@x.net"), (b"boss", b"boss@example.org"):
+        [(_, sent, _, _)] = made(bounce, envelope(sender + b"@example.org"), FAILURE, config)
+        assert [recipient.address for recipient in sent.recipients] == [expected]
+
+
 def test_notices_are_logged_with_their_ids() -> None:
     journal = FakeJournal()
     notices = made(bounce, envelope(b"joe@x.net"), FAILURE)
