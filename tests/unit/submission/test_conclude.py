@@ -141,6 +141,7 @@ def test_nobody_is_told_who_said_never() -> None:
     story = Story(accepted(A, b"x@y@z", notify=(b"NEVER",)))
     assert story.conclude(delivered(A)).status == 0
     assert story.spool.count() == 0
+    assert (QUEUE_ID, "no bounce") in story.journal.events
 
 
 @pytest.mark.parametrize("mode", [b"p", b"m", b"w", b"q", b"e"])
@@ -162,6 +163,23 @@ def test_unusable_address_is_bounced_with_the_others() -> None:
     assert b"x@y@z" in content
 
 
+def test_success_that_was_asked_for_is_reported_where_the_smarthost_does_not() -> None:
+    story = Story(accepted(A, B, notify=(b"SUCCESS",)))
+    taken_over = Outcome(B, DELIVERED, b"2.0.0", b"250 ok", b"mx", dsn=True)
+    assert story.conclude(delivered(A), taken_over).status == 0
+    [(_, recipient, content)] = story.bounces()
+    assert recipient == b"joe@example.org"
+    assert b"Action: relayed\r\n" in content
+    assert b"Final-Recipient: rfc822; " + A in content
+    assert b"Final-Recipient: rfc822; " + B not in content
+
+
+def test_report_of_success_that_finds_no_room_does_not_undo_it() -> None:
+    story = Story(accepted(A, notify=(b"SUCCESS",)), OrderedSpool(room=0))
+    assert story.conclude(delivered(A)).status == 0
+    assert story.journal.events == [(QUEUE_ID, "no report")]
+
+
 REFUSED_ALIAS = parse_aliases(b"robot: |/bin/robot\n")
 
 
@@ -179,7 +197,9 @@ def test_refused_alias_is_logged_and_bounced_in_every_error_mode(
     assert story.journal.events[0] == (QUEUE_ID, FAILED)
 
 
-@pytest.mark.parametrize("asked", [{"sender": b""}, {"notify": (b"NEVER",)}])
+@pytest.mark.parametrize(
+    "asked", [{"sender": b""}, {"notify": (b"NEVER",)}, {"notify": (b"SUCCESS", b"DELAY")}]
+)
 def test_refused_alias_that_cannot_be_bounced_is_told_by_the_exit_status(
     asked: dict[str, Any],
 ) -> None:
