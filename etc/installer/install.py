@@ -34,7 +34,9 @@ LINKS = {
     "bin/runq": "../sbin/sendmail",
 }
 CONTESTED = ("sbin/sendmail", *LINKS)  # the names that every mail system brings
-MANUALS = ("sendmail.8", "pysendmaild.8", "pysendmail.8", "pysendmail.yaml.5")
+MANUALS = (
+    "sendmail.8", "pysendmaild.8", "pysendmail.8", "pysendmail.yaml.5", "pysendmail-aliases.5",
+)  # fmt: skip
 UNITS = ("pysendmail.service", "pysendmail.socket")
 EXAMPLE = "etc/pysendmail.yaml.example"
 DOCUMENTS = ("README.md", "CHANGELOG.md", "LICENSE", EXAMPLE, "docs/pysendmail.schema.json")

@@ -12,11 +12,12 @@ import stat
 import sys
 import time
 
+from pysendmail.command.alias_check import find_alias_errors
 from pysendmail.config.errors import ConfigError
 from pysendmail.config.load import load
 from pysendmail.config.secrets import credential_path, read_password
 from pysendmail.config.snapshot import write_snapshot
-from pysendmail.message.aliases import read_aliases
+from pysendmail.message.alias_file import read_aliases
 from pysendmail.message.outcome import DELIVERED
 from pysendmail.message.queue_id import new_queue_id
 from pysendmail.relay.attempt import attempt, told
@@ -89,7 +90,7 @@ def readers_of(name: str) -> str:
 
 def show_aliases(config: Config) -> bool:
     """Print what is wrong with the aliases file; tell whether it is in order."""
-    errors = read_aliases(config.aliases).errors
+    errors = find_alias_errors(config)
     for error in errors:
         print(error)
     return not errors

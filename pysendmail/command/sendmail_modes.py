@@ -48,10 +48,10 @@ def run_queue(program: bytes) -> int:
 
 def check_aliases(program: bytes) -> int:
     """Say what is wrong with the aliases file; there is no database to rebuild."""
+    from pysendmail.command.alias_check import find_alias_errors
     from pysendmail.config.load import load
-    from pysendmail.message.aliases import read_aliases
 
-    aliases = read_aliases(load(os.environ, use_snapshot=True).config.aliases)
-    for error in aliases.errors:
-        say(2, b"%b: %b" % (program, error.encode()))
-    return EX_CONFIG if aliases.errors else EX_OK
+    errors = find_alias_errors(load(os.environ, use_snapshot=True).config)
+    for error in errors:
+        say(2, b"%b: %b" % (program, error.encode("utf-8", "backslashreplace")))
+    return EX_CONFIG if errors else EX_OK

@@ -53,6 +53,8 @@ SCHEMA_TYPES: dict[str, dict[str, Any]] = {
     "size": {"type": ["string", "integer"], "pattern": "^[0-9.]+ ?([kKmMgG]?[iI]?[bB]?)$"},
     "count": {"type": "integer"},
     "boolean": {"enum": [True, False, "yes", "no", "on", "off"]},
+    "smarthosts": {"type": "string", "pattern": f"^({'|'.join(DEFAULT_PORTS)})://[^@]+$"},
+    "domains": {"type": "string", "minLength": 1},
     "path": {"type": "string", "pattern": "^/"},
     "socket": {"type": "string", "pattern": "^/"},
 }
@@ -104,8 +106,8 @@ def _schema_of(key: Key) -> dict[str, Any]:
     schema: dict[str, Any] = {"description": key.doc}
     if key.choices:
         schema["enum"] = list(key.choices)
-    elif key.kind == "smarthosts":
-        one = {"type": "string", "pattern": f"^({'|'.join(DEFAULT_PORTS)})://[^@]+$"}
+    elif key.type is tuple:
+        one = SCHEMA_TYPES[key.kind]
         schema["anyOf"] = [one, {"type": "array", "items": one, "minItems": 1}]
     else:
         schema |= SCHEMA_TYPES.get(key.kind, {"type": "string", "minLength": 1})

@@ -24,7 +24,9 @@ KINDS: dict[str, tuple[type, Value, str]] = {
     "text": (bytes, b"", "a printable text on one line"),
     "password": (bytes, b"", "a text on one line, without control characters"),
     "host": (bytes, b"", "a domain name such as example.com"),
+    "domains": (tuple, (), "a domain name such as example.com, or a list of them"),
     "address": (bytes, b"", "one address such as admin@example.com"),
+    "fallback": (bytes, b"", "forward, reject, or one address such as admin@example.com"),
     "path": (str, "", "an absolute path"),
     "socket": (str, "", "an absolute path"),
     "credential": (str, "", "an absolute path, or the name of a systemd credential"),
@@ -183,8 +185,18 @@ KEYS: tuple[Key, ...] = (
         "Unset: root's mail goes to root at the origin.",
         example="admin@example.com"),
     Key("aliases", "path", "/etc/aliases",
-        "The aliases file for bare names. "
+        "The aliases file for local names, see pysendmail-aliases(5). "
         "It may be missing. Targets that are programs or files are refused."),
+    Key("local_domains", "domains", "",
+        "Domains whose addresses are local names: aliases apply to them, and what is left is sent "
+        "to the origin. "
+        "Always local are localhost and the hostname, in full and up to its first dot; the "
+        "origin, whose mailboxes the smarthost knows, is local only when it is listed here.",
+        example="internal.example.com"),
+    Key("unknown_local", "fallback", "forward",
+        "Where mail for a local name goes that has no alias. "
+        "forward: to that name at the origin, for the smarthost to decide. reject: back to the "
+        "caller. An address: there, as with a mailbox for all."),
     Key("sender", "address", "",
         "The envelope sender of every message, in place of the caller's. "
         "For smarthosts that take mail from one address only. The null sender of a bounce stays. "
@@ -278,6 +290,8 @@ class Config:
     hostname: bytes
     root: bytes
     aliases: str
+    local_domains: tuple[str, ...]
+    unknown_local: bytes
     sender: bytes
     from_: bytes
     spool: str

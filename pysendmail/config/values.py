@@ -133,6 +133,17 @@ def parse_address(text: str) -> bytes:
     return _octets(text)
 
 
+def parse_fallback(text: str) -> bytes:
+    """Return `forward` or `reject`, which are bare addresses to look at, or one address."""
+    word = text.strip().lower()
+    return word.encode() if word in ("forward", "reject") else parse_address(text)
+
+
+def parse_domains(text: str) -> tuple[str, ...]:
+    """Return the domain names of a comma-separated list, each of them checked."""
+    return tuple(parse_host(name).decode() for name in text.split(","))
+
+
 def parse_path(text: str) -> str:
     """Return an absolute path."""
     path = parse_credential(text)
@@ -180,7 +191,9 @@ PARSERS: dict[str, Callable[[str], Value]] = {
     "text": parse_text,
     "password": parse_password,
     "host": parse_host,
+    "domains": parse_domains,
     "address": parse_address,
+    "fallback": parse_fallback,
     "path": parse_path,
     "socket": parse_socket_path,
     "credential": parse_credential,

@@ -6,23 +6,19 @@ recipient stays (the second sentence of docs/architecture.md).
 
 from __future__ import annotations
 
+from pysendmail.message.bounce import DELAY, FAILURE, RELAYED
 from pysendmail.message.outcome import DEFERRED, FAILED, Outcome
 from pysendmail.relay import retry
 from pysendmail.spool.errors import SpoolError
 from pysendmail.submission.conclude import next_attempt
-from pysendmail.submission.notices import bounce, delay_warning, log_notices
+from pysendmail.submission.notices import log_notices, log_untold, notice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import TypeAlias
-
     from pysendmail.config.keys import Config
     from pysendmail.journal import Journal
     from pysendmail.relay.attempt import Attempt
     from pysendmail.spool.contract import Claim, Notice
-
-    Compose: TypeAlias = Callable[..., list[Notice]]
 
 
 def settle(claim: Claim, attempt: Attempt, *, config: Config, journal: Journal, now: float) -> None:
@@ -40,19 +36,20 @@ def settle(claim: Claim, attempt: Attempt, *, config: Config, journal: Journal, 
         outcomes = [expire(outcome) for outcome in outcomes]
     failures = [outcome for outcome in outcomes if outcome.kind == FAILED]
     deferrals = [outcome for outcome in outcomes if outcome.kind == DEFERRED]
-    message = claim.message()
-
-    def inform(compose: Compose, outcomes: list[Outcome]) -> list[Notice]:
-        return compose(
-            entry.envelope, message, outcomes, config=config, arrived=entry.arrived, now=now
-        )
-
-    notices = inform(bounce, failures) if failures else []
     warn = bool(deferrals) and retry.warning_due(
         arrived=entry.arrived, now=now, after=config.delay_warning, warned=entry.warned
     )
-    if warn:
-        notices += inform(delay_warning, deferrals)
+    notices: list[Notice] = []
+    for kind in (FAILURE, RELAYED, DELAY) if warn else (FAILURE, RELAYED):
+        notices += notice(
+            kind,
+            entry.envelope,
+            claim.message(),
+            outcomes,
+            config=config,
+            arrived=entry.arrived,
+            now=now,
+        )
     due = next_attempt(attempt, attempts=entry.attempts + 1, config=config, now=now)
     try:
         claim.settle(outcomes, due, now=now, notices=notices, warned=entry.warned or warn)
@@ -60,10 +57,11 @@ def settle(claim: Claim, attempt: Attempt, *, config: Config, journal: Journal, 
         if not notices:
             raise
         # No room for a notice: who was delivered is crossed off all the same, the others wait.
-        outcomes, notices = [unsaid(outcome) for outcome in outcomes], []
+        outcomes, notices, failures = [unsaid(outcome) for outcome in outcomes], [], []
         claim.settle(outcomes, due, now=now)
     journal.outcomes(entry.queue_id, outcomes, arrived=entry.arrived, now=now)
     log_notices(journal, entry.queue_id, notices)
+    log_untold(journal, entry.queue_id, entry.envelope, failures)
 
 
 def unsaid(outcome: Outcome) -> Outcome:

@@ -6,11 +6,10 @@ with the one they began with.
 
 from __future__ import annotations
 
-import os
 import time
 
 from pysendmail.journal import ERROR, WARNING, Journal
-from pysendmail.message.aliases import Aliases, read_aliases
+from pysendmail.message.alias_file import read_aliases, source_of
 from pysendmail.relay.pool import Pool
 from pysendmail.relay.session import open_session
 from pysendmail.relay.smarthost import smarthosts_of
@@ -19,13 +18,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pysendmail.config.keys import Config
     from pysendmail.daemon.workers import Workers
+    from pysendmail.message.aliases import Aliases, Source
     from pysendmail.relay.policy import Rule
     from pysendmail.relay.smarthost import Smarthost
     from pysendmail.smtp import Client
     from pysendmail.spool.contract import Spool
-
-
-ALIASES_S = 60.0
 
 
 class Relay:
@@ -73,7 +70,7 @@ class State:
         self.scratch = scratch
         self.accepts_deliveries = True
         self.started = time.time()
-        self._aliases = CachedAliases()
+        self._aliases = CachedAliases(journal)
 
     @property
     def config(self) -> Config:
@@ -91,23 +88,24 @@ class State:
 
 
 class CachedAliases:
-    """The aliases file, read again when it has changed, and each minute for what it includes."""
+    """The aliases file, read again when it, or a file it includes, has changed."""
 
-    __slots__ = ("_aliases", "_identity", "_read")
+    __slots__ = ("_aliases", "_journal")
 
-    def __init__(self) -> None:
-        self._identity: tuple[str, int, int, int] | None = None
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
         self._aliases: Aliases | None = None
-        self._read = 0.0
 
     def read(self, path: str) -> Aliases:
-        """Return the aliases in the file; one that is not there has none."""
-        try:
-            status = os.stat(path)
-            identity = (path, status.st_mtime_ns, status.st_size, status.st_ino)
-        except OSError:
-            identity = (path, 0, 0, 0)
-        now = time.monotonic()
-        if self._aliases is None or identity != self._identity or now - self._read > ALIASES_S:
-            self._aliases, self._identity, self._read = read_aliases(path), identity, now
-        return self._aliases
+        """Return the aliases in the file; one that is not there has none. Raises OSError."""
+        known = self._aliases
+        if known is None or known.sources[0][0] != path or any(map(has_changed, known.sources)):
+            known = self._aliases = read_aliases(path)
+            for error in known.errors:
+                self._journal.event("", "aliases need attention", priority=WARNING, said=error)
+        return known
+
+
+def has_changed(source: Source) -> bool:
+    """Tell whether a file is not what it was when it was read."""
+    return source_of(source[0]) != source

@@ -5,7 +5,7 @@ Nothing here raises: a target that is refused is noted with the file and line wh
 
 from __future__ import annotations
 
-from pysendmail.message.address import AddressError, parse_mailbox, unquoted
+from pysendmail.message.address import AddressError, parse_mailbox, quoted_local, unquoted
 from pysendmail.message.lexer import QUOTED, tokens_of
 from pysendmail.message.outcome import printable
 
@@ -16,19 +16,30 @@ if TYPE_CHECKING:
     from pysendmail.message.address import Mailbox
 
 INCLUDE = b":include:"
+# Exim's words for a name whose mail fails; what follows is told to the sender.
+FAIL = (b":fail:", b":error:")
+
+# So many refused targets of one alias are told of: an included file may be anything.
+REFUSED_LIMIT = 100
+
+# RFC 3463: the system is not configured right (3.5), somebody decided against it (7.1).
+MISCONFIGURED, PROHIBITED = b"5.3.5", b"5.7.1"
 
 
 def logical_lines(text: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield lines with their continuations, each with its number; comments and empty ones left out.
 
-    A line that begins with a blank continues the one before it, also over comments.
+    A line that begins with a blank continues the one before it, also over comments; so does any
+    line after one that ends with a backslash.
     """
     first, parts = 0, [b""]
     for number, line in enumerate(text.split(b"\n"), 1):
         stripped = line.strip()
         if not stripped or stripped.startswith(b"#"):
             continue
-        if line[:1] in (b" ", b"\t") and first:
+        unfinished = parts[-1].endswith(b"\\")
+        if first and (unfinished or line[:1] in (b" ", b"\t")):
+            parts[-1] = parts[-1].removesuffix(b"\\")
             parts.append(stripped)
             continue
         if first:
@@ -39,33 +50,54 @@ def logical_lines(text: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def split_alias(line: bytes) -> tuple[bytes, bytes]:
-    """Return name, in lower case, and value of an alias; the name is b"" when there is none."""
+    """Return name, in lower case, and value of an alias; the name is b"" when there is none.
+
+    It has the form of a local part: in quotes where it needs them.
+    """
     if line.startswith(b'"'):
         token = next(tokens_of(line))
         name, rest = unquoted(line[: token.end]), line[token.end :].lstrip()
         found = token.kind == QUOTED and rest.startswith(b":")
-        return (name.strip().lower() if found else b""), rest[1:]
+        return (quoted_local(name.lower()) if found else b""), rest[1:]
     name, colon, value = line.partition(b":")
     return (name.strip().lower() if colon else b""), value
 
 
+def why_no_name(name: bytes) -> str:
+    """Return why mail is never addressed to such a name, "" for one that can be an alias."""
+    if name == b"*":
+        return "the key unknown_local says where mail for all other names goes"
+    return "only a bare name can be an alias" if b"@" in name else ""
+
+
 class Targets:
-    """The targets of one alias, collected. `where` is file and line, for errors. A builder."""
+    """The targets of one alias, collected. `where` is file and line, for errors. A builder.
+
+    `refused` has a status (RFC 3463) and a reason for each target that gets no mail, up to a bound.
+    """
 
     __slots__ = ("_include", "_where", "mailboxes", "refused")
 
     def __init__(self, where: str, include: Callable[[str], bytes] | None) -> None:
         self.mailboxes: list[Mailbox] = []
-        self.refused: list[str] = []
+        self.refused: list[tuple[bytes, str]] = []
         self._where = where
         self._include = include
 
+    @property
+    def errors(self) -> list[str]:
+        """The reasons that are mistakes in the file, and nobody's decision."""
+        return [reason for status, reason in self.refused if status == MISCONFIGURED]
+
     def add_list(self, text: bytes) -> None:
-        """Add targets with commas between them."""
+        """Add targets with commas between them, or the one decision that mail shall fail."""
+        whole = bare(text.strip())
+        if whole.lower().startswith(FAIL):
+            reason = text_of(whole[whole.index(b":", 1) + 1 :].strip())
+            self._note([(PROHIBITED, reason or "no mail is taken for this name")])
+            return
         for target in filter(None, split_at_commas(text)):
-            if target.startswith((b'"|', b'"/', b'":')) and target.endswith(b'"'):
-                target = unquoted(target)
-            self.add(target)
+            self.add(bare(target))
 
     def add(self, target: bytes) -> None:
         """Add one target."""
@@ -85,7 +117,10 @@ class Targets:
 
     def refuse(self, reason: str) -> None:
         """Note why a target is none."""
-        self.refused.append(f"{self._where}: {reason}")
+        self._note([(MISCONFIGURED, f"{self._where}: {reason}")])
+
+    def _note(self, refused: list[tuple[bytes, str]]) -> None:
+        self.refused += refused[: REFUSED_LIMIT - len(self.refused)]
 
     def _add_file(self, path: bytes) -> None:
         """Add the targets in an included file; it may not include another one."""
@@ -95,16 +130,22 @@ class Targets:
         try:
             text = self._include(path.decode("utf-8", "surrogateescape"))
         except (OSError, ValueError) as error:
-            reason = printable(str(error).encode("utf-8", "backslashreplace")).decode()
+            reason = getattr(error, "strerror", None) or str(error)
             self.refuse(f"cannot include {shown(path)}: {reason}")
             return
         for number, line in enumerate(text.split(b"\n"), 1):
             line = line.strip()
             if line and not line.startswith(b"#"):
-                inner = Targets(f"{printable(path).decode()}:{number}", None)
+                inner = Targets(f"{text_of(path)}:{number}", None)
                 inner.add_list(line)
                 self.mailboxes += inner.mailboxes
-                self.refused += inner.refused
+                self._note(inner.refused)
+
+
+def bare(target: bytes) -> bytes:
+    """Return a target without the quotes that programs, files and commands are written in."""
+    special = target.startswith((b'"|', b'"/', b'":')) and target.endswith(b'"')
+    return unquoted(target) if special else target
 
 
 def split_at_commas(text: bytes) -> Iterator[bytes]:
@@ -124,3 +165,8 @@ def split_at_commas(text: bytes) -> Iterator[bytes]:
 def shown(text: bytes) -> str:
     """Return octets of the file as they may stand in a message to people, in quotes."""
     return "'" + printable(text, 100).decode() + "'"
+
+
+def text_of(octets: bytes) -> str:
+    """Return octets of the file as printable text."""
+    return printable(octets).decode()

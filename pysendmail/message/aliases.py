@@ -1,222 +1,251 @@
-"""Aliases: what the aliases file says, and who the recipients of a message are in the end.
+"""Aliases: what the names of this machine stand for, and who gets a message in the end.
 
-The syntax is that of aliases(5): `name: target, target`, continuation lines, quotes, comments.
-Targets are addresses, bare names (which may be aliases again) and `:include:/file`, one level deep.
-A target that is a program, a file or a command to the mail system is refused and never run; so is
-everything that cannot be read as an address. Mail for such a name fails, with the place in the file
-as reason.
+Only local names are expanded: bare ones, those at a local domain, and root@origin. An address at
+the origin is not local: the smarthost knows its real mailboxes better. A name without an alias
+stands for itself at the origin, unless `unknown_local` says otherwise.
 
-Parsing never raises: what is wrong is in `errors`, each with file and line. Only bare names are
-expanded, and root@origin. Every name is expanded once, so that loops end and time is linear.
+Every name is expanded once, so that loops end; how much one message may be expanded is bounded, so
+time and memory are too. The file itself: alias_file.py.
 """
 
 from __future__ import annotations
 
-import errno
-import os
-
 from pysendmail.message.address import Mailbox, comparable, parse_mailbox, qualify
-from pysendmail.message.alias_syntax import Targets, logical_lines, shown, split_alias
-from pysendmail.message.outcome import FAILED, Outcome, printable
+from pysendmail.message.alias_syntax import MISCONFIGURED
+from pysendmail.message.outcome import FAILED, Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import TypeAlias
+
+    # Path, mtime in ns, size and inode of a file that was read; zeros for one that was not there.
+    Source: TypeAlias = tuple[str, int, int, int]
 
 # Sendmail's bound for aliases of aliases.
 DEPTH_LIMIT = 10
 
-# An aliases file is held in memory; a file of this size has some hundred thousand names.
-FILE_LIMIT = 16 * 1024 * 1024
+# What one message may make us keep in memory and write into one head of the spool.
+RECIPIENTS_LIMIT = 20_000
+# How many targets are looked at for one message: the same may be reached in many ways.
+TARGETS_LIMIT = 10 * RECIPIENTS_LIMIT
 
-# RFC 3463: the system is not configured right (3.6), a routing loop (3.5).
-MISCONFIGURED, LOOP = b"5.3.5", b"5.4.6"
+# RFC 3463: no such mailbox (1.1), a routing loop (4.6).
+UNKNOWN, LOOP = b"5.1.1", b"5.4.6"
 
 ROOT = b"root"
 # Whom mail is sent to by custom, and who is root where no alias says otherwise (RFC 2142).
 ROOTS_OTHER_NAMES = (b"postmaster", b"mailer-daemon")
 
+# What `unknown_local` may be besides an address.
+FORWARD, REJECT = b"forward", b"reject"
+
+# RFC 6761 section 6.3, and what machines call themselves besides.
+LOOPBACK_DOMAINS = (b"localhost", b"localhost.localdomain")
+
 
 class Alias:
-    """What one name stands for: mailboxes, and reasons (printable) for each target refused."""
+    """What one name stands for: mailboxes, and for each refused target status and reason.
 
-    __slots__ = ("mailboxes", "refused")
+    The reasons are printable; `where` is file and line.
+    """
 
-    def __init__(self, mailboxes: Sequence[Mailbox], refused: Sequence[bytes] = ()) -> None:
+    __slots__ = ("mailboxes", "refused", "where")
+
+    def __init__(
+        self,
+        mailboxes: Sequence[Mailbox],
+        refused: Sequence[tuple[bytes, bytes]] = (),
+        where: str = "",
+    ) -> None:
         self.mailboxes = tuple(mailboxes)
         self.refused = tuple(refused)
+        self.where = where
 
     def __repr__(self) -> str:
-        return f"Alias({self.mailboxes!r}, {self.refused!r})"
+        return f"Alias({self.mailboxes!r}, {self.refused!r}, {self.where!r})"
 
 
 class Aliases:
-    """Aliases by name in lower case, and what was wrong in their file, one line for each.
+    """The content of an aliases file: aliases by name in lower case, and its errors, a line each.
 
-    `first` holds those that are looked at before the others.
+    `sources` tells the states of the files that this was read from, the aliases file first.
     """
 
-    __slots__ = ("_first", "by_name", "errors")
+    __slots__ = ("by_name", "errors", "sources")
 
     def __init__(
         self,
         by_name: Mapping[bytes, Alias] | None = None,
         errors: Sequence[str] = (),
-        *,
-        first: Mapping[bytes, Alias] | None = None,
+        sources: Sequence[Source] = (),
     ) -> None:
         self.by_name = by_name or {}
         self.errors = tuple(errors)
-        self._first = first or {}
+        self.sources = tuple(sources)
 
     def __repr__(self) -> str:
         return f"<{len(self.by_name)} aliases, {len(self.errors)} errors>"
 
-    def find(self, name: bytes) -> Alias | None:
-        """Return what a name stands for, in any case, or None."""
-        key = name.lower()
-        return self._first.get(key) or self.by_name.get(key)
 
-    def with_root(self, root: bytes) -> Aliases:
-        """Return aliases in which `root` gets root's mail; b"" leaves that to the file.
+class LocalNames:
+    """Which names are local, and what they stand for: the aliases and the configuration together.
 
-        Postmaster and mailer-daemon fall to root unless they have an alias of their own. Raises
-        AddressError when `root` is no address.
-        """
-        first = {ROOT: Alias([parse_mailbox(root)])} if root else {}
-        if root or ROOT in self.by_name:
+    `root` gets root's mail whatever the aliases say; b"" leaves that to them. Postmaster and
+    mailer-daemon fall to root unless they have an alias of their own. `domains` are local besides
+    that of this machine, `unknown` is FORWARD, REJECT or an address. Without `aliases` names stand
+    for themselves, root too. Raises AddressError when `root` or `unknown` is no address.
+    """
+
+    __slots__ = ("_aliases", "_domains", "_first", "_unknown", "origin")
+
+    def __init__(
+        self,
+        aliases: Aliases | None,
+        *,
+        origin: bytes,
+        hostname: bytes = b"",
+        root: bytes = b"",
+        domains: Iterable[bytes] = (),
+        unknown: bytes = FORWARD,
+    ) -> None:
+        self.origin = origin
+        implied = {*LOOPBACK_DOMAINS, hostname.lower(), hostname.partition(b".")[0].lower()}
+        self._domains = (implied - {b"", origin.lower()}) | {name.lower() for name in domains}
+        self._aliases = {} if aliases is None else aliases.by_name
+        self._first: dict[bytes, Alias] = {}
+        self._unknown: Alias | None = None
+        if aliases is not None:
+            self._put_root_first(root)
+            self._unknown = alias_of_unknown(unknown)
+
+    def _put_root_first(self, root: bytes) -> None:
+        if root:
+            self._first[ROOT] = Alias([parse_mailbox(root)])
+        if root or ROOT in self._aliases:
             for name in ROOTS_OTHER_NAMES:
-                if name not in self.by_name:
-                    first[name] = Alias([Mailbox(ROOT)])
-        return Aliases(self.by_name, self.errors, first=first)
+                if name not in self._aliases:
+                    self._first[name] = Alias([Mailbox(ROOT)])
+
+    def is_local(self, mailbox: Mailbox) -> bool:
+        """Tell whether this is a name of this machine.
+
+        Root's mail is read by somebody else nearly everywhere, so root@origin is root.
+        """
+        domain = mailbox.domain.lower()
+        if not domain or domain in self._domains:
+            return True
+        return mailbox.local.lower() == ROOT and domain == self.origin.lower()
+
+    def alias_of(self, mailbox: Mailbox) -> Alias | None:
+        """Return what a mailbox stands for; None when that is itself."""
+        if mailbox.literal or not self.is_local(mailbox):
+            return None
+        key = mailbox.local.lower()
+        return self._first.get(key) or self._aliases.get(key) or self._unknown
+
+    def address_of(self, mailbox: Mailbox) -> bytes:
+        """Return the address of a mailbox that stands for itself: a local one is at the origin."""
+        local = self.is_local(mailbox)
+        return qualify(Mailbox(mailbox.local) if local else mailbox, self.origin)
+
+
+def alias_of_unknown(unknown: bytes) -> Alias | None:
+    """Return what all names without an alias stand for; None: each for itself."""
+    if unknown == FORWARD:
+        return None
+    if unknown == REJECT:
+        return Alias([], [(UNKNOWN, b"no such user here")])
+    return Alias([parse_mailbox(unknown)])
 
 
 def resolve(
-    mailboxes: Iterable[Mailbox], *, origin: bytes, root: bytes, aliases: Aliases | None
-) -> tuple[list[bytes], list[Outcome]]:
+    mailboxes: Iterable[Mailbox], names: LocalNames
+) -> tuple[list[tuple[bytes, Mailbox]], list[Outcome]]:
     """Return who gets mail for these mailboxes, qualified and each once, and the failures.
 
-    `root` is where root's mail goes, whatever the aliases say; b"" when nobody was named. Without
-    `aliases` names stand for themselves, root too.
+    Beside each address stands the mailbox that led to it first.
     """
-    known = aliases.with_root(root) if aliases is not None else Aliases()
-    addresses: dict[bytes, bytes] = {}
-    failures: list[Outcome] = []
+    resolution = Resolution(names)
     for mailbox in mailboxes:
-        if is_alias(mailbox, known, origin):
-            found, failed = expand(mailbox.local, known, origin=origin)
-            failures += failed
-        else:
-            found = [qualify(mailbox, origin)]
-        for address in found:
-            addresses.setdefault(comparable(address), address)
-    return list(addresses.values()), failures
+        resolution.add(mailbox)
+    return list(resolution.addresses.values()), resolution.failures
 
 
-def expand(local: bytes, aliases: Aliases, *, origin: bytes) -> tuple[list[bytes], list[Outcome]]:
-    """Return the addresses, qualified and each once, that an alias stands for, and the failures.
+class Resolution:
+    """The recipients of one message, collected. A builder.
 
-    A name among its own targets stands for itself, as in `root: root, admin@example.com`. Names
-    that only lead to each other are a loop, and a failure.
+    `addresses` by what is comparable of them; `failures` in the order they were met.
     """
-    addresses: dict[bytes, bytes] = {}
-    failures: list[Outcome] = []
 
-    def fail(status: bytes, reason: bytes) -> None:
-        failures.append(Outcome(local + b"@" + origin, FAILED, status, reason))
+    __slots__ = ("_expanded", "_names", "_targets", "addresses", "failures")
 
-    waiting = [(local, 1)]
-    seen = {local.lower()}
-    for name, depth in waiting:  # grows as aliases of aliases are found
-        alias = aliases.find(name) or Alias([Mailbox(name)])
-        for reason in alias.refused:
-            fail(MISCONFIGURED, reason)
-        for mailbox in alias.mailboxes:
-            key = mailbox.local.lower()
-            if key == name.lower() or not is_alias(mailbox, aliases, origin):
-                address = qualify(mailbox, origin)
-                addresses.setdefault(comparable(address), address)
-            elif depth == DEPTH_LIMIT:
-                fail(LOOP, b"aliases of aliases, more than %d deep" % DEPTH_LIMIT)
-            elif key not in seen:
-                seen.add(key)
-                waiting.append((mailbox.local, depth + 1))
-    if not addresses and not failures:
-        fail(LOOP, b"the alias stands for nobody but itself: a loop")
-    return list(addresses.values()), failures
+    def __init__(self, names: LocalNames) -> None:
+        self._names = names
+        self._expanded: set[bytes] = set()
+        self._targets = 0
+        self.addresses: dict[bytes, tuple[bytes, Mailbox]] = {}
+        self.failures: list[Outcome] = []
 
+    def add(self, mailbox: Mailbox) -> None:
+        """Add whom a mailbox stands for."""
+        alias = self._names.alias_of(mailbox)
+        if alias is None:
+            self._take([self._names.address_of(mailbox)], mailbox)
+            return
+        key = mailbox.local.lower()
+        if key in self._expanded:
+            return
+        self._expanded.add(key)
+        addresses, failures = self._expand(key, alias)
+        if self._targets > TARGETS_LIMIT or len(self.addresses) + len(addresses) > RECIPIENTS_LIMIT:
+            addresses = []
+            failures = [(MISCONFIGURED, b"the alias stands for too many recipients")]
+        elif not addresses and not failures:
+            failures = [(LOOP, b"the alias stands for nobody but itself: a loop")]
+        self._take(addresses, mailbox)
+        name = mailbox.local + b"@" + self._names.origin
+        self.failures += [Outcome(name, FAILED, status, reason) for status, reason in failures]
 
-def is_alias(mailbox: Mailbox, aliases: Aliases, origin: bytes) -> bool:
-    """Tell whether the mailbox is a name to be expanded.
+    def _take(self, addresses: Iterable[bytes], mailbox: Mailbox) -> None:
+        for address in addresses:
+            self.addresses.setdefault(comparable(address), (address, mailbox))
 
-    An address is not, even at the origin, whose real mailboxes the smarthost knows better; but
-    root's mail is read by somebody else nearly everywhere, so root@origin is root.
-    """
-    if mailbox.literal or aliases.find(mailbox.local) is None:
-        return False
-    if not mailbox.domain:
-        return True
-    return mailbox.local.lower() == ROOT and mailbox.domain.lower() == origin.lower()
+    def _expand(self, key: bytes, alias: Alias) -> tuple[list[bytes], list[tuple[bytes, bytes]]]:
+        """Return the addresses that an alias stands for, and for each failure status and reason.
 
-
-def read_aliases(path: str) -> Aliases:
-    """Return the aliases in a file and in those it includes; none when there is no such file.
-
-    Raises OSError when it is there and cannot be read.
-    """
-    try:
-        text = read_file(path)
-    except FileNotFoundError:
-        return Aliases()
-    return parse_aliases(text, path=path, include=read_included)
-
-
-def read_included(path: str) -> bytes:
-    """Return the content of an included file, which may be in the hands of another user.
-
-    No link is followed: it could lead to a file that we may read and its author may not.
-    """
-    return read_file(path, os.O_NOFOLLOW)
-
-
-def read_file(path: str, flags: int = 0) -> bytes:
-    """Return the content of a regular file; raises OSError, for one that is too large as well."""
-    # Without O_NONBLOCK a FIFO under this name would stop us.
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | flags)
-    with open(fd, "rb") as file:
-        content = file.read(FILE_LIMIT + 1)
-    if len(content) > FILE_LIMIT:
-        raise OSError(errno.EFBIG, "more than 16 MiB", path)
-    return content
+        A name among its own targets stands for itself, as in `root: root, admin@example.com`. Names
+        that only lead to each other lead nowhere.
+        """
+        addresses: dict[bytes, bytes] = {}
+        failures: list[tuple[bytes, bytes]] = []
+        waiting, seen = [(key, alias, 1)], {key}
+        for name, stands_for, depth in waiting:  # grows as aliases of aliases are found
+            failures += stands_for.refused
+            self._targets += len(stands_for.mailboxes)
+            if self._targets > TARGETS_LIMIT:
+                break
+            for mailbox in stands_for.mailboxes:
+                target, further = mailbox.local.lower(), self._names.alias_of(mailbox)
+                if further is None or target == name:
+                    address = self._names.address_of(mailbox)
+                    addresses.setdefault(comparable(address), address)
+                elif depth == DEPTH_LIMIT:
+                    failures.append((LOOP, b"aliases of aliases, more than %d deep" % DEPTH_LIMIT))
+                elif target not in seen:
+                    seen.add(target)
+                    waiting.append((target, further, depth + 1))
+        return list(addresses.values()), list(dict.fromkeys(failures))
 
 
-def parse_aliases(
-    text: bytes, *, path: str = "aliases", include: Callable[[str], bytes] | None = None
-) -> Aliases:
-    """Return the aliases in the text of a file.
-
-    `path` names it in errors. `include` returns the content of an included file or raises OSError;
-    without it includes are refused.
-    """
-    by_name: dict[bytes, Alias] = {}
-    errors: list[str] = []
-    for number, line in logical_lines(text):
-        where = f"{path}:{number}"
-        name, value = split_alias(line)
-        if not name:
-            errors.append(f"{where}: expected 'name: target, …', found {shown(line)}")
-        elif name in by_name:
-            errors.append(f"{where}: {shown(name)} has an alias already; this one is ignored")
-        else:
-            targets = Targets(where, include)
-            targets.add_list(value)
-            if not targets.mailboxes and not targets.refused:
-                targets.refuse("no target")
-            by_name[name] = Alias(targets.mailboxes, [as_text(line) for line in targets.refused])
-            errors += targets.refused
-    return Aliases(by_name, errors)
-
-
-def as_text(line: str) -> bytes:
-    """Return an error as the text of an outcome."""
-    return printable(line.encode("utf-8", "backslashreplace"))
+def find_loops(aliases: Aliases, names: LocalNames) -> list[str]:
+    """Return a line, with file and line number, for each alias that leads nowhere or too far."""
+    lines = []
+    for name, alias in aliases.by_name.items():
+        _addresses, failures = resolve([Mailbox(name)], names)
+        lines += [
+            f"{alias.where}: {failure.text.decode()}"
+            for failure in failures
+            if failure.status == LOOP
+        ]
+    return lines

@@ -1,11 +1,11 @@
-"""Bounces and delay warnings: the message that tells a sender what became of his.
+"""Bounces, delay warnings and success reports: messages that tell a sender what became of his.
 
 A report is a message like any other and enters by the same door. It has the null sender, so it is
 never answered by another one (RFC 5321 section 4.5.5), and what NOTIFY and RET asked for is
 honoured (RFC 3461 section 6.2). Nothing is sent here.
 
-Both functions return None when nobody is to be told. They raise OSError when the original cannot be
-read or the report not be kept, and ValueError for a sender that is no address.
+`compose_report` returns None when nobody is to be told. It raises OSError when the original cannot
+be read or the report not be kept, and ValueError for a sender that is no address.
 """
 
 from __future__ import annotations
@@ -15,14 +15,9 @@ from pysendmail.message.dates import format_date
 from pysendmail.message.envelope import Envelope, Recipient
 from pysendmail.message.identity import format_message_id
 from pysendmail.message.message import Message, format_field
-from pysendmail.message.outcome import DEFERRED, FAILED
-from pysendmail.message.report import (
-    find_boundary,
-    multipart,
-    original_part,
-    status_part,
-    text_part,
-)
+from pysendmail.message.original import comes_back_whole, original_part
+from pysendmail.message.outcome import DEFERRED, DELIVERED, FAILED
+from pysendmail.message.report import find_boundary, multipart, status_part, text_part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,53 +27,71 @@ if TYPE_CHECKING:
     from pysendmail.message.outcome import Outcome
     from pysendmail.message.report import Part, Reported
 
-FAILURE_SUBJECT = b"Undelivered mail returned to sender"
-FAILURE_OPENING = b"""\
-Your message could not be delivered to everybody. Nothing more will be tried for the
-recipients below; others, if there were any, are not concerned.
-"""
 
-DELAY_SUBJECT = b"Delayed mail (still being retried)"
-DELAY_OPENING = b"""\
+class Kind:
+    """One kind of report: the outcomes it is about, the word of NOTIFY that asks for it, its words.
+
+    `action` is that of RFC 3464 section 2.3.3; `opening` may name %(until)b, when the last attempt
+    will be made.
+    """
+
+    __slots__ = ("action", "opening", "outcome", "subject", "wish")
+
+    def __init__(
+        self, outcome: str, wish: bytes, action: bytes, *, subject: bytes, opening: bytes
+    ) -> None:
+        self.outcome = outcome
+        self.wish = wish
+        self.action = action
+        self.subject = subject
+        self.opening = opening
+
+    def __repr__(self) -> str:
+        return f"<Kind {self.action.decode()}>"
+
+
+FAILURE = Kind(
+    FAILED,
+    b"FAILURE",
+    b"failed",
+    subject=b"Undelivered mail returned to sender",
+    opening=b"""\
+Your message could not be delivered to everybody. Nothing more will be tried for
+the recipients below; others, if there were any, are not concerned.
+""",
+)
+
+DELAY = Kind(
+    DEFERRED,
+    b"DELAY",
+    b"delayed",
+    subject=b"Delayed mail (still being retried)",
+    opening=b"""\
 This is a warning only: you do not need to send your message again.
 
-It has not been delivered to the recipients below yet. That is tried again and again until
-%b; if it is in vain you will be told.
-"""
+It has not been delivered to the recipients below yet. That is tried again and
+again until
+    %(until)b;
+if it is in vain you will be told.
+""",
+)
+
+# RFC 3461 section 5.2.2: success was asked for, and the next host cannot report it.
+RELAYED = Kind(
+    DELIVERED,
+    b"SUCCESS",
+    b"relayed",
+    subject=b"Mail handed on (no further report)",
+    opening=b"""\
+You asked for a report of success. Your message was taken for the recipients
+below by a server that gives no such reports: this is the last one, unless the
+delivery fails further on.
+""",
+)
 
 
-def compose_bounce(
-    envelope: Envelope,
-    message: Message,
-    outcomes: Sequence[Outcome],
-    *,
-    queue_id: str,
-    arrived: float,
-    now: float,
-    hostname: bytes,
-    origin: bytes,
-    content: Callable[[], Content] = Content,
-) -> tuple[Envelope, Message] | None:
-    """Return the bounce for those of `outcomes` that are failures the sender wants to hear of.
-
-    `envelope` and `message` are the original's, `arrived` is when that came; `queue_id` will be the
-    bounce's own.
-    """
-    reported = reportable(envelope, outcomes, FAILED, b"FAILURE")
-    if not reported:
-        return None
-    parts = [
-        text_part(FAILURE_OPENING, hostname, reported, message),
-        status_part(
-            envelope, reported, action=b"failed", hostname=hostname, arrived=arrived, now=now
-        ),
-        original_part(envelope, message),
-    ]
-    fields = report_fields(envelope, message, FAILURE_SUBJECT, queue_id, now, hostname, origin)
-    return assemble(envelope, fields, parts, queue_id, content)
-
-
-def compose_delay_warning(
+def compose_report(
+    kind: Kind,
     envelope: Envelope,
     message: Message,
     outcomes: Sequence[Outcome],
@@ -91,35 +104,40 @@ def compose_delay_warning(
     origin: bytes,
     content: Callable[[], Content] = Content,
 ) -> tuple[Envelope, Message] | None:
-    """Return the warning for those of `outcomes` that are deferrals, as `compose_bounce` does.
+    """Return the report on those of `outcomes` that are of this kind and the sender wants to hear
+    of.
 
-    `until` is when the last attempt will have been made.
+    `envelope` and `message` are the original's, `arrived` is when that came, `until` when its life
+    ends; `queue_id` will be the report's own.
     """
-    reported = reportable(envelope, outcomes, DEFERRED, b"DELAY")
+    reported = reportable(kind, envelope, outcomes)
     if not reported:
         return None
+    # RFC 3461 section 4.3: only a failure gives back more than the header.
+    whole = kind is FAILURE and comes_back_whole(envelope, message)
+    opening = kind.opening % {b"until": format_date(until)}
     parts = [
-        text_part(DELAY_OPENING % format_date(until), hostname, reported, message),
+        text_part(opening, hostname, reported, message, whole=whole),
         status_part(
             envelope,
             reported,
-            action=b"delayed",
+            action=kind.action,
             hostname=hostname,
             arrived=arrived,
             now=now,
-            until=until,
+            until=until if kind is DELAY else None,
         ),
-        original_part(envelope, message),
+        original_part(envelope, message, whole=whole),
     ]
-    fields = report_fields(envelope, message, DELAY_SUBJECT, queue_id, now, hostname, origin)
+    fields = report_fields(envelope, message, kind.subject, queue_id, now, hostname, origin)
     return assemble(envelope, fields, parts, queue_id, content)
 
 
-def reportable(envelope: Envelope, outcomes: Sequence[Outcome], kind: str, wish: bytes) -> Reported:
+def reportable(kind: Kind, envelope: Envelope, outcomes: Sequence[Outcome]) -> Reported:
     """Return the outcomes of that kind which the sender is to hear of, with their recipients.
 
-    Without NOTIFY failures and delays are told (RFC 3461 section 4.1); the null sender hears of
-    nothing.
+    Without NOTIFY failures and delays are told, but no success (RFC 3461 section 4.1), and a host
+    that can tells of that itself; the null sender hears of nothing.
     """
     if not envelope.sender:
         return []
@@ -128,7 +146,8 @@ def reportable(envelope: Envelope, outcomes: Sequence[Outcome], kind: str, wish:
     for outcome in outcomes:
         recipient = recipients.get(outcome.recipient)
         wishes = recipient.notify if recipient is not None else ()
-        if outcome.kind == kind and (not wishes or wish in wishes):
+        wanted = kind.wish in wishes or (not wishes and kind is not RELAYED)
+        if outcome.kind == kind.outcome and wanted and not outcome.dsn:
             reported.append((outcome, recipient))
     return reported
 

@@ -13,10 +13,10 @@ class Outcome:
     `kind` is DELIVERED, DEFERRED or FAILED; `status` the enhanced status code of RFC 3463
     (b"5.1.1"); `text` one printable line; `remote` the host that said it, b"" when we did.
     `maybe_duplicate`: the connection was lost after the final dot, so the smarthost may have the
-    message all the same.
+    message all the same. `dsn`: that host has taken over what was asked about reports (RFC 3461).
     """
 
-    __slots__ = ("kind", "maybe_duplicate", "recipient", "remote", "status", "text")
+    __slots__ = ("dsn", "kind", "maybe_duplicate", "recipient", "remote", "status", "text")
 
     def __init__(
         self,
@@ -26,6 +26,7 @@ class Outcome:
         text: bytes,
         remote: bytes = b"",
         maybe_duplicate: bool = False,
+        dsn: bool = False,
     ) -> None:
         self.recipient = recipient
         self.kind = kind
@@ -33,11 +34,12 @@ class Outcome:
         self.text = text
         self.remote = remote
         self.maybe_duplicate = maybe_duplicate
+        self.dsn = dsn
 
     def __repr__(self) -> str:
         return (
             f"Outcome({self.recipient!r}, {self.kind!r}, {self.status!r}, {self.text!r},"
-            f" {self.remote!r}, maybe_duplicate={self.maybe_duplicate})"
+            f" {self.remote!r}, maybe_duplicate={self.maybe_duplicate}, dsn={self.dsn})"
         )
 
     def __eq__(self, other: object) -> bool:

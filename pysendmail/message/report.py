@@ -1,4 +1,4 @@
-"""The parts of a delivery report: text for people, fields for programs, and the original message.
+"""The parts of a delivery report: text for people and fields for programs; and their frame.
 
 RFC 3464 names the fields, RFC 6522 the frame, RFC 6533 what changes where addresses are not ASCII.
 Text that came from elsewhere is made printable here, so nothing a server says can start a field.
@@ -6,6 +6,7 @@ Text that came from elsewhere is made printable here, so nothing a server says c
 
 from __future__ import annotations
 
+from pysendmail.message.advice import advice_on
 from pysendmail.message.dates import format_date
 from pysendmail.message.outcome import printable
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     # What is reported, and for whom as the envelope has him; None when it has him not.
     Reported = Sequence[tuple[Outcome, Recipient | None]]
 
-# A longer original comes back as its header only, even if all of it was asked for.
-FULL_LIMIT = 1024 * 1024
+TEXT_WIDTH = 76  # where what people read is broken, at blanks
 
 
 class Part:
@@ -41,14 +41,22 @@ class Part:
         return f"<Part {self.kind.decode()}>"
 
 
-def text_part(opening: bytes, hostname: bytes, reported: Reported, message: Message) -> Part:
-    """Return the part that people read; `opening` (its lines end with LF) says what happened."""
+def text_part(
+    opening: bytes, hostname: bytes, reported: Reported, message: Message, *, whole: bool
+) -> Part:
+    """Return the part that people read; `opening` (its lines end with LF) says what happened.
+
+    `whole` tells whether the whole message comes back.
+    """
     lines = [b"This is the mail system at host %b." % hostname, b"", *opening.split(b"\n")]
-    for outcome, _ in reported:
-        said = b"%b said: " % printable(outcome.remote) if outcome.remote else b""
-        lines.append(b"<%b>" % printable(outcome.recipient, 600))
-        lines += [b"    " + said + printable(outcome.text), b""]
-    lines.append(b"The message was this one:")
+    for outcome, recipient in reported:
+        said = b"%b said: " % printable(outcome.remote, 255) if outcome.remote else b""
+        lines.append(recipient_line(outcome, recipient))
+        lines += filled(said + printable(outcome.text))
+        lines += filled(advice_on(outcome, hostname))
+        lines.append(b"")
+    attached = b"message" if whole else b"header of the message"
+    lines.append(b"The %b is attached. It was this one:" % attached)
     for name in (b"Subject", b"Date", b"To", b"Message-ID"):
         field = message.find(name)
         if field is not None:
@@ -56,6 +64,26 @@ def text_part(opening: bytes, hostname: bytes, reported: Reported, message: Mess
     text = b"\r\n".join([*lines, b""])
     charset = b"us-ascii" if text.isascii() else b"utf-8"
     return Part(b"text/plain; charset=" + charset, lambda: [text])
+
+
+def recipient_line(outcome: Outcome, recipient: Recipient | None) -> bytes:
+    """Return who was to get it, and whom the sender had named where that is another."""
+    line = b"<%b>" % printable(outcome.recipient, 400)
+    named = recipient.orcpt.partition(b";")[2] if recipient is not None else b""
+    if named and named != outcome.recipient:
+        line += b" (you wrote to <%b>)" % printable(named, 400)
+    return line
+
+
+def filled(text: bytes) -> list[bytes]:
+    """Return the lines of a paragraph, indented; no word is broken."""
+    lines: list[bytes] = []
+    for word in text.split():
+        if lines and len(lines[-1]) + 1 + len(word) <= TEXT_WIDTH:
+            lines[-1] += b" " + word
+        else:
+            lines.append(b"    " + word)
+    return lines
 
 
 def status_part(
@@ -112,18 +140,8 @@ def recipient_block(outcome: Outcome, recipient: Recipient | None, action: bytes
 
 
 def plain(text: bytes) -> bytes:
-    """Return octets as one printable line of ASCII."""
-    return printable(text).decode().encode("ascii", "backslashreplace")
-
-
-def original_part(envelope: Envelope, message: Message) -> Part:
-    """Return the message where RET=FULL asked for it and it is not too long, else its header."""
-    header = message.header
-    international = envelope.smtputf8 and not header.isascii()
-    if envelope.ret == b"FULL" and message.size <= FULL_LIMIT:
-        return Part(b"message/global" if international else b"message/rfc822", message.chunks)
-    kind = b"message/global-headers" if international else b"text/rfc822-headers"
-    return Part(kind, lambda: [header])
+    """Return octets as one printable line of ASCII, not too long for a field."""
+    return printable(printable(text).decode().encode("ascii", "backslashreplace"), 900)
 
 
 def find_boundary(queue_id: str, parts: Sequence[Part]) -> bytes:

@@ -105,6 +105,7 @@ class Offer:
 
     __slots__ = (
         "_deadline",
+        "_dsn",
         "_envelope",
         "_ledger",
         "_message",
@@ -129,6 +130,7 @@ class Offer:
         self._sessions = sessions
         self._ledger = ledger
         self._deadline = deadline
+        self._dsn = False  # whether it takes over what was asked about reports (RFC 3461)
 
     def run(self) -> None:
         """Offer the message, in as many transactions as its recipients need."""
@@ -147,6 +149,7 @@ class Offer:
             return None
         client, warm = opened
         client.deadline = self._deadline
+        self._dsn = b"DSN" in client.extensions
         try:
             transcript = self._transact(client, batch)
         except SmtpError as trouble:
@@ -235,7 +238,7 @@ class Offer:
             if reply is None:
                 unanswered.append(recipient)
             elif reply.code < 400:
-                self._ledger.delivered(recipient, reply, self._remote)
+                self._ledger.delivered(recipient, reply, self._remote, dsn=self._dsn)
             elif reply is not transcript.recipients[index]:
                 self._refuse(recipient, message_trouble(reply), reply)
             elif recipient not in besides:

@@ -35,11 +35,13 @@ class Ledger:
         """Who may still be offered to the next smarthost."""
         return list(self._open.values())
 
-    def delivered(self, recipient: Recipient, reply: Reply, remote: bytes) -> None:
-        """Cross the recipient off: a smarthost took responsibility for it."""
+    def delivered(self, recipient: Recipient, reply: Reply, remote: bytes, *, dsn: bool) -> None:
+        """Cross the recipient off: a smarthost took responsibility for it, with `dsn` for reports
+        too.
+        """
         status = reply.enhanced or b"2.0.0"
         self._latest[recipient.address] = Outcome(
-            recipient.address, DELIVERED, status, said(reply), remote
+            recipient.address, DELIVERED, status, said(reply), remote, dsn=dsn
         )
         self._open.pop(recipient.address, None)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pysendmail.message import intake
 from pysendmail.message.address import AddressError, parse_list, parse_mailbox, qualify
-from pysendmail.message.aliases import resolve
+from pysendmail.message.aliases import RECIPIENTS_LIMIT, LocalNames, resolve
 from pysendmail.message.content import Content
 from pysendmail.message.envelope import Envelope, Recipient
 from pysendmail.message.identity import complete
@@ -21,7 +21,9 @@ from pysendmail.submission.exit_status import (
     EX_UNAVAILABLE,
     EX_USAGE,
     Refused,
+    exit_status,
     failure_line,
+    is_address_at_fault,
     too_large,
 )
 from pysendmail.submission.request import EIGHT_BIT, MODES
@@ -39,15 +41,12 @@ if TYPE_CHECKING:
     from pysendmail.submission.submitter import Submitter
 
 
-# ORCPT may have 500 octets (RFC 3461 section 4.2), and xtext makes up to three of one.
-ORCPT_LIMIT = 160
-
+# ORCPT may have 500 octets (RFC 3461 section 4.2): xtext makes up to three of one, and the form for
+# addresses that are not ASCII (RFC 6533 section 3) up to six.
+ORCPT_LIMIT, ORCPT_UTF8_LIMIT = 160, 80
 
 # RFC 5321 section 6.3 wants at least 100 trace fields tolerated.
 HOPS_LIMIT = 100
-
-# What one caller may make us keep in memory and write into one head of the spool.
-RECIPIENTS_LIMIT = 20_000
 
 
 class Accepted:
@@ -78,10 +77,18 @@ class Accepted:
         self.failures = failures
         self.arrived = arrived
 
+    @property
+    def told_by_bounce(self) -> bool:
+        """Whether a failure is the aliases' fault, which the caller can do nothing about."""
+        return not all(map(is_address_at_fault, self.failures))
+
     def require_recipients(self) -> None:
-        """Raise Refused where nobody is left who could get the message: nothing is queued then."""
-        if not self.envelope.recipients:
-            raise Refused(EX_DATAERR, failure_line(self.failures))
+        """Raise Refused where the caller has named nobody who could get the message.
+
+        Nothing is queued then.
+        """
+        if not self.envelope.recipients and not self.told_by_bounce:
+            raise Refused(exit_status(self.failures), failure_line(self.failures))
 
 
 def accept(
@@ -104,11 +111,8 @@ def accept(
     if len(message.all(b"received")) + request.hops > HOPS_LIMIT:
         raise Refused(EX_UNAVAILABLE, b"too many hops: this message goes round in a circle")
     mailboxes, bad = asked_recipients(request, message)
-    addresses, failures = resolve(
-        mailboxes,
-        origin=config.origin,
-        root=config.root,
-        aliases=aliases if not request.literal else None,
+    found, failures = resolve(
+        mailboxes, local_names(config, None if request.literal else aliases)
     )
     failures += [unusable(element) for element in bad]
     sender = sender_of(request, submitter, config)
@@ -116,12 +120,15 @@ def accept(
     message = finish(request, message, submitter, sender=sender, config=config, now=now)
     envelope = Envelope(
         sender,
-        tuple(recipient_of(address, request.notify) for address in addresses),
+        tuple(
+            recipient_of(address, qualify(mailbox, config.origin), request.notify)
+            for address, mailbox in found
+        ),
         ret=request.ret,
         envid=request.envid,
         eight_bit=request.body_type == EIGHT_BIT
         or not all(chunk.isascii() for chunk in message.chunks()),
-        smtputf8=not all(address.isascii() for address in (sender, *addresses)),
+        smtputf8=not all(address.isascii() for address in (sender, *dict(found))),
     )
     mode = request.mode or MODES[config.delivery_mode]
     return Accepted(request, submitter, envelope, message, failures, mode=mode, arrived=now)
@@ -222,10 +229,26 @@ def finish(
     return message
 
 
-def recipient_of(address: bytes, notify: tuple[bytes, ...]) -> Recipient:
-    """Return one recipient; its original address (RFC 3461 section 4.2) is the one we have."""
-    fits = address.isascii() and len(address) <= ORCPT_LIMIT
-    return Recipient(address, notify, b"rfc822;" + address if fits else b"")
+def local_names(config: Config, aliases: Aliases | None) -> LocalNames:
+    """Return which names are local here, and what they stand for."""
+    return LocalNames(
+        aliases,
+        origin=config.origin,
+        hostname=config.hostname,
+        root=config.root,
+        domains=[domain.encode() for domain in config.local_domains],
+        unknown=config.unknown_local,
+    )
+
+
+def recipient_of(address: bytes, original: bytes, notify: tuple[bytes, ...]) -> Recipient:
+    """Return one recipient; his original address is the one that the sender wrote.
+
+    That and NOTIFY go with the message to everybody whom an alias stands for (RFC 3461 sections 4.2
+    and 5.2.7).
+    """
+    kind, limit = (b"rfc822", ORCPT_LIMIT) if original.isascii() else (b"utf-8", ORCPT_UTF8_LIMIT)
+    return Recipient(address, notify, kind + b";" + original if len(original) <= limit else b"")
 
 
 def unusable(element: bytes) -> Outcome:

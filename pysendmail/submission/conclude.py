@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 
+from pysendmail.message.bounce import FAILURE, RELAYED
 from pysendmail.message.outcome import DEFERRED, FAILED, Outcome
 from pysendmail.relay import retry
 from pysendmail.relay.policy import SESSION
-from pysendmail.spool.errors import AlreadyEntered
+from pysendmail.spool.errors import AlreadyEntered, SpoolError
 from pysendmail.submission.answer import Answer
 from pysendmail.submission.exit_status import EX_OK, exit_status, failure_line
-from pysendmail.submission.notices import bounce, log_notices
+from pysendmail.submission.notices import log_notices, log_untold, notice
 from pysendmail.submission.request import ALWAYS_OK, MAIL_BACK, QUEUE, QUIET, WRITE_BACK
 
 TYPE_CHECKING = False
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from pysendmail.config.keys import Config
     from pysendmail.journal import Journal
+    from pysendmail.message.bounce import Kind
     from pysendmail.message.envelope import Envelope
     from pysendmail.relay.attempt import Attempt
     from pysendmail.spool.contract import Claim, Entering
@@ -53,6 +55,7 @@ class Submission:
         None is returned. `why` is for the log. Durable on return.
         """
         accepted = self._accepted
+        self._log_failures()
         if accepted.failures:
             self._bounce(accepted.failures)  # first, as always: rather twice than never
         held = None
@@ -64,20 +67,23 @@ class Submission:
                 held = self._enter_own(accepted.envelope, due, outcomes=reasons, claim=claim)
             except AlreadyEntered:
                 return None
-        self._journal.event(accepted.request.queue_id, "spooled", why=why)
+            self._journal.event(accepted.request.queue_id, "spooled", why=why)
         return held
 
     def conclude(self, attempt: Attempt) -> Answer:
         """Spool what was deferred, bounce what has to be, and return a foreground's answer."""
         mode = self._accepted.request.error_mode
+        self._log_failures()
         outcomes = attempt.outcomes + self._accepted.failures
         failures = [outcome for outcome in outcomes if outcome.kind == FAILED]
         taken = len(failures) < len(outcomes)
+        by_bounce = self._accepted.told_by_bounce
         bounced = False
-        if failures and (taken or mode in (MAIL_BACK, WRITE_BACK, ALWAYS_OK)):
+        if failures and (taken or by_bounce or mode in (MAIL_BACK, WRITE_BACK, ALWAYS_OK)):
             bounced = self._bounce(failures)
         self._enter_deferred(attempt)
-        if taken or (mode == ALWAYS_OK and bounced):
+        self._report_relayed(attempt)
+        if taken or (bounced and (by_bounce or mode == ALWAYS_OK)):
             return Answer(EX_OK, output=self._progress(outcomes))
         silent = mode == QUIET or bounced
         return Answer(
@@ -92,6 +98,12 @@ class Submission:
             Outcome(recipient.address, DEFERRED, b"4.4.2", why.encode())
             for recipient in self._accepted.envelope.recipients
         ]
+
+    def _log_failures(self) -> None:
+        """Write whom nobody can be asked to take the message for."""
+        accepted = self._accepted
+        queue_id, failures = accepted.request.queue_id, accepted.failures
+        self._journal.outcomes(queue_id, failures, arrived=self._now, now=self._now)
 
     def _enter_deferred(self, attempt: Attempt) -> None:
         """Enter the recipients that were deferred, with reasons and time of the next attempt."""
@@ -135,13 +147,29 @@ class Submission:
 
     def _bounce(self, failures: Sequence[Outcome]) -> bool:
         """Enter the bounce for these failures; tell whether there is one."""
+        accepted, notify = self._accepted, self._accepted.request.notify
+        # It is said of all recipients, also of those who cannot be in the envelope.
+        unwanted = bool(notify) and b"FAILURE" not in notify
+        queue_id = accepted.request.queue_id
+        log_untold(self._journal, queue_id, accepted.envelope, failures, unwanted=unwanted)
+        return self._inform(FAILURE, [] if unwanted else failures)
+
+    def _report_relayed(self, attempt: Attempt) -> None:
+        """Enter the report of success where it was asked for and the smarthost makes none."""
+        try:
+            self._inform(RELAYED, attempt.outcomes)
+        except (OSError, SpoolError) as error:
+            # The mail is out: to fail now would only bring it a second time.
+            self._journal.event(self._accepted.request.queue_id, "no report", said=str(error))
+
+    def _inform(self, kind: Kind, outcomes: Sequence[Outcome]) -> bool:
+        """Enter the notice of this kind, durably; tell whether there is one."""
         accepted, now = self._accepted, self._now
-        if accepted.request.notify == (b"NEVER",):
-            return False  # said of all recipients, also of those who cannot be in the envelope
-        notices = bounce(
+        notices = notice(
+            kind,
             accepted.envelope,
             accepted.message,
-            failures,
+            outcomes,
             config=self._config,
             arrived=now,
             now=now,

@@ -14,7 +14,7 @@ from pysendmail.config.errors import ConfigError
 from pysendmail.config.load import load
 from pysendmail.config.secrets import read_password
 from pysendmail.journal import SYSLOG, Journal
-from pysendmail.message.aliases import read_aliases
+from pysendmail.message.alias_file import read_aliases
 from pysendmail.message.content import Content
 from pysendmail.relay.attempt import attempt
 from pysendmail.relay.session import open_session

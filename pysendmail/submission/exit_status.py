@@ -47,19 +47,26 @@ def too_large(limit: int) -> Refused:
 def exit_status(failures: Sequence[Outcome]) -> int:
     """Return the exit status for a submission of which nothing was taken: what killed them all.
 
-    67 only where a smarthost said that the mailbox is at fault: by its enhanced status where it
-    gave one, else by the code alone.
+    67 only where a smarthost said that the mailbox is at fault, by its enhanced status where it
+    gave one, else by the code alone; or where the administrator's word is that there is none.
     """
     if all(is_dead(outcome) for outcome in failures):
         return EX_NOUSER
-    if all(not outcome.remote and outcome.status[:3] == b"5.1" for outcome in failures):
+    if all(not outcome.remote and is_address_at_fault(outcome) for outcome in failures):
         return EX_DATAERR  # our own verdict on the address: it cannot be read
     return EX_UNAVAILABLE
 
 
 def is_dead(outcome: Outcome) -> bool:
     """Tell whether this outcome is the death of the address, and not of this message."""
+    if not outcome.remote and outcome.status == b"5.1.1":
+        return True
     return outcome.text[:3] in _NO_SUCH_MAILBOX and outcome.status[:4] in _MAILBOX_STATUS
+
+
+def is_address_at_fault(outcome: Outcome) -> bool:
+    """Tell whether the address is wrong, as RFC 3463 section 3.2 has it."""
+    return outcome.status.startswith(b"5.1.")
 
 
 def failure_line(failures: Sequence[Outcome]) -> bytes:

@@ -1,4 +1,4 @@
-"""Notices: the bounces and delay warnings of one entry, as messages that enter by the front door.
+"""Notices: the bounces and other reports of one entry, as messages that enter by the front door.
 
 A notice is what `spool.Claim.settle` takes: (queue id, envelope, message, next attempt). None is
 made for the null sender, nor where NOTIFY says that nobody wants to hear (RFC 3461 section 4.1).
@@ -7,69 +7,43 @@ made for the null sender, nor where NOTIFY says that nobody wants to hear (RFC 3
 from __future__ import annotations
 
 from pysendmail.message.address import parse_mailbox
-from pysendmail.message.aliases import read_aliases, resolve
-from pysendmail.message.bounce import compose_bounce, compose_delay_warning
+from pysendmail.message.alias_file import read_aliases
+from pysendmail.message.aliases import FORWARD, Aliases, resolve
+from pysendmail.message.bounce import FAILURE, compose_report, reportable
 from pysendmail.message.envelope import Recipient
 from pysendmail.message.queue_id import new_queue_id
+from pysendmail.submission.accept import local_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any, TypeAlias
+    from collections.abc import Sequence
 
     from pysendmail.config.keys import Config
     from pysendmail.journal import Journal
+    from pysendmail.message.bounce import Kind
     from pysendmail.message.envelope import Envelope
     from pysendmail.message.message import Message
     from pysendmail.message.outcome import Outcome
     from pysendmail.spool.contract import Notice
 
-    Composed: TypeAlias = tuple[Envelope, Message] | None
-
-
-def bounce(
-    envelope: Envelope,
-    message: Message,
-    failures: Sequence[Outcome],
-    *,
-    config: Config,
-    arrived: float,
-    now: float,
-) -> list[Notice]:
-    """Return the bounce for these failures, or nothing where none is due."""
-    return notice(compose_bounce, envelope, message, failures, config, arrived=arrived, now=now)
-
-
-def delay_warning(
-    envelope: Envelope,
-    message: Message,
-    deferrals: Sequence[Outcome],
-    *,
-    config: Config,
-    arrived: float,
-    now: float,
-) -> list[Notice]:
-    """Return the warning that a message is late, or nothing where none is wanted."""
-
-    def compose(*facts: Any, **named: Any) -> Composed:
-        return compose_delay_warning(*facts, until=arrived + config.lifetime, **named)
-
-    return notice(compose, envelope, message, deferrals, config, arrived=arrived, now=now)
-
 
 def notice(
-    compose: Callable[..., Composed],
+    kind: Kind,
     envelope: Envelope,
     message: Message,
     outcomes: Sequence[Outcome],
-    config: Config,
     *,
+    config: Config,
     arrived: float,
     now: float,
 ) -> list[Notice]:
-    """Return a notice as one that can be entered, addressed past the aliases."""
+    """Return the report of this kind as one that can be entered, addressed past the aliases.
+
+    Nothing is returned where none is due.
+    """
     queue_id = new_queue_id()
-    composed = compose(
+    composed = compose_report(
+        kind,
         envelope,
         message,
         outcomes,
@@ -78,16 +52,23 @@ def notice(
         origin=config.origin,
         arrived=arrived,
         now=now,
+        until=arrived + config.lifetime,
     )
     if composed is None:
         return []
     own, report = composed
     sender = [parse_mailbox(recipient.address) for recipient in own.recipients]
-    addresses, _failures = resolve(
-        sender, origin=config.origin, root=config.root, aliases=read_aliases(config.aliases)
+    # The sender of most mail is a login name that was completed with the origin.
+    local = config.replaced(
+        local_domains=(*config.local_domains, config.origin.decode()), unknown_local=FORWARD
     )
-    if addresses:
-        own = own.with_recipients(tuple(Recipient(address) for address in addresses))
+    try:
+        aliases = read_aliases(config.aliases)
+    except OSError:
+        aliases = Aliases()  # better a notice at the origin than an attempt that is not recorded
+    found, _failures = resolve(sender, local_names(local, aliases))
+    if found:
+        own = own.with_recipients(tuple(Recipient(address) for address, _mailbox in found))
     return [(queue_id, own, report, now)]
 
 
@@ -95,3 +76,19 @@ def log_notices(journal: Journal, queue_id: str, notices: Sequence[Notice]) -> N
     """Write which notices a message has caused."""
     for own_id, envelope, _message, _due in notices:
         journal.event(queue_id, "notice", id=own_id, to=envelope.recipients[0].address)
+
+
+def log_untold(
+    journal: Journal,
+    queue_id: str,
+    envelope: Envelope,
+    failures: Sequence[Outcome],
+    *,
+    unwanted: bool = False,
+) -> None:
+    """Write of which failures nobody hears; `unwanted`: the caller said so of them all."""
+    told = [] if unwanted else [outcome for outcome, _ in reportable(FAILURE, envelope, failures)]
+    why = "not wanted (NOTIFY)" if envelope.sender else "the sender is null"
+    for outcome in failures:
+        if outcome not in told:
+            journal.event(queue_id, "no bounce", to=outcome.recipient, why=why)

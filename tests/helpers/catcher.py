@@ -41,7 +41,7 @@ class Catcher:
 
     `certificate` (PEM of key and chain in one) or `tls_context`: STARTTLS is offered.  `user`,
     `password`: AUTH is offered (with TLS at hand: only over TLS) and needed.  `maildir`: messages
-    are delivered there too.  `port` 0: any free one.
+    are delivered there too.  `port` 0: any free one.  `dsn`: DSN (RFC 3461) is offered.
     """
 
     def __init__(
@@ -55,8 +55,10 @@ class Catcher:
         port: int = 0,
         maildir: str = "",
         answers: Answers | None = None,
+        dsn: bool = True,
     ) -> None:
         self.host = host
+        self._dsn = ["250-DSN"] if dsn else []
         self._tls = server_context(certificate) if certificate is not None else tls_context
         self._logins = {user.encode(): password.encode()} if user else {}
         self._maildir = mailbox.Maildir(maildir) if maildir else None
@@ -199,7 +201,7 @@ class Catcher:
         session.host_name = hostname
         if not self._logins:  # aiosmtpd offers AUTH over TLS always
             responses = [line for line in responses if not line.startswith("250-AUTH")]
-        return [*responses[:-1], "250-PIPELINING", "250-DSN", responses[-1]]
+        return [*responses[:-1], "250-PIPELINING", *self._dsn, responses[-1]]
 
     async def handle_DATA(  # noqa: N802
         self, dialogue: Dialogue, _session: Session, envelope: Envelope

@@ -14,7 +14,9 @@ from pysendmail.config.values import (
     parse_boolean,
     parse_count,
     parse_credential,
+    parse_domains,
     parse_duration,
+    parse_fallback,
     parse_host,
     parse_password,
     parse_path,
@@ -189,6 +191,20 @@ def test_socket_path_has_room_for_its_nul() -> None:
     assert parse_socket_path(longest) == longest
     with pytest.raises(ValueError, match="107"):
         parse_socket_path(longest + "x")
+
+
+def test_domains_are_a_list_of_names() -> None:
+    assert parse_domains("a.test, b.test") == ("a.test", "b.test")
+    with pytest.raises(ValueError, match=r"^$"):
+        parse_domains("a.test,")
+
+
+def test_fallback_is_a_word_or_an_address() -> None:
+    assert parse_fallback(" Reject ") == b"reject"
+    assert parse_fallback("forward") == b"forward"
+    assert parse_fallback("Admin@a.test") == b"Admin@a.test"
+    with pytest.raises(ValueError, match="one address alone"):
+        parse_fallback("a@b,c@d")
 
 
 def test_smarthosts_are_a_list_of_urls() -> None:

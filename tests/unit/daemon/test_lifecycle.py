@@ -30,7 +30,6 @@ from pysendmail.daemon.lifecycle import (
     put_aside,
 )
 from pysendmail.daemon.listener import bind, open_listener, take_passed
-from pysendmail.daemon.state import CachedAliases
 from pysendmail.spool.errors import SpoolError
 from pysendmail.spool.memory import MemorySpool
 from pysendmail.submission.drop_door import make_drop_directory
@@ -178,7 +177,7 @@ def test_listener_is_bound_where_none_was_passed(tmp_path: Path) -> None:
         assert listener.getsockname() == str(tmp_path / "s")
 
 
-# --- notification, put aside, aliases
+# --- notification, put aside
 
 
 def test_manager_is_told_and_its_absence_does_not_matter(tmp_path: Path) -> None:
@@ -208,17 +207,6 @@ def test_file_put_aside_never_takes_the_place_of_another(tmp_path: Path) -> None
         (tmp_path / "drop" / "x").write_text("")
         put_aside(str(tmp_path), "x")
     assert len(list((tmp_path / "broken").iterdir())) == 3
-
-
-def test_aliases_are_read_again_when_the_file_has_changed(tmp_path: Path) -> None:
-    path, cached = tmp_path / "aliases", CachedAliases()
-    assert cached.read(str(path)).find(b"staff") is None
-    path.write_text("staff: joe\n")
-    first = cached.read(str(path))
-    assert first.find(b"staff") is not None
-    assert cached.read(str(path)) is first
-    path.write_text("crew: joe, jim\n")
-    assert cached.read(str(path)).find(b"staff") is None
 
 
 # --- a whole daemon

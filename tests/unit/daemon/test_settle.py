@@ -135,6 +135,32 @@ def test_delay_warning_is_sent_once() -> None:
     assert len(house.notices()) == 1
 
 
+ASKED = (Recipient(ALICE, (b"SUCCESS",)), Recipient(BOB, (b"SUCCESS",)))
+
+
+def test_delivery_is_reported_where_that_was_asked_for_and_the_smarthost_does_not() -> None:
+    house = House(sent=Envelope(b"root@example.org", ASKED))
+    taken_over = Outcome(BOB, DELIVERED, b"2.0.0", b"250 ok", b"mx", dsn=True)
+    house.settle(delivered(ALICE), taken_over)
+    [report] = house.notices()
+    assert b"Action: relayed\r\n" in report
+    assert BOB not in report.partition(b"is attached. It was this one")[0]
+    assert house.journal.names() == [DELIVERED, DELIVERED, "notice"]
+
+
+def test_delivery_whose_report_cannot_be_written_is_a_delivery() -> None:
+    house = House(NoRoomForNotices(), sent=Envelope(b"root@example.org", ASKED))
+    house.settle(delivered(ALICE), delivered(BOB))
+    assert house.spool.count() == 0
+
+
+def test_failure_of_which_nobody_may_hear_is_crossed_off_and_logged() -> None:
+    house = House(sent=Envelope(b"", (Recipient(ALICE),)))
+    house.settle(failed(ALICE))
+    assert house.spool.count() == 0
+    assert house.journal.names() == [FAILED, "no bounce"]
+
+
 def test_clock_that_jumps_back_changes_no_life() -> None:
     house = House()
     house.settle(deferred(ALICE), deferred(BOB), now=0.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.unit.daemon.house import FakeRelay, make_state
 from tests.unit.relay.peers import Peer
 from tests.unit.submission.samples import CONFIG
@@ -25,3 +27,28 @@ def test_old_connections_end_when_they_are_given_back() -> None:
     assert not peer.closed
     old.pool.give_back(old.smarthosts[0], client)
     assert peer.closed
+
+
+def test_aliases_are_read_again_when_a_file_has_changed(tmp_path: Path) -> None:
+    path, included = tmp_path / "aliases", tmp_path / "list"
+    state = make_state(aliases=str(path))
+    assert state.aliases().by_name == {}
+    path.write_text(f"staff: :include:{included}, joe\n")
+    first = state.aliases()
+    assert [mailbox.local for mailbox in first.by_name[b"staff"].mailboxes] == [b"joe"]
+    assert state.aliases() is first
+    included.write_text("jim\n")
+    second = state.aliases()
+    assert [mailbox.local for mailbox in second.by_name[b"staff"].mailboxes] == [b"jim", b"joe"]
+    path.unlink()
+    assert state.aliases().by_name == {}
+
+
+def test_mistakes_in_the_aliases_are_logged_once_for_each_reading(tmp_path: Path) -> None:
+    path = tmp_path / "aliases"
+    path.write_text("robot: |program\n")
+    state = make_state(aliases=str(path))
+    for _ in range(2):
+        state.aliases()
+    assert state.journal.facts[0]["said"] == f"{path}:1: programs are not run: '|program'"  # type: ignore[attr-defined]
+    assert state.journal.names() == ["aliases need attention"]  # type: ignore[attr-defined]

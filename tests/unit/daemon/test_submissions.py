@@ -200,21 +200,36 @@ def bad_aliases(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("operands", [(b"robot", b"archive"), (b"a@b@c",)], ids=repr)
-def test_dropped_for_nobody_who_can_get_it_is_bounced(bad_aliases, operands) -> None:
+def test_dropped_for_nobody_who_can_get_it_is_logged_and_bounced(bad_aliases, operands) -> None:
     state = make_state(aliases=bad_aliases)
     take_dropped(state, *operands)
     [bounce] = state.spool.entries()
     assert bounce.queue_id != QUEUE_ID
     assert bounce.envelope.sender == b""
     assert [recipient.address for recipient in bounce.pending] == [b"root@example.org"]
-    assert names(state) == ["submitted", "notice", "spooled"]
+    told = ["aliases need attention"] * 2
+    assert names(state) == [*told, "submitted", *["failed"] * len(operands), "notice"]
 
 
-def test_submission_for_nobody_who_can_get_it_is_refused(bad_aliases: str) -> None:
+@pytest.mark.parametrize("mode", [b"b", b"q", b"i"])
+def test_submission_for_names_whose_aliases_are_refused_is_bounced(
+    bad_aliases: str, mode: bytes
+) -> None:
     state = make_state(aliases=bad_aliases)
+    assert submit(state, b"robot", mode=mode).status == 0
+    [bounce] = state.spool.entries()
+    assert [recipient.address for recipient in bounce.pending] == [b"root@example.org"]
+    text = b"".join(state.spool.open_message(bounce.queue_id).chunks())
+    assert b"aliases:1: programs are not run: '|/bin/robot'" in text
+    assert b"Status: 5.3.5\r\n" in text
+
+
+@pytest.mark.parametrize(("operand", "status"), [(b"a@b@c", 65), (b"nobody-such", 67)])
+def test_submission_for_nobody_who_can_get_it_is_refused(operand: bytes, status: int) -> None:
+    state = make_state(unknown_local=b"reject")
     with pytest.raises(Refused) as refused:
-        submit(state, b"robot", mode=b"b")
-    assert refused.value.status == 65
+        submit(state, operand, mode=b"b")
+    assert refused.value.status == status
     assert state.spool.count() == 0
 
 

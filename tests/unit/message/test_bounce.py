@@ -1,4 +1,4 @@
-"""Bounces and delay warnings, read by the standard library's parser."""
+"""Bounces and other reports, read by the standard library's parser."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from email import message_from_bytes, policy
 from email.utils import parsedate_to_datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pysendmail.message.bounce import compose_bounce, compose_delay_warning
+from pysendmail.message.bounce import DELAY, FAILURE, RELAYED, Kind, compose_report
 from pysendmail.message.content import Content
 from pysendmail.message.envelope import Envelope, Recipient
 from pysendmail.message.intake import read_message
 from pysendmail.message.message import Message
+from pysendmail.message.original import FULL_LIMIT, HEADER_LIMIT, LINE_LIMIT
 from pysendmail.message.outcome import DEFERRED, DELIVERED, FAILED, Outcome
-from pysendmail.message.report import FULL_LIMIT, Part, occurs
+from pysendmail.message.report import Part, occurs
 
 QUEUE_ID = "0123456789ABCD"
 ARRIVED, NOW, UNTIL = 1704067200, 1704067500, 1704499200
@@ -33,6 +36,7 @@ REFUSED = Outcome(
     b"bob@example.org", FAILED, b"5.1.1", b"550 5.1.1 no such user", b"mx.example.org"
 )
 AWAY = Outcome(b"bob@example.org", DEFERRED, b"4.4.1", b"connection refused")
+TAKEN = Outcome(b"bob@example.org", DELIVERED, b"2.1.5", b"250 2.1.5 ok", b"mx.example.org")
 
 
 def taken(text: bytes) -> Message:
@@ -55,28 +59,14 @@ def envelope_for(
     )
 
 
-def bounce(
-    envelope: Envelope | None = None, text: bytes = ORIGINAL, *outcomes: Outcome
+def report(
+    kind: Kind, envelope: Envelope | None, text: bytes, *outcomes: Outcome
 ) -> tuple[Envelope, Message] | None:
-    return compose_bounce(
+    return compose_report(
+        kind,
         envelope or envelope_for(),
         taken(text),
-        outcomes or (REFUSED,),
-        queue_id=QUEUE_ID,
-        arrived=ARRIVED,
-        now=NOW,
-        hostname=b"client.example.test",
-        origin=b"example.test",
-    )
-
-
-def warning(
-    envelope: Envelope | None = None, *outcomes: Outcome
-) -> tuple[Envelope, Message] | None:
-    return compose_delay_warning(
-        envelope or envelope_for(),
-        taken(ORIGINAL),
-        outcomes or (AWAY,),
+        outcomes,
         queue_id=QUEUE_ID,
         arrived=ARRIVED,
         now=NOW,
@@ -84,6 +74,24 @@ def warning(
         hostname=b"client.example.test",
         origin=b"example.test",
     )
+
+
+def bounce(
+    envelope: Envelope | None = None, text: bytes = ORIGINAL, *outcomes: Outcome
+) -> tuple[Envelope, Message] | None:
+    return report(FAILURE, envelope, text, *(outcomes or (REFUSED,)))
+
+
+def warning(
+    envelope: Envelope | None = None, *outcomes: Outcome
+) -> tuple[Envelope, Message] | None:
+    return report(DELAY, envelope, ORIGINAL, *(outcomes or (AWAY,)))
+
+
+def success(
+    envelope: Envelope | None = None, *outcomes: Outcome
+) -> tuple[Envelope, Message] | None:
+    return report(RELAYED, envelope, ORIGINAL, *(outcomes or (TAKEN,)))
 
 
 def parts_of(composed: tuple[Envelope, Message] | None) -> list[email.message.Message]:
@@ -233,22 +241,80 @@ def test_null_sender_gets_no_bounce_and_no_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("notify", "bounced", "warned"),
+    ("notify", "bounced", "warned", "confirmed"),
     [
-        pytest.param([], True, True, id="not-asked"),
-        pytest.param([b"NEVER"], False, False, id="never"),
-        pytest.param([b"FAILURE"], True, False, id="failure"),
-        pytest.param([b"DELAY"], False, True, id="delay"),
-        pytest.param([b"SUCCESS"], False, False, id="success"),
-        pytest.param([b"FAILURE", b"DELAY"], True, True, id="both"),
+        pytest.param([], True, True, False, id="not-asked"),
+        pytest.param([b"NEVER"], False, False, False, id="never"),
+        pytest.param([b"FAILURE"], True, False, False, id="failure"),
+        pytest.param([b"DELAY"], False, True, False, id="delay"),
+        pytest.param([b"SUCCESS"], False, False, True, id="success"),
+        pytest.param([b"FAILURE", b"DELAY"], True, True, False, id="both"),
+        pytest.param([b"SUCCESS", b"FAILURE", b"DELAY"], True, True, True, id="all"),
     ],
 )
 def test_report_is_made_when_notify_asks_for_it(
-    notify: list[bytes], bounced: bool, warned: bool
+    notify: list[bytes], bounced: bool, warned: bool, confirmed: bool
 ) -> None:
     envelope = envelope_for(Recipient(b"bob@example.org", notify))
     assert (bounce(envelope) is not None) == bounced
     assert (warning(envelope) is not None) == warned
+    assert (success(envelope) is not None) == confirmed
+
+
+ASKED_FOR_SUCCESS = Recipient(b"bob@example.org", [b"SUCCESS"], b"rfc822;bob@example.org")
+
+
+def test_success_is_reported_as_relayed_to_a_host_without_dsn() -> None:
+    header, text, status, original = parts_of(
+        success(envelope_for(ASKED_FOR_SUCCESS, ret=b"FULL", envid=b"QQ314"))
+    )
+    assert header["Subject"] == "Mail handed on (no further report)"
+    words = text.get_payload()
+    assert isinstance(words, str)
+    assert "this is the last one" in words
+    whole, recipient = status_blocks(status)
+    assert whole["Original-Envelope-Id"] == "QQ314"
+    assert recipient["Action"] == "relayed"
+    assert recipient["Status"] == "2.1.5"
+    assert recipient["Final-Recipient"] == recipient["Original-Recipient"]
+    assert recipient["Remote-MTA"] == "dns; mx.example.org"
+    assert recipient["Will-Retry-Until"] is None
+    assert original.get_content_type() == "text/rfc822-headers"
+
+
+def test_success_is_left_to_a_host_with_dsn() -> None:
+    taken_over = Outcome(b"bob@example.org", DELIVERED, b"2.0.0", b"250 ok", b"mx", dsn=True)
+    assert success(envelope_for(ASKED_FOR_SUCCESS), taken_over) is None
+
+
+def test_null_sender_hears_of_no_success() -> None:
+    assert success(envelope_for(ASKED_FOR_SUCCESS, sender=b"")) is None
+
+
+def test_delay_warning_returns_the_header_even_if_all_was_asked_for() -> None:
+    part = parts_of(warning(envelope_for(ret=b"FULL")))[3]
+    assert part.get_content_type() == "text/rfc822-headers"
+
+
+def words_of(composed: tuple[Envelope, Message] | None) -> str:
+    words = parts_of(composed)[1].get_payload()
+    assert isinstance(words, str)
+    return " ".join(words.split())
+
+
+def test_recipient_of_an_alias_is_told_with_the_name_that_was_written() -> None:
+    envelope = envelope_for(Recipient(b"bob@example.org", (), b"rfc822;staff@example.test"))
+    assert "<bob@example.org> (you wrote to <staff@example.test>)" in words_of(bounce(envelope))
+
+
+def test_people_are_told_what_to_do() -> None:
+    assert "Check the address for a slip" in words_of(bounce())
+    assert "`pysendmail check`" in words_of(warning())
+
+
+def test_people_are_told_what_is_attached() -> None:
+    assert "The header of the message is attached." in words_of(bounce())
+    assert "The message is attached." in words_of(bounce(envelope_for(ret=b"FULL")))
 
 
 def test_notify_of_one_recipient_does_not_silence_the_others() -> None:
@@ -355,6 +421,129 @@ def test_bounce_is_canonical() -> None:
     assert max(len(line) for line in octets.split(b"\r\n")) <= 998
 
 
+@pytest.mark.parametrize("ret", [b"", b"FULL"])
+def test_long_lines_of_the_original_do_not_come_back(ret: bytes) -> None:
+    text = ORIGINAL.replace(b"Greetings", b"Gr\xc3\xbc\xc3\x9fe" * 300 + b" " + b"x" * 3000)
+    report = parts_of(bounce(envelope_for(ret=ret), text + b"y" * 2000 + b"\n"))
+    assert report[3].get_content_type() == "text/rfc822-headers"
+    payload = report[3].get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    lines = payload.split(b"\r\n")
+    assert max(map(len, lines)) <= LINE_LIMIT
+    assert all(line.decode() for line in lines[:-1])  # no character is cut in two
+    unfolded = payload.replace(b"\r\n ", b"").replace(b" ", b"")
+    assert b"Gr\xc3\xbc\xc3\x9fe" * 300 + b"x" * 3000 in unfolded
+
+
+def test_long_header_comes_back_in_part() -> None:
+    fields = b"".join(b"X-%d: %b\n" % (number, b"x" * 900) for number in range(200))
+    part = parts_of(bounce(None, ORIGINAL.replace(b"\n\n", b"\n" + fields + b"\n")))[3]
+    payload = part.get_payload()
+    assert isinstance(payload, str)
+    assert payload.startswith("From: Alice")
+    assert HEADER_LIMIT - 1000 < len(payload) <= HEADER_LIMIT
+
+
+def test_header_that_is_no_utf8_is_not_called_international() -> None:
+    bob = "bób@example.org".encode()
+    envelope = envelope_for(Recipient(bob), smtputf8=True)
+    composed = bounce(envelope, b"Subject: \xe9\n\n", Outcome(bob, FAILED, b"5.6.7", b"no"))
+    assert composed is not None
+    assert b"\r\nContent-Type: text/rfc822-headers\r\n" in b"".join(composed[1].chunks())
+
+
+HOSTILE = st.binary(max_size=40).map(lambda octets: octets * 40) | st.sampled_from(
+    [b"", b"\r\nX-Evil: 1\r\n\r\n", b"\x80" * 3000, "\U0001f600".encode() * 300, b"a " * 900]
+)
+UNASKED = (b"FAILURE", b"DELAY")
+NOTIFY = st.sampled_from([(), (b"SUCCESS",), (b"FAILURE", b"DELAY"), (b"SUCCESS", b"FAILURE")])
+
+
+@given(
+    kind=st.sampled_from([FAILURE, DELAY, RELAYED]),
+    people=st.lists(
+        st.tuples(HOSTILE, HOSTILE, HOSTILE, HOSTILE, NOTIFY),
+        min_size=1,
+        max_size=3,
+        unique_by=lambda one: one[0],
+    ),
+    envid=HOSTILE,
+    header=HOSTILE,
+    ret=st.sampled_from([b"", b"FULL", b"HDRS"]),
+    smtputf8=st.booleans(),
+)
+def test_report_on_anything_is_well_formed(
+    kind: Kind,
+    people: list[tuple[bytes, bytes, bytes, bytes, tuple[bytes, ...]]],
+    envid: bytes,
+    header: bytes,
+    ret: bytes,
+    smtputf8: bool,
+) -> None:
+    recipients = [
+        Recipient(address, notify, b"rfc822;" + orcpt) for address, _, _, orcpt, notify in people
+    ]
+    outcomes = [
+        Outcome(address, kind.outcome, b"5.1.1" + text[:9], text, remote)
+        for address, text, remote, _, _ in people
+    ]
+    envelope = Envelope(b"a@b", recipients, ret=ret, envid=envid, smtputf8=smtputf8)
+    original = b"Subject: " + header.replace(b"\n", b"").replace(b"\r", b"") + b"\n\nbody\n"
+    composed = report(kind, envelope, original, *outcomes)
+    wanted = [one for one in recipients if kind.wish in (one.notify or UNASKED)]
+    if composed is None:
+        assert wanted == []
+        return
+    own, message = composed
+    octets = b"".join(message.chunks())
+    assert own.eight_bit is not octets.isascii()
+    assert b"\0" not in octets
+    assert octets.count(b"\r\n") == octets.count(b"\r") == octets.count(b"\n")
+    assert max(map(len, octets.split(b"\r\n"))) <= LINE_LIMIT
+    head, *parts = parts_of_any(octets)
+    assert head["X-Evil"] is None
+    assert [part.get_content_type() for part in parts] in ALL_TYPES
+    for part, raw in zip(parts, bodies(octets), strict=True):
+        assert part["Content-Transfer-Encoding"] == ("7bit" if raw.isascii() else "8bit")
+    names = [line.partition(b":")[0] for line in bodies(octets)[1].split(b"\r\n") if line]
+    assert set(names) <= FIELDS
+    for name in (b"Final-Recipient", b"Original-Recipient", b"Action", b"Status"):
+        assert names.count(name) == len(wanted)
+
+
+FIELDS = {
+    b"Reporting-MTA", b"Original-Envelope-Id", b"Arrival-Date", b"Original-Recipient",
+    b"Final-Recipient", b"Action", b"Status", b"Remote-MTA", b"Diagnostic-Code",
+    b"Last-Attempt-Date", b"Will-Retry-Until",
+}  # fmt: skip
+ALL_TYPES = [
+    ["text/plain", status, original]
+    for status in ("message/delivery-status", "message/global-delivery-status")
+    for original in (
+        "text/rfc822-headers", "message/rfc822", "message/global-headers", "message/global",
+    )
+]  # fmt: skip
+
+
+def parts_of_any(octets: bytes) -> list[email.message.Message]:
+    """Return a report and its three parts; what is in the parts may be as odd as the original."""
+    whole = message_from_bytes(octets, policy=policy.compat32)
+    assert whole.defects == []
+    assert whole.get_content_type() == "multipart/report"
+    parts = whole.get_payload()
+    assert isinstance(parts, list)
+    assert len(parts) == 3
+    return [whole, *(part for part in parts if isinstance(part, email.message.Message))]
+
+
+def bodies(octets: bytes) -> list[bytes]:
+    """Return the octets of the parts' bodies, taken apart by hand."""
+    boundary = b"\r\n--=_" + QUEUE_ID.encode() + b"_0"
+    _, *parts, end = octets.split(boundary)
+    assert end == b"--\r\n"
+    return [part.partition(b"\r\n\r\n")[2] for part in parts]
+
+
 def test_bounce_that_cannot_be_kept_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
     before = len(os.listdir("/proc/self/fd"))
     made: list[Content] = []
@@ -365,13 +554,15 @@ def test_bounce_that_cannot_be_kept_leaves_nothing_open(monkeypatch: pytest.Monk
             raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        compose_bounce(
+        compose_report(
+            FAILURE,
             envelope_for(),
             taken(ORIGINAL),
             [REFUSED],
             queue_id=QUEUE_ID,
             arrived=ARRIVED,
             now=NOW,
+            until=UNTIL,
             hostname=b"h",
             origin=b"o",
             content=Full,

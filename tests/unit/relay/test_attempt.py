@@ -47,7 +47,7 @@ def test_delivered_says_who_took_it_and_what_was_said() -> None:
     sessions = Sessions(alpha=[peer])
     result = run(sessions)
     assert result.outcomes == [
-        Outcome(address, DELIVERED, b"2.0.0", b"250 2.0.0 taken as 4711", b"alpha")
+        Outcome(address, DELIVERED, b"2.0.0", b"250 2.0.0 taken as 4711", b"alpha", dsn=True)
         for address in (ALICE, BOB)
     ]
     assert result.tried
@@ -55,6 +55,17 @@ def test_delivered_says_who_took_it_and_what_was_said() -> None:
     assert peer.messages[0][1].endswith(b"all is well")
     assert sessions.reports == []
     assert sessions.working == ["alpha"]
+
+
+def test_delivered_says_who_answers_for_reports() -> None:
+    alpha = Peer({B: "450 4.2.0 busy"})
+    beta = Peer(offers=("mx", "PIPELINING"))
+    result = run(Sessions(alpha=[alpha], beta=[beta]))
+    assert kinds(result) == [DELIVERED, DELIVERED]
+    assert [(outcome.remote, outcome.dsn) for outcome in result.outcomes] == [
+        (b"alpha", True),
+        (b"beta", False),
+    ]
 
 
 def test_delivered_without_enhanced_status_gets_one() -> None:

@@ -47,4 +47,5 @@ def enter(spool, queue_id: str = FIRST, *recipients: bytes, **options):
     """Enter a sample that arrived at 1000 and is due at 1100, unless `options` say otherwise."""
     facts = {"arrived": 1000.0, "uid": 33, "next_attempt": 1100.0, **options}
     text = facts.pop("text", TEXT)
-    return spool.enter(queue_id, envelope(*recipients), message(text), **facts)
+    sent = facts.pop("sent", None) or envelope(*recipients)
+    return spool.enter(queue_id, sent, message(text), **facts)

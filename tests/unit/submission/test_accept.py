@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysendmail.message.aliases import parse_aliases
+from pysendmail.message.alias_file import parse_aliases
 from pysendmail.message.message import Message
 from pysendmail.message.outcome import FAILED
 from pysendmail.smtp import Recipient, Transaction
@@ -59,6 +59,24 @@ def test_bare_names_are_qualified_and_aliased() -> None:
     aliases = parse_aliases(b"staff: joe, zoe@x.net\n")
     one = accepted(b"staff", b"jim", aliases=aliases)
     assert recipients(one) == [b"joe@example.org", b"zoe@x.net", b"jim@example.org"]
+
+
+def test_what_was_asked_about_an_alias_goes_with_all_it_stands_for() -> None:
+    aliases = parse_aliases(b"staff: joe@x.net, zoe@x.net\n")
+    one = accepted(b"staff", aliases=aliases, notify=(b"SUCCESS",)).envelope
+    assert [(who.address, who.notify, who.orcpt) for who in one.recipients] == [
+        (b"joe@x.net", (b"SUCCESS",), b"rfc822;staff@example.org"),
+        (b"zoe@x.net", (b"SUCCESS",), b"rfc822;staff@example.org"),
+    ]
+
+
+def test_local_domains_and_unknown_names_are_configured() -> None:
+    config = CONFIG.replaced(local_domains=("box.net",), unknown_local=b"all@x.net")
+    one = accepted(b"joe@box.net", b"zoe@host", b"jim@example.org", config=config).envelope
+    assert [recipient.address for recipient in one.recipients] == [
+        b"all@x.net", b"jim@example.org",
+    ]  # fmt: skip
+    assert one.recipients[0].orcpt == b"rfc822;joe@box.net"
 
 
 def test_literal_request_leaves_aliases_out() -> None:
@@ -272,10 +290,10 @@ def test_message_that_goes_in_a_circle_is_refused(fields: int, hops: int) -> Non
     assert b"too many hops" in refused.value.line
 
 
-def test_address_beyond_ascii_asks_for_smtputf8_and_has_no_orcpt() -> None:
+def test_address_beyond_ascii_asks_for_smtputf8_and_has_an_orcpt_of_its_type() -> None:
     one = accepted("müller@example.net".encode()).envelope
     assert one.smtputf8
-    assert one.recipients[0].orcpt == b""
+    assert one.recipients[0].orcpt == "utf-8;müller@example.net".encode()
     assert not accepted(BOB).envelope.smtputf8
 
 

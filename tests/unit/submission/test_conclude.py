@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pysendmail.message.alias_file import parse_aliases
 from pysendmail.message.outcome import DEFERRED, DELIVERED, FAILED, Outcome
 from pysendmail.relay.policy import MESSAGE, SESSION
 from pysendmail.spool.errors import SpoolFull
@@ -140,6 +141,7 @@ def test_nobody_is_told_who_said_never() -> None:
     story = Story(accepted(A, b"x@y@z", notify=(b"NEVER",)))
     assert story.conclude(delivered(A)).status == 0
     assert story.spool.count() == 0
+    assert (QUEUE_ID, "no bounce") in story.journal.events
 
 
 @pytest.mark.parametrize("mode", [b"p", b"m", b"w", b"q", b"e"])
@@ -159,6 +161,51 @@ def test_unusable_address_is_bounced_with_the_others() -> None:
     assert story.conclude(delivered(A)).status == 0
     [(_, _, content)] = story.bounces()
     assert b"x@y@z" in content
+
+
+def test_success_that_was_asked_for_is_reported_where_the_smarthost_does_not() -> None:
+    story = Story(accepted(A, B, notify=(b"SUCCESS",)))
+    taken_over = Outcome(B, DELIVERED, b"2.0.0", b"250 ok", b"mx", dsn=True)
+    assert story.conclude(delivered(A), taken_over).status == 0
+    [(_, recipient, content)] = story.bounces()
+    assert recipient == b"joe@example.org"
+    assert b"Action: relayed\r\n" in content
+    assert b"Final-Recipient: rfc822; " + A in content
+    assert b"Final-Recipient: rfc822; " + B not in content
+
+
+def test_report_of_success_that_finds_no_room_does_not_undo_it() -> None:
+    story = Story(accepted(A, notify=(b"SUCCESS",)), OrderedSpool(room=0))
+    assert story.conclude(delivered(A)).status == 0
+    assert story.journal.events == [(QUEUE_ID, "no report")]
+
+
+REFUSED_ALIAS = parse_aliases(b"robot: |/bin/robot\n")
+
+
+@pytest.mark.parametrize("mode", [b"p", b"m", b"w", b"q", b"e"])
+@pytest.mark.parametrize("operands", [(b"robot",), (b"robot", A)])
+def test_refused_alias_is_logged_and_bounced_in_every_error_mode(
+    mode: bytes, operands: tuple[bytes, ...]
+) -> None:
+    story = Story(accepted(*operands, aliases=REFUSED_ALIAS, error_mode=mode))
+    answer = story.conclude(*map(failed, operands[1:]))
+    assert (answer.status, answer.errors) == (0, [])
+    [(_, recipient, content)] = story.bounces()
+    assert recipient == b"joe@example.org"
+    assert b"programs are not run: '|/bin/robot'" in content
+    assert story.journal.events[0] == (QUEUE_ID, FAILED)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"sender": b""}, {"notify": (b"NEVER",)}, {"notify": (b"SUCCESS", b"DELAY")}]
+)
+def test_refused_alias_that_cannot_be_bounced_is_told_by_the_exit_status(
+    asked: dict[str, Any],
+) -> None:
+    answer = Story(accepted(b"robot", aliases=REFUSED_ALIAS, **asked)).conclude(tried=False)
+    assert answer.status == 69
+    assert b"programs are not run" in answer.errors[0]
 
 
 def test_failure_of_several_names_the_first() -> None:

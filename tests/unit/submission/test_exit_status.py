@@ -34,6 +34,7 @@ UNREADABLE = failure(b"the address cannot be read", b"5.1.3", b"")
         pytest.param([NO_USER, SPAM], 69, id="one dead, one refused"),
         pytest.param([failure(b"552 5.2.2 full", b"5.2.2")], 69, id="552"),
         pytest.param([UNREADABLE], 65, id="our own verdict"),
+        pytest.param([failure(b"no such user here", b"5.1.1", b"")], 67, id="nobody by our word"),
         pytest.param([UNREADABLE, NO_USER], 69, id="unreadable and dead"),
         pytest.param([failure(b"SMTPUTF8 missing", b"5.6.7", b"")], 69, id="extension"),
     ],
