@@ -1,4 +1,4 @@
-"""sendmail, and the other names it goes by: mailq, newaliases, runq.
+"""sendmail, and the other names it goes by: mailq, newaliases, runq and more.
 
 A fresh process for each message, so it is lean: what is imported here at the top is all that a
 submission to the daemon or to the drop directory needs (a test looks at sys.modules). It reads the
@@ -14,8 +14,13 @@ from __future__ import annotations
 import os
 import sys
 
-from pysendmail.command import options as cli
-from pysendmail.command.settings import may_write_spool, settings_of
+from pysendmail.command import modes
+from pysendmail.command.options import parse_options
+from pysendmail.command.settings import (
+    may_write_spool,
+    settings_of,
+    use_private_configuration,
+)
 from pysendmail.command.stdin import (
     TooLarge,
     Unreadable,
@@ -74,21 +79,43 @@ def main() -> NoReturn:
 
 def run(program: bytes, words: list[bytes]) -> int:
     """Do what the command line says and return the exit status."""
-    options = cli.parse_options(program, words)
+    options = parse_options(program, words)
     if options.configuration is not None:
-        os.environ["PYSENDMAIL_CONFIG"] = os.fsdecode(options.configuration)
-    if options.mode == cli.DELIVER:
+        use_private_configuration(os.environ, os.fsdecode(options.configuration))
+    if options.mode == modes.DELIVER:
         return deliver(options)
-    if options.mode == cli.NOTHING:
+    if options.mode == modes.NOTHING:
         return 0
     from pysendmail.command import sendmail_modes
 
-    return sendmail_modes.run(options.mode, program)
+    return sendmail_modes.run(options, program)
 
 
 def deliver(options: Options) -> int:
-    """Take one message from standard input and hand it to somebody who answers for it."""
+    """Take one message from standard input and tell what became of it; -oeq wants to hear nothing
+    but the exit status.
+    """
+    quiet = options.error_mode == asked.QUIET
+    try:
+        answer = take(options)
+    except Refused as refused:
+        if quiet:
+            return refused.status
+        raise
+    for line in answer.output:
+        say(1, line)
+    for line in answer.errors if not quiet else ():
+        say(2, b"sendmail: " + line)
+    if options.dots:
+        drain()
+    return answer.status
+
+
+def take(options: Options) -> Answer:
+    """Read the message and hand it to somebody who answers for it; raises Refused."""
     settings, trouble = settings_of(os.environ)
+    if trouble and options.configuration is not None:
+        raise Refused(EX_CONFIG, trouble)  # the system's own daemon was not asked for
     limit = settings["message_size"]
     content = Content(memory=MEMORY, directory=drop_directory(settings["spool"]))
     try:
@@ -100,18 +127,11 @@ def deliver(options: Options) -> int:
     except OSError as error:
         raise Refused(EX_TEMPFAIL, b"cannot keep the message: %b" % str(error).encode()) from error
     try:
-        answer = hand_over(request_of(options, content.size), content, settings)
+        return hand_over(request_of(options, content.size), content, settings)
     except Refused as refused:
         if trouble and refused.status == EX_TEMPFAIL:
             raise Refused(EX_CONFIG, trouble) from refused
         raise
-    for line in answer.output:
-        say(1, line)
-    for line in answer.errors:
-        say(2, b"sendmail: " + line)
-    if options.dots:
-        drain()
-    return answer.status
 
 
 def request_of(options: Options, size: int) -> Request:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 import time
 from collections.abc import Callable
 
 import pytest
 
+from pysendmail.daemon import control
 from pysendmail.daemon.control import Viewer, groups_of, respond, viewer_of
 from pysendmail.daemon.listing import format_entry, format_total
 from pysendmail.message.envelope import Envelope, Recipient
@@ -17,7 +19,17 @@ from pysendmail.message.outcome import DEFERRED, Outcome
 from pysendmail.spool.entry import Entry
 from pysendmail.spool.errors import SpoolError
 from pysendmail.spool.memory import MemorySpool
-from tests.unit.spool.samples import ALICE, BOB, FIRST, SECOND, THIRD, deferred, enter
+from tests.helpers.waiting import wait_until
+from tests.unit.spool.samples import (
+    ALICE,
+    BOB,
+    FIRST,
+    SECOND,
+    THIRD,
+    deferred,
+    delivered,
+    enter,
+)
 
 ROOT = Viewer(0, trusted=True)
 JOE = Viewer(33, trusted=False)
@@ -41,6 +53,22 @@ def spool() -> MemorySpool:
     return spool
 
 
+class Runner:
+    """Makes attempts as a test wants them."""
+
+    def __init__(
+        self,
+        active: Callable[[str], bool] = lambda queue_id: False,
+        retry_now: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.attempting = active
+        self.retry_now = retry_now
+        self.at_work = False
+
+    def busy(self) -> bool:
+        return self.at_work
+
+
 def ask(
     spool: MemorySpool,
     viewer: Viewer,
@@ -49,7 +77,7 @@ def ask(
     retry_now: Callable[[], None] = lambda: None,
 ):
     """Return exit status, output lines and error lines."""
-    answer = list(respond(spool, list(records), viewer, attempting=active, retry_now=retry_now))
+    answer = list(respond(spool, list(records), viewer, Runner(active, retry_now)))
     assert [letter for letter, _ in answer].count(b"x") == 1
     assert answer[-1][0] == b"x"
     output = [value for letter, value in answer if letter == b"o"]
@@ -143,6 +171,12 @@ def test_total_is_the_very_last_line(count: int, size: int, last: bytes) -> None
     assert re.fullmatch(rb"\s+Total requests: (\d+)", sendmails)
 
 
+@pytest.mark.parametrize("viewer", [ROOT, JOE, STRANGER])
+def test_count_is_the_true_one_for_everybody(spool: MemorySpool, viewer: Viewer) -> None:
+    assert ask(spool, viewer, b"acount") == (0, [b"2"], [])
+    assert ask(MemorySpool(), viewer, b"acount") == (0, [b"0"], [])
+
+
 # --- who sees what
 
 
@@ -157,6 +191,12 @@ def test_others_see_their_own_and_the_true_totals(spool: MemorySpool) -> None:
 def test_listing_can_be_narrowed(spool: MemorySpool) -> None:
     _, output, _ = ask(spool, ROOT, b"alist", b"q" + SECOND.lower().encode())
     assert [line[:14] for line in output if re.match(rb"[A-F0-9]", line)] == [SECOND.encode()]
+
+
+def test_listing_can_be_filtered_as_a_run_can(spool: MemorySpool) -> None:
+    _, output, _ = ask(spool, ROOT, b"alist", b"m!I0002")
+    assert [line[:14] for line in output if re.match(rb"[A-F0-9]", line)] == [FIRST.encode()]
+    assert output[-1] == b"-- 1 Kbytes in 2 Requests."
 
 
 def test_json_is_one_object_a_line(spool: MemorySpool) -> None:
@@ -261,6 +301,51 @@ def test_flush_is_of_all_and_only_for_the_trusted(spool: MemorySpool) -> None:
     assert [spool.find(queue_id).next_attempt for queue_id in (FIRST, SECOND)] == [0.0, 1100.0]
     assert ask(spool, ROOT, b"aflush") == (0, [], [])
     assert [spool.find(queue_id).next_attempt for queue_id in (FIRST, SECOND)] == [0.0, 0.0]
+
+
+def test_flush_is_of_what_the_filters_leave(spool: MemorySpool) -> None:
+    assert ask(spool, ROOT, b"aflush", b"mI0002") == (0, [], [])
+    assert [spool.find(queue_id).next_attempt for queue_id in (FIRST, SECOND)] == [1100.0, 0.0]
+    assert ask(spool, ROOT, b"aflush", b"mRnobody") == (0, [], [])
+    assert spool.find(FIRST).next_attempt == 1100.0
+
+
+def test_waited_for_flush_ends_when_everything_has_been_attempted(spool: MemorySpool) -> None:
+    """One is delivered, one deferred, by a runner that takes his time."""
+    runner = Runner()
+
+    def attempt_both() -> None:
+        for queue_id, outcomes in (
+            (FIRST, [deferred(ALICE), deferred(BOB)]),
+            (SECOND, [delivered(ALICE), delivered(BOB)]),
+        ):
+            wait_until(lambda found=queue_id: spool.find(found).next_attempt == 0.0)
+            spool.claim(queue_id).settle(outcomes, time.time() + 300, now=time.time())
+
+    thread = threading.Thread(target=attempt_both)
+    runner.at_work = True
+    thread.start()
+    answer = list(respond(spool, [b"aflush", b"w"], ROOT, runner))
+    assert answer == [(b"x", b"0")]
+    assert spool.find(SECOND) is None
+    assert spool.find(FIRST).attempts == 1
+    thread.join()
+
+
+def test_waited_for_flush_ends_when_nobody_is_at_work(
+    spool: MemorySpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "IDLE_S", 0.1)
+    assert ask(spool, ROOT, b"aflush", b"w") == (0, [], [])
+    assert spool.find(FIRST).attempts == 0
+
+
+def test_waited_for_flush_does_not_wait_for_what_is_held(spool: MemorySpool) -> None:
+    for queue_id in (FIRST, SECOND):
+        spool.change(queue_id, "hold")
+    runner = Runner()
+    runner.at_work = True
+    assert list(respond(spool, [b"aflush", b"w"], ROOT, runner)) == [(b"x", b"0")]
 
 
 def test_flush_of_an_empty_queue_is_no_error() -> None:
