@@ -38,8 +38,10 @@ from pysendmail.submission.drop_door import drop, drop_directory
 from pysendmail.submission.exit_status import (
     EX_CONFIG,
     EX_IOERR,
+    EX_OK,
     EX_TEMPFAIL,
     Refused,
+    exit_status,
     too_large,
 )
 from pysendmail.submission.request import Request, format_request
@@ -190,7 +192,7 @@ def leave(
     """Leave the message in the drop directory, after telling the caller of mistakes of his own."""
     from pysendmail.submission.accept import check
 
-    check(request, content, limit=settings["message_size"])
+    failures = check(request, content, limit=settings["message_size"])
     try:
         drop(settings["spool"], request.queue_id, head, content.chunks())
     except OSError as error:
@@ -199,4 +201,5 @@ def leave(
             f"cannot leave the message in {drop_directory(settings['spool'])}: "
             f"{error.strerror}; {closed}".encode(),
         ) from error
-    return Answer(0)
+    told_by_status = failures and request.error_mode != asked.ALWAYS_OK
+    return Answer(exit_status(failures) if told_by_status else EX_OK)

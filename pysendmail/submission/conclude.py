@@ -12,12 +12,13 @@ import os
 
 from pysendmail.message.outcome import DEFERRED, FAILED, Outcome
 from pysendmail.relay import retry
-from pysendmail.relay.policy import SESSION
+from pysendmail.relay.attempt import Attempt
+from pysendmail.relay.policy import MESSAGE, SESSION
 from pysendmail.spool.errors import AlreadyEntered
 from pysendmail.submission.answer import Answer
 from pysendmail.submission.exit_status import EX_OK, exit_status, failure_line
 from pysendmail.submission.notices import bounce, log_notices
-from pysendmail.submission.request import ALWAYS_OK, MAIL_BACK, QUEUE, QUIET, WRITE_BACK
+from pysendmail.submission.request import ALWAYS_OK, BY_MAIL, QUEUE, QUIET
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from pysendmail.config.keys import Config
     from pysendmail.journal import Journal
     from pysendmail.message.envelope import Envelope
-    from pysendmail.relay.attempt import Attempt
     from pysendmail.spool.contract import Claim, Entering
     from pysendmail.submission.accept import Accepted
 
@@ -74,7 +74,7 @@ class Submission:
         failures = [outcome for outcome in outcomes if outcome.kind == FAILED]
         taken = len(failures) < len(outcomes)
         bounced = False
-        if failures and (taken or mode in (MAIL_BACK, WRITE_BACK, ALWAYS_OK)):
+        if failures and (taken or mode in BY_MAIL):
             bounced = self._bounce(failures)
         self._enter_deferred(attempt)
         if taken or (mode == ALWAYS_OK and bounced):
@@ -85,6 +85,10 @@ class Submission:
             output=self._progress(outcomes),
             errors=[] if silent else [failure_line(failures)],
         )
+
+    def conclude_unusable(self) -> Answer:
+        """Conclude where nobody is left to attempt: all addresses are of no use."""
+        return self.conclude(Attempt([], tried=False, reach=MESSAGE))
 
     def _under_way(self, why: str) -> list[Outcome]:
         """Return what mailq shows for recipients whose attempt has not ended yet."""

@@ -146,7 +146,9 @@ def finish(
     """Deliver or spool what was accepted, and see to it that somebody tries again."""
     spool = LazySpool(config.spool)
     submission = Submission(accepted, spool=spool, config=config, journal=journal)
-    if accepted.mode == INTERACTIVE:
+    if not accepted.envelope.recipients:
+        answer = submission.conclude_unusable()
+    elif accepted.mode == INTERACTIVE:
         sessions = OneSession(config.hostname)
         result = attempt(
             accepted.envelope,
