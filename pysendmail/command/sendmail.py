@@ -28,6 +28,7 @@ from pysendmail.command.stdin import (
     read_message,
     repair_descriptors,
     say,
+    set_umask,
 )
 from pysendmail.config.errors import ConfigError
 from pysendmail.message.content import Content
@@ -60,6 +61,7 @@ MEMORY = 1024 * 1024  # octets of a message that are kept in memory, beyond that
 def main() -> NoReturn:
     """Run the program and leave with its exit status; never returns, never prints a traceback."""
     repair_descriptors()
+    set_umask()
     program = os.path.basename(os.fsencode(sys.argv[0]))
     try:
         status = run(program, [os.fsencode(word) for word in sys.argv[1:]])

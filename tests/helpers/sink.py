@@ -40,15 +40,14 @@ class Wiretap(Dialogue):
         self.heard = bytearray()
         super().connection_made(transport)
 
-    def take_data(self) -> bytes:
-        """Return the octets of the last message, between DATA and the final dot, and forget what
-        came before.
-        """
-        start = self.heard.upper().index(b"\r\nDATA\r\n") + len(b"\r\nDATA\r\n")
-        end = self.heard.index(b"\r\n.\r\n", start - 2)
-        data = bytes(self.heard[start : end + 2])
-        del self.heard[: end + len(b"\r\n.")]
-        return data
+    def data(self) -> bytes:
+        """Return the octets of the message that has just ended, without the final dot."""
+        content = b"\r\n" + self.heard  # an empty message is its final dot alone
+        return content[2 : content.index(b"\r\n.\r\n") + 2]
+
+    async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802
+        self.heard.clear()  # commands: no client sends its message before it has our 354
+        await super().smtp_DATA(arg)
 
     async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802
         assert self.envelope is not None
@@ -64,14 +63,14 @@ class Sink(Catcher):
     dialogue = Wiretap
 
     def __init__(self) -> None:
-        self._profile = FULL
+        self.profile = FULL
         self.wire: list[bytes] = []
         super().__init__()
 
     def play(self, profile: str) -> None:
         """Be as the profile says from now on, for new connections, and forget what came."""
         self.answer()
-        self._profile = profile
+        self.profile = profile
         self.stop()  # also ends the connections that are kept warm
         self._received.clear()
         self.wire.clear()
@@ -85,7 +84,7 @@ class Sink(Catcher):
     def _new_dialogue(self) -> Dialogue:
         dialogue = super()._new_dialogue()
         assert isinstance(dialogue, Wiretap)
-        dialogue.cap = CAP if self._profile == CAP100 else None
+        dialogue.cap = CAP if self.profile == CAP100 else None
         return dialogue
 
     async def handle_EHLO(  # noqa: N802
@@ -97,7 +96,7 @@ class Sink(Catcher):
         responses: list[str],
     ) -> list[str]:
         session.host_name = hostname
-        names = () if self._profile == PLAIN else EXTENSIONS
+        names = () if self.profile == PLAIN else EXTENSIONS
         lines = ["sink.example.test", *names]
         return [f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]
 
@@ -105,7 +104,7 @@ class Sink(Catcher):
         self, dialogue: Dialogue, session: Session, envelope: Envelope
     ) -> str:
         assert isinstance(dialogue, Wiretap)
-        data, reply = dialogue.take_data(), await super().handle_DATA(dialogue, session, envelope)
+        data, reply = dialogue.data(), await super().handle_DATA(dialogue, session, envelope)
         if reply.startswith("2"):
             self.wire.append(data)
         return reply

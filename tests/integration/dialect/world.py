@@ -7,17 +7,19 @@ of them: no bare CR or LF, no line over 998 octets, no Bcc, dots doubled (RFC 53
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import compat32
 from typing import Any
 
 from tests.helpers.dialogue import Caught
-from tests.helpers.installed import Completed, Installation, end_processes_of
+from tests.helpers.installed import SEARCH_PATH, Completed, Installation, end_processes_of
 from tests.helpers.people import ALICE, People
-from tests.helpers.sink import FULL, Sink
+from tests.helpers.sink import BLACKHOLE, DOWN, FULL, Sink
 from tests.helpers.system import Site
 from tests.helpers.waiting import wait_until
 
@@ -117,20 +119,52 @@ class World:
         """Begin anew: nothing waits, the sink is well and has forgotten everything."""
         if self.door == DIRECT:
             end_processes_of(self.site.directory)  # a daemon that was started for the queue
+        if not self.is_quiet():
+            self.sink.play(DOWN)
+            wait_until(lambda: not self.dropped(), what="an empty drop directory")
+            wait_until(self._delete_all, what="an empty queue", evidence=self.site.evidence)
+        was_away = self.sink.profile in (DOWN, BLACKHOLE)
         self.sink.play(FULL)
-        waiting = [line.split()[0].rstrip("*!") for line in self.entries()]
-        if waiting:
+        if was_away:
+            self.site.run("runq", uid=self.owner)  # the daemon may believe in it again
+            end_processes_of(self.site.directory) if self.door == DIRECT else None
+
+    def _delete_all(self) -> bool:
+        if waiting := self.waiting():
             self.site.run("pysendmail", "queue", "delete", *waiting, uid=self.owner)
-        self.sink.play(FULL)
+        return self.is_quiet()
 
     @property
     def owner(self) -> int:
         """The user who sees the whole queue."""
         return ALICE if self.door == DIRECT else ROOT
 
-    def run(self, name: str, *argv: str, uid: int = ALICE, stdin: bytes = b"", **how: Any) -> Any:
+    def run(
+        self, name: str, *argv: str, uid: int = ALICE, stdin: bytes = b"", **how: Any
+    ) -> Completed:
         """Run a program by one of its names."""
         return self.site.run(name, *argv, stdin=stdin, uid=uid, **how)
+
+    def popen(
+        self,
+        *argv: str | bytes,
+        uid: int = ALICE,
+        env: Mapping[str, str] | None = None,
+        **how: Any,
+    ) -> subprocess.Popen[bytes]:
+        """Start a command that ends in sendmail, for those who look at what happens meanwhile."""
+        configured = {"PYSENDMAIL_CONFIG": str(self.site.path), **(env or {})}
+        usual = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": "/"}
+        return subprocess.Popen(
+            [*self.people.within(uid), *argv],
+            env={"PATH": SEARCH_PATH, **configured} if env is None else configured,
+            **{**usual, **how},
+        )
+
+    @property
+    def program(self) -> str:
+        """The path of sendmail."""
+        return self.site.installation.program("sendmail")
 
     def sendmail(
         self,
@@ -144,14 +178,14 @@ class World:
     ) -> Completed:
         """Run sendmail as alice; it must be back soon, and say just what is expected."""
         began = time.monotonic()
-        done: Completed = self.run("sendmail", *argv, stdin=stdin, **how)
+        done = self.run("sendmail", *argv, stdin=stdin, **how)
         assert time.monotonic() - began < seconds
         assert (done.returncode, done.stdout, done.stderr) == (status, stdout, stderr)
         return done
 
     def refused(self, *argv: str, stdin: bytes = V01, status: int = 64, **how: Any) -> bytes:
         """Run sendmail, which must refuse and leave nothing behind; return its one line."""
-        done: Completed = self.run("sendmail", *argv, stdin=stdin, **how)
+        done = self.run("sendmail", *argv, stdin=stdin, **how)
         assert (done.returncode, done.stdout) == (status, b"")
         [line] = done.stderr.splitlines()
         assert self.is_quiet()
@@ -163,7 +197,7 @@ class World:
 
         Where no daemon runs, one pass over the queue is made for what was left there.
         """
-        if self.door == DIRECT and self.entries():
+        if self.door == DIRECT and self.waiting():
             self.sendmail("-q", stdin=b"")
         wait_until(
             lambda: len(self.sink.taken()) >= count and self.is_quiet(),
@@ -183,22 +217,29 @@ class World:
 
     def is_quiet(self) -> bool:
         """Tell whether nothing waits, neither in the queue nor before it."""
-        return not self.dropped() and not self.entries()
+        return not self.dropped() and not self.waiting()
 
     def dropped(self) -> list[str]:
         """Return the names in the drop directory."""
-        drop = self.site.directory / "spool/drop"
-        return os.listdir(drop) if drop.exists() else []
+        return self._names("drop")
+
+    def waiting(self) -> list[str]:
+        """Return the ids of what waits in the queue, or is on its way into it."""
+        return self._names("incoming") + self._names("queue")
+
+    def _names(self, name: str) -> list[str]:
+        directory = self.site.directory / "spool" / name
+        return os.listdir(directory) if directory.exists() else []
 
     def listing(self) -> str:
         """Return what mailq says to the owner of the queue."""
-        done: Completed = self.run("mailq", uid=self.owner)
+        done = self.run("mailq", uid=self.owner)
         assert (done.returncode, done.stderr) == (0, b"")
         return done.stdout.decode()
 
     def entries(self) -> list[str]:
         """Return the first lines of the entries in the queue."""
-        return [line for line in self.listing().splitlines() if line[:1] in "0123456789ABCDEF"]
+        return re.findall(r"^[A-F0-9].*", self.listing(), re.MULTILINE)
 
     def close(self) -> None:
         """End everything."""
