@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +55,14 @@ def world(request: pytest.FixtureRequest, worlds: Worlds) -> World:
     chosen = worlds[request.param]
     chosen.reset()
     return chosen
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A directory that alice can reach and write."""
+    with tempfile.TemporaryDirectory(prefix="dialect-") as name:
+        os.chmod(name, 0o777)
+        yield Path(name)
 
 
 @pytest.hookimpl(wrapper=True)

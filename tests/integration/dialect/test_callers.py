@@ -8,8 +8,6 @@ import os
 import select
 import stat
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from email.header import decode_header, make_header
 from pathlib import Path
 
@@ -22,14 +20,6 @@ from tests.integration.dialect.world import DIRECT, DROP, ROOT, SOCKET, V01, S, 
 
 ROOT_THERE = b"root@example.test"
 PATIENCE_S = 20.0
-
-
-@pytest.fixture
-def public(tmp_path: Path) -> Iterator[Path]:
-    """A directory that alice can reach and write."""
-    with tempfile.TemporaryDirectory(prefix="dialect-") as name:
-        os.chmod(name, 0o777)
-        yield Path(name)
 
 
 @through("V04", BY_ROOT)

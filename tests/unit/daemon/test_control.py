@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -197,6 +198,24 @@ def test_listing_can_be_filtered_as_a_run_can(spool: MemorySpool) -> None:
     _, output, _ = ask(spool, ROOT, b"alist", b"m!I0002")
     assert [line[:14] for line in output if re.match(rb"[A-F0-9]", line)] == [FIRST.encode()]
     assert output[-1] == b"-- 1 Kbytes in 2 Requests."
+
+
+def test_long_queue_is_listed_as_it_is_read() -> None:
+    class Long(MemorySpool):
+        read = 0
+
+        def count(self) -> int:
+            return 100_000
+
+        def entries(self):
+            for number in range(self.count()):
+                self.read += 1
+                yield entry(arrived=float(self.count() - number))
+
+    long = Long()
+    answer = respond(long, [b"alist"], ROOT, Runner())
+    assert [letter for letter, _ in itertools.islice(answer, 3)] == [b"o"] * 3
+    assert long.read == 1
 
 
 def test_json_is_one_object_a_line(spool: MemorySpool) -> None:
