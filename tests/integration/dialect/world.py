@@ -101,6 +101,8 @@ class World:
             origin="example.test",
             hostname="client.example.test",
             linger="false",
+            retry_first="1h",  # nothing is attempted again but on demand
+            retry_longest="1h",
         )
         self._socket_directory = os.path.dirname(self.site.socket)
         if door == DIRECT:  # a container of alice's own: spool and socket are hers
