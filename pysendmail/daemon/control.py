@@ -262,8 +262,8 @@ def change_entries(
                 if action != "expedite":
                     status = EX_TEMPFAIL
                     yield ERROR, b"%b is being attempted at this moment" % queue_id.encode()
-    if done:
-        spool.wake()
+    if done or everything:
+        spool.wake()  # also for what lies in the drop directory
     if question.wait:
         wait_for_attempts(spool, ids, runner, began)
     yield EXIT, b"%d" % status
