@@ -118,8 +118,6 @@ def deliver(options: Options) -> int:
 def take(options: Options) -> Answer:
     """Read the message and hand it to somebody who answers for it; raises Refused."""
     settings, trouble = settings_of(os.environ)
-    if trouble and options.configuration is not None:
-        raise Refused(EX_CONFIG, trouble)  # the system's own daemon was not asked for
     limit = settings["message_size"]
     content = Content(memory=MEMORY, directory=drop_directory(settings["spool"]))
     try:

@@ -9,7 +9,7 @@ import os
 from pysendmail import __version__
 from pysendmail.command import modes
 from pysendmail.command.asking import ask_queue
-from pysendmail.command.settings import settings_of
+from pysendmail.command.settings import may_write_spool, settings_of
 from pysendmail.command.stdin import say
 from pysendmail.command.usage import usage
 from pysendmail.submission.exit_status import EX_CONFIG, EX_OK
@@ -62,22 +62,25 @@ def filters(options: Options) -> list[bytes]:
 
 def run_queue(options: Options, program: bytes) -> int:
     """Have the queue, or what the filters leave of it, attempted now: by the daemon, or by one
-    started for it.
+    started for it. With -qf and -v that is waited for.
     """
-    from pysendmail.command.starting import start_and_wait
+    from pysendmail.command.starting import wait_until_served
     from pysendmail.submission.linger import start
     from pysendmail.submission.socket_door import is_served
 
     settings, _trouble = settings_of(os.environ)
     records = [b"aflush", *filters(options)]
-    if not (options.wait or options.verbose):
-        status = ask_queue(program, settings, records)
-        if status == EX_OK and not is_served(settings["socket"]):
-            start(os.environ)
-        return status
-    if not start_and_wait(settings["socket"], os.environ):
-        return ask_queue(program, settings, records)
-    return ask_queue(program, settings, [*records, b"w"], patient=True)
+    wait = options.wait or options.verbose
+    served = is_served(settings["socket"])
+    if wait and not served and may_write_spool(settings["spool"]):
+        start(os.environ)
+        served = wait_until_served(settings["socket"])
+    if wait and served:
+        return ask_queue(program, settings, [*records, b"w"], patient=True)
+    status = ask_queue(program, settings, records)
+    if status == EX_OK and not served:
+        start(os.environ)
+    return status
 
 
 def check_aliases(program: bytes) -> int:

@@ -43,18 +43,21 @@ def use_private_configuration(environ: MutableMapping[str, str], path: str) -> N
 
     A configuration names commands to run and files to read, and -C may come from whoever could slip
     a word into somebody's command line: so nobody but root and the caller may have a hand in the
-    file. Raises Refused.
+    file. Raises Refused, and ConfigError where it has no settings for us: those of the system,
+    whose daemon was not asked for, are no substitute.
     """
     real = os.path.realpath(path)
     try:
         theirs = belongs_to_others(real)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise Refused(EX_CONFIG, printable(os.fsencode(f"-C {path}: {reason}"))) from error
+        os.close(os.open(real, os.O_RDONLY | os.O_NONBLOCK))  # else the defaults would do for us
+    except OSError as error:
+        line = f"-C {path}: {error.strerror}"
+        raise Refused(EX_CONFIG, printable(os.fsencode(line))) from error
     if theirs:
         line = f"-C {path}: {theirs} is not yours and root's alone to write"
         raise Refused(EX_NOPERM, printable(os.fsencode(line)))
     environ[CONFIG_VARIABLE] = real
+    public_settings(environ)
 
 
 def belongs_to_others(path: str) -> str:

@@ -14,12 +14,7 @@ from pysendmail.command import modes
 from pysendmail.command.settings import settings_of
 from pysendmail.daemon.lifecycle import lock_path, read_holder
 from pysendmail.submission.exit_status import EX_OK, EX_UNAVAILABLE, Refused
-from pysendmail.submission.linger import start
 from pysendmail.submission.socket_door import is_served
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 START_S = 10.0  # how long a daemon that was started for a run may take to answer
 LOOK_S = 0.05
@@ -60,14 +55,9 @@ def lingers(spool: str) -> bool:
         os.close(lock)
 
 
-def start_and_wait(socket: str, environ: Mapping[str, str]) -> bool:
-    """Have a daemon answer, one that lingers where none does; tell whether one does."""
-    if is_served(socket):
-        return True
-    start(environ)
+def wait_until_served(socket: str) -> bool:
+    """Wait for a daemon that is being started; tell whether it answers."""
     end = time.monotonic() + START_S
-    while not is_served(socket):
-        if time.monotonic() > end:
-            return False
+    while not (served := is_served(socket)) and time.monotonic() < end:
         time.sleep(LOOK_S)
-    return True
+    return served

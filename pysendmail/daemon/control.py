@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 SORTED_LIMIT = 1000
 LINE_LIMIT = 1000
 LOOK_S = 0.05  # how often a waited for run of the queue is looked at
+FILTERS_LIMIT = 100  # each is looked for in every entry
 IDLE_S = 3.0  # when nobody has been at work for so long, the run is over
 
 ACTIONS = {b"hold": "hold", b"release": "release", b"delete": "remove", b"flush": "expedite"}
@@ -113,7 +114,7 @@ class Question:
     the answer wait until what was flushed has been attempted.
     """
 
-    __slots__ = ("action", "as_json", "filters", "ids", "wait")
+    __slots__ = ("_wanted", "action", "as_json", "filters", "ids", "wait")
 
     def __init__(self, records: list[bytes]) -> None:
         self.action = b""
@@ -128,10 +129,11 @@ class Question:
                 self.ids.append(record[1:].decode("ascii", "replace").upper())
             elif record[:1] == b"m":
                 self.filters.add(record[1:])
+        self._wanted = frozenset(self.ids)
 
     def is_about(self, entry: Entry) -> bool:
         """Tell whether an entry is among those asked for."""
-        return (not self.ids or entry.queue_id in self.ids) and self.filters.match(entry)
+        return (not self._wanted or entry.queue_id in self._wanted) and self.filters.match(entry)
 
 
 def respond(
@@ -140,6 +142,10 @@ def respond(
     """Yield the answer to a queue request; trouble with the spool is an answer too."""
     question = Question(records)
     action = question.action
+    if len(question.filters) > FILTERS_LIMIT:
+        yield ERROR, b"more than %d filters" % FILTERS_LIMIT
+        yield EXIT, b"%d" % EX_USAGE
+        return
     if action == b"flush":
         if not viewer.trusted:  # or anyone could keep the smarthosts from their rest
             yield ERROR, b"only root and the members of the daemon's group may run the queue"
@@ -264,7 +270,7 @@ def change_entries(
                     yield ERROR, b"%b is being attempted at this moment" % queue_id.encode()
     if done or everything:
         spool.wake()  # also for what lies in the drop directory
-    if question.wait:
+    if question.wait and action == "expedite":
         wait_for_attempts(spool, ids, runner, began)
     yield EXIT, b"%d" % status
 

@@ -25,6 +25,9 @@ class Filters:
         rest = written if wanted else written[1:]
         self._by_kind.setdefault(rest[:1], []).append((rest[1:].lower(), wanted))
 
+    def __len__(self) -> int:
+        return sum(map(len, self._by_kind.values()))
+
     def match(self, entry: Entry) -> bool:
         """Tell whether an entry is one that was meant."""
         return all(

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tests.helpers.system import Site
 from tests.helpers.waiting import wait_until
 from tests.integration.dialect.cases import through
 from tests.integration.dialect.test_queue import send_two_while_down
-from tests.integration.dialect.world import DIRECT, ROOT, SOCKET, V01, World
+from tests.integration.dialect.world import DIRECT, PROMPT_S, ROOT, SOCKET, V01, World
 
 # --- -bv
 
@@ -85,6 +86,18 @@ def test_run_in_the_foreground_ends_while_the_smarthost_is_away(world: World) ->
     send_two_while_down(world)
     world.sendmail("-qf", stdin=b"", uid=ROOT, seconds=10.0)
     assert len(world.entries()) == 2
+
+
+@through("qf", [SOCKET])
+def test_run_in_the_foreground_waits_for_no_daemon_that_a_stranger_cannot_start(
+    world: World,
+) -> None:
+    elsewhere = {"PYSENDMAIL_SOCKET": "/nonexistent/socket"}
+    began = time.monotonic()
+    done = world.run("sendmail", "-qf", env=elsewhere)
+    assert (done.returncode, done.stdout) == (69, b"")
+    assert b"no daemon is running" in done.stderr
+    assert time.monotonic() - began < PROMPT_S
 
 
 @through("qR", (SOCKET, DIRECT))
@@ -231,6 +244,16 @@ def test_configuration_of_somebody_else_is_not_for_root(world: World, private: P
 
 
 @through("C", [SOCKET])
+def test_private_configuration_that_cannot_be_read_is_no_reason_to_take_another(
+    world: World, private: Path
+) -> None:
+    os.chown(private, ROOT, ROOT)
+    os.chown(private.parent, ROOT, ROOT)
+    private.chmod(0o600)
+    assert b"Permission denied" in world.refused("-C", str(private), "bob@example.org", status=78)
+
+
+@through("C", [SOCKET])
 @pytest.mark.parametrize(
     ("text", "said"),
     [(None, b"No such file"), ("smarthost: [\n", b"private.yaml:"), ("wait: soon\n", b"wait")],
@@ -244,3 +267,4 @@ def test_private_configuration_that_cannot_be_used_is_no_reason_to_take_another(
     else:
         private.write_text(text)
     assert said in world.refused("-C", str(private), "bob@example.org", status=78)
+    assert world.run("mailq", "-C", str(private)).returncode == 78

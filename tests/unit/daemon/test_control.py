@@ -218,6 +218,11 @@ def test_long_queue_is_listed_as_it_is_read() -> None:
     assert long.read == 1
 
 
+def test_more_filters_than_anybody_needs_are_refused(spool: MemorySpool) -> None:
+    status, output, [error] = ask(spool, ROOT, b"alist", *[b"mRbob"] * 101)
+    assert (status, output, error) == (64, [], b"more than 100 filters")
+
+
 def test_json_is_one_object_a_line(spool: MemorySpool) -> None:
     spool.claim(FIRST).settle([deferred(ALICE)], 2000.0, now=1500.0)
     spool.change(SECOND, "hold")
