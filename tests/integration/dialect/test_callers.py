@@ -204,3 +204,24 @@ def test_python_of_somebody_else(world: World, env: dict[str, str], public: Path
     there = {"VIRTUAL_ENV": str(public), "PATH": f"{public}:/usr/bin:/bin"}
     world.sendmail("bob@example.org", env={**env, **there})
     world.mail().check_generated()
+
+
+@through("rmail", (SOCKET, DIRECT))
+def test_rmail_hands_on_what_came_from_elsewhere(world: World) -> None:
+    done = world.run(
+        "rmail",
+        "bob@example.org",
+        stdin=b"From uucp Mon Jan  1 00:00:00 2024\nFrom: carol\n" + S + b"\na\n.\nb\n",
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    mail = world.mail()
+    assert mail.recipients == (b"bob@example.org",)
+    assert mail.field("From") == "carol"  # relayed, not completed
+    assert (len(mail.fields("Received")), mail.fields("Message-ID")) == (1, [])
+    assert mail.lines() == [b"a", b".", b"b"]
+
+
+@through("send-mail", [SOCKET])
+def test_send_mail_is_sendmail(world: World) -> None:
+    assert world.run("send-mail", "bob@example.org", stdin=V01).returncode == 0
+    world.mail().check_generated()
