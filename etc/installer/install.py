@@ -27,17 +27,22 @@ PROGRAMS = {
     "sbin/pysendmaild": "pysendmaild",
     "bin/pysendmail": "pysendmail",
 }
+# The names that sendmail acts on (pysendmail/command/modes.py), where callers look for them. Not
+# smtpd: on Linux that is OpenSMTPD's, and nobody starts a daemon by it.
 LINKS = {
     "lib/sendmail": "../sbin/sendmail",
-    "bin/mailq": "../sbin/sendmail",
-    "bin/newaliases": "../sbin/sendmail",
-    "bin/runq": "../sbin/sendmail",
+    "sbin/send-mail": "sendmail",
+    **{
+        f"bin/{name}": "../sbin/sendmail"
+        for name in ("mailq", "newaliases", "runq", "hoststat", "purgestat", "rmail")
+    },
 }
 CONTESTED = ("sbin/sendmail", *LINKS)  # the names that every mail system brings
 MANUALS = (
     "sendmail.8", "pysendmaild.8", "pysendmail.8", "pysendmail.yaml.5", "pysendmail-aliases.5",
 )  # fmt: skip
 UNITS = ("pysendmail.service", "pysendmail.socket")
+OTHER_NAMES = tuple(name.rpartition("/")[2] for name in LINKS if name != "lib/sendmail")
 EXAMPLE = "etc/pysendmail.yaml.example"
 DOCUMENTS = ("README.md", "CHANGELOG.md", "LICENSE", EXAMPLE, "docs/pysendmail.schema.json")
 
@@ -129,6 +134,8 @@ def plan(places: Places, python: str, user: str) -> dict[str, Content]:
     for path, name in documents.items():
         text = places.substitute(read_text(name)).replace("\nUser=pysendmail\n", f"\nUser={user}\n")
         contents[path] = text.encode()
+    for name in OTHER_NAMES:
+        contents[f"{places.manuals}/man8/{name}.8"] = Link("sendmail.8")
     return contents
 
 

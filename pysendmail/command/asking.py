@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 QUEUE = b"queue"
 
 
-def ask_queue(program: bytes, settings: PublicSettings, records: list[bytes]) -> int:
-    """Ask something about the queue and print the answer."""
+def ask_queue(
+    program: bytes, settings: PublicSettings, records: list[bytes], *, patient: bool = False
+) -> int:
+    """Ask something about the queue and print the answer; `patient`: however long that takes."""
+    silence = None if patient else SILENCE_S
     try:
-        return show(
-            program, ask(settings["socket"], format_head(QUEUE, records), silence=SILENCE_S)
-        )
+        return show(program, ask(settings["socket"], format_head(QUEUE, records), silence=silence))
     except AnswerLost as error:
         say(2, b"%b: %b" % (program, str(error).encode()))
         return EX_UNAVAILABLE
@@ -47,17 +48,11 @@ def ask_queue(program: bytes, settings: PublicSettings, records: list[bytes]) ->
 
 def ask_spool(spool: str, records: list[bytes]) -> Iterable[tuple[bytes, bytes]]:
     """Answer for a daemon that is not there, to somebody who may read the spool anyway."""
-    from pysendmail.daemon.control import Viewer, respond
+    from pysendmail.daemon.control import NoRunner, Viewer, respond
     from pysendmail.spool.directory import DirectorySpool
 
     viewer = Viewer(os.geteuid(), trusted=True)
-    return respond(
-        DirectorySpool.create(spool),
-        records,
-        viewer,
-        attempting=lambda queue_id: False,
-        retry_now=lambda: None,
-    )
+    return respond(DirectorySpool.create(spool), records, viewer, NoRunner())
 
 
 def show(program: bytes, records: Iterable[tuple[bytes, bytes]]) -> int:

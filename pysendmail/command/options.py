@@ -4,49 +4,47 @@ The grammar is sendmail's own: it stops at the first operand, a value may be glu
 be the next word, letters without value may be clustered, and nothing is abbreviated or permuted.
 What callers pass and we need not act on is accepted and ignored. Raises `Refused` (exit status 64)
 for everything else, before anything is read from standard input or written anywhere.
+
+docs/dialect.md has every letter beside what other mail programs make of it; a test holds it against
+the tables here, in `modes`, `o_options` and `queue_run`.
 """
 
 from __future__ import annotations
 
-from pysendmail.message.outcome import printable
+from pysendmail.command.modes import (
+    ALIASES,
+    DELIVER,
+    HELP,
+    NOTHING,
+    PROGRAMS,
+    TAKES_RECIPIENTS,
+    VERSION,
+    mode_of,
+)
+from pysendmail.command.o_options import error_mode_of, set_long_option, set_old_option
+from pysendmail.command.usage import one_of, usage
 from pysendmail.submission import request as asked
-from pysendmail.submission.exit_status import EX_USAGE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Sequence
 
-DELIVER, LIST, ALIASES, FLUSH, NOTHING, HELP, VERSION = (
-    "deliver", "list", "aliases", "flush", "nothing", "help", "version",
-)  # fmt: skip
+FLAGS, IGNORED_FLAGS = b"GIintv", b"cmsTUx46"
+VALUES, IGNORED_VALUES = b"BCFLNORVbefhor", b"ApX"  # the next word, or glued to the letter
+ATTACHED_VALUES = b"dq"  # optional, and never the next word
 
-PROGRAMS = {
-    b"mailq": LIST,
-    b"newaliases": ALIASES,
-    b"runq": FLUSH,
-    b"hoststat": NOTHING,
-    b"purgestat": NOTHING,
-}
-MODES = {
-    b"m": DELIVER, b"p": LIST, b"i": ALIASES, b"h": NOTHING, b"H": NOTHING, b"q": DELIVER,
-}  # fmt: skip
-
-WITHOUT_VALUE = b"cGIimnsTtUvx46"
-WITH_VALUE = b"ABCFfhLNOopRrVXbe"
-ATTACHED_VALUE = b"dq"  # optional, and never the next word
-
-DELIVERY_MODES = {
-    b"i": asked.INTERACTIVE, b"f": asked.INTERACTIVE, b"b": asked.BACKGROUND,
-    b"q": asked.QUEUE, b"d": asked.QUEUE,
-}  # fmt: skip
+TAG_LIMIT = 32
+TAG_CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
 
 
 class Options:
     """What a command line says.
 
-    `mode` is one of the constants above; `sender` is None where none was given; `dots` tells
+    `mode` is one of the constants in `modes`; `sender` is None where none was given; `dots` tells
     whether a line of a single dot ends the message; `configuration` is the file named by -C, or
-    None. The rest has the meaning of the same names in `Request`.
+    None. Of -q: `interval` in seconds, 0 where none was given; `filters` as they were written
+    behind it; `wait` tells whether a run of the queue is to be waited for. The rest has the meaning
+    of the same names in `Request`.
     """
 
     def __init__(self, mode: str) -> None:
@@ -68,11 +66,16 @@ class Options:
         self.hops = 0
         self.tag = b""
         self.configuration: bytes | None = None
+        self.interval = 0
+        self.filters: tuple[bytes, ...] = ()
+        self.wait = False
 
 
 def parse_options(program: bytes, words: Sequence[bytes]) -> Options:
     """Return the options of a command line; `program` is the base name it was called by."""
     options = Options(PROGRAMS.get(program, DELIVER))
+    if program == b"rmail":  # mail that comes in from elsewhere, by a program that reads no answer
+        options.dots, options.gateway, options.error_mode = False, True, asked.ALWAYS_OK
     rest = list(words)
     literal_operands = False
     while rest and rest[0].startswith(b"-") and rest[0] != b"-":
@@ -101,22 +104,26 @@ def parse_cluster(options: Options, letters: bytes, rest: list[bytes]) -> None:
     """
     while letters:
         letter, letters = letters[:1], letters[1:]
-        if letter in WITHOUT_VALUE:
+        if letter in FLAGS:
             set_flag(options, letter)
-        elif letter in ATTACHED_VALUE:
+        elif letter in IGNORED_FLAGS:
+            continue
+        elif letter in ATTACHED_VALUES:
             set_attached(options, letter, letters)
             return
-        elif letter in WITH_VALUE:
+        elif letter in VALUES or letter in IGNORED_VALUES:
             if not letters and not rest:
                 raise usage(b"option requires an argument -- '%b'" % letter)
             set_value(options, letter, letters or rest.pop(0))
+            if letter == b"o" and letters == b"A" and options.mode == ALIASES and rest:
+                rest.pop(0)  # newaliases -oA FILE: nowhere else is the file another word
             return
         else:
             raise usage(b"invalid option -- '%b'" % letter)
 
 
 def set_flag(options: Options, letter: bytes) -> None:
-    """Act on a letter without value; the others are those that only need to be accepted."""
+    """Act on a letter without value."""
     if letter == b"t":
         options.from_header = True
     elif letter == b"i":
@@ -133,13 +140,12 @@ def set_flag(options: Options, letter: bytes) -> None:
 
 def set_attached(options: Options, letter: bytes, value: bytes) -> None:
     """Act on -q and -d, whose value is never another word."""
-    if letter == b"d":
-        if value.startswith(b"0"):
-            options.mode = VERSION
-    elif value in (b"", b"f"):
-        options.mode = FLUSH
-    else:
-        raise usage(b"-q%b is not supported" % value)
+    if letter == b"q":
+        from pysendmail.command.queue_run import set_queue_run  # no submission needs it
+
+        set_queue_run(options, value)
+    elif value.startswith(b"0"):
+        options.mode = VERSION
 
 
 def set_value(options: Options, letter: bytes, value: bytes) -> None:
@@ -149,17 +155,19 @@ def set_value(options: Options, letter: bytes, value: bytes) -> None:
     elif letter == b"F":
         options.full_name = value
     elif letter == b"L":
-        options.tag = value[:32]
+        options.tag = tag_of(value)
     elif letter == b"C":
         options.configuration = value
     elif letter == b"b":
-        set_mode(options, value)
+        options.mode = mode_of(value)
+        if value == b"q":
+            options.delivery_mode = asked.QUEUE
     elif letter == b"o":
         set_old_option(options, value)
     elif letter == b"O":
         set_long_option(options, value)
     elif letter == b"e":
-        options.error_mode = one_of(value[:1], asked.ERROR_MODES, b"-e")
+        options.error_mode = error_mode_of(value, b"-e")
     elif letter == b"B":
         options.body_type = one_of(value.upper(), asked.BODY_TYPES, b"-B")
     elif letter == b"N":
@@ -169,62 +177,39 @@ def set_value(options: Options, letter: bytes, value: bytes) -> None:
     elif letter == b"V":
         options.envid = parse_envid(value)
     elif letter == b"h":
-        if not value.isdigit() or len(value) > 6:
-            raise usage(b"-h: a number was expected, not '%b'" % value)
-        options.hops = int(value)
+        options.hops = parse_hops(value)
     elif letter == b"A":
         one_of(value, (b"c", b"m"), b"-A")
-
-
-def set_mode(options: Options, value: bytes) -> None:
-    """Act on -b; the last one wins, over the program's name too."""
-    if value not in MODES:
-        raise usage(b"-b%b is not supported" % value)
-    options.mode = MODES[value]
-    if value == b"q":
-        options.delivery_mode = asked.QUEUE
-
-
-def set_old_option(options: Options, value: bytes) -> None:
-    """Act on -o: of the old one-letter options only these still mean something."""
-    letter, rest = value[:1], value[1:]
-    if letter == b"i":
-        options.dots = False
-    elif letter == b"v":
-        options.verbose = True
-    elif letter == b"d" and rest:
-        options.delivery_mode = DELIVERY_MODES[one_of(rest[:1], DELIVERY_MODES, b"-od")]
-    elif letter == b"e" and rest:
-        options.error_mode = one_of(rest[:1], asked.ERROR_MODES, b"-oe")
-
-
-def set_long_option(options: Options, value: bytes) -> None:
-    """Act on -O name=value; names are compared without regard to case, as sendmail does."""
-    name, _, rest = value.partition(b"=")
-    name = name.strip().lower()
-    rest = rest.strip()
-    if name == b"ignoredots":
-        options.dots = rest[:1].lower() in (b"f", b"n", b"0")
-    elif name == b"deliverymode":
-        options.delivery_mode = DELIVERY_MODES[one_of(rest[:1], DELIVERY_MODES, b"-O DeliveryMode")]
-    elif name == b"errormode":
-        options.error_mode = one_of(rest[:1], asked.ERROR_MODES, b"-O ErrorMode")
 
 
 def take_operands(options: Options, operands: list[bytes], *, literal: bool) -> None:
     """Take the recipients, and refuse what cannot be meant."""
     if options.mode in (HELP, VERSION, NOTHING):
         return
-    if options.mode != DELIVER and (operands or options.from_header):
+    if options.mode not in TAKES_RECIPIENTS and operands:
         raise usage(b"no recipients can be given here")
+    if options.mode != DELIVER and options.from_header:
+        raise usage(b"-t has no meaning here")
     for operand in operands:
         if not operand:
             raise usage(b"an empty recipient")
         if operand.startswith(b"-") and not literal:
             raise usage(b"'%b' after a recipient: put -- before addresses that begin so" % operand)
-    if options.mode == DELIVER and not operands and not options.from_header:
+    if options.mode in TAKES_RECIPIENTS and not operands and not options.from_header:
         raise usage(b"recipient names must be specified")
     options.operands = tuple(operands)
+
+
+def tag_of(value: bytes) -> bytes:
+    """Return the value of -L as a word that can stand in any log."""
+    return bytes(byte if byte in TAG_CHARACTERS else ord("_") for byte in value[:TAG_LIMIT])
+
+
+def parse_hops(value: bytes) -> int:
+    """Return the number of -h."""
+    if not value.isdigit() or len(value) > 6:
+        raise usage(b"-h: a number was expected, not '%b'" % value)
+    return int(value)
 
 
 def parse_notify(value: bytes) -> tuple[bytes, ...]:
@@ -253,15 +238,3 @@ def without_xtext(value: bytes) -> bytes:
             return value
         plain += bytes.fromhex(part[:2].decode()) + part[2:]
     return plain
-
-
-def one_of(value: bytes, choices: Container[bytes], option: bytes) -> bytes:
-    """Return `value` where it is one of the choices."""
-    if value not in choices:
-        raise usage(b"%b: '%b' is not known" % (option, value))
-    return value
-
-
-def usage(text: bytes) -> Refused:
-    """Return the error for a command line that cannot be obeyed."""
-    return Refused(EX_USAGE, printable(text))

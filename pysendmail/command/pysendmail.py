@@ -9,7 +9,7 @@ import sys
 from pysendmail import __version__
 from pysendmail.command.asking import ask_queue, show
 from pysendmail.command.settings import settings_of
-from pysendmail.command.stdin import repair_descriptors, say
+from pysendmail.command.stdin import repair_descriptors, say, set_umask
 from pysendmail.config.errors import ConfigError
 from pysendmail.spool.errors import SpoolError
 from pysendmail.submission.answer import SILENCE_S
@@ -32,6 +32,7 @@ PROGRAM = b"pysendmail"
 def main() -> NoReturn:
     """Run the tool and leave with its exit status: 2 for a bad command line, else sysexits(3)."""
     repair_descriptors()
+    set_umask()
     options = parse_arguments(sys.argv[1:])
     if options.config:
         os.environ["PYSENDMAIL_CONFIG"] = os.path.abspath(options.config)

@@ -15,7 +15,7 @@ import signal
 import sys
 
 from pysendmail import __version__
-from pysendmail.command.stdin import repair_descriptors, say
+from pysendmail.command.stdin import repair_descriptors, say, set_umask
 from pysendmail.config.errors import ConfigError
 from pysendmail.config.load import load
 from pysendmail.config.secrets import read_password
@@ -44,6 +44,7 @@ SYSTEM_USER = "pysendmail"
 def main() -> NoReturn:
     """Run the daemon and leave: 2 for a bad command line, else as sysexits(3) says."""
     repair_descriptors()
+    set_umask()
     os._exit(run(parse_arguments(sys.argv[1:])))
 
 

@@ -1,4 +1,4 @@
-"""sendmail, and the other names it goes by: mailq, newaliases, runq.
+"""sendmail, and the other names it goes by: mailq, newaliases, runq and more.
 
 A fresh process for each message, so it is lean: what is imported here at the top is all that a
 submission to the daemon or to the drop directory needs (a test looks at sys.modules). It reads the
@@ -14,8 +14,13 @@ from __future__ import annotations
 import os
 import sys
 
-from pysendmail.command import options as cli
-from pysendmail.command.settings import may_write_spool, settings_of
+from pysendmail.command import modes
+from pysendmail.command.options import parse_options
+from pysendmail.command.settings import (
+    may_write_spool,
+    settings_of,
+    use_private_configuration,
+)
 from pysendmail.command.stdin import (
     TooLarge,
     Unreadable,
@@ -23,6 +28,7 @@ from pysendmail.command.stdin import (
     read_message,
     repair_descriptors,
     say,
+    set_umask,
 )
 from pysendmail.config.errors import ConfigError
 from pysendmail.message.content import Content
@@ -33,8 +39,10 @@ from pysendmail.submission.drop_door import drop, drop_directory
 from pysendmail.submission.exit_status import (
     EX_CONFIG,
     EX_IOERR,
+    EX_OK,
     EX_TEMPFAIL,
     Refused,
+    exit_status,
     too_large,
 )
 from pysendmail.submission.request import Request, format_request
@@ -53,6 +61,7 @@ MEMORY = 1024 * 1024  # octets of a message that are kept in memory, beyond that
 def main() -> NoReturn:
     """Run the program and leave with its exit status; never returns, never prints a traceback."""
     repair_descriptors()
+    set_umask()
     program = os.path.basename(os.fsencode(sys.argv[0]))
     try:
         status = run(program, [os.fsencode(word) for word in sys.argv[1:]])
@@ -74,20 +83,40 @@ def main() -> NoReturn:
 
 def run(program: bytes, words: list[bytes]) -> int:
     """Do what the command line says and return the exit status."""
-    options = cli.parse_options(program, words)
+    options = parse_options(program, words)
     if options.configuration is not None:
-        os.environ["PYSENDMAIL_CONFIG"] = os.fsdecode(options.configuration)
-    if options.mode == cli.DELIVER:
+        use_private_configuration(os.environ, os.fsdecode(options.configuration))
+    if options.mode == modes.DELIVER:
         return deliver(options)
-    if options.mode == cli.NOTHING:
+    if options.mode == modes.NOTHING:
         return 0
     from pysendmail.command import sendmail_modes
 
-    return sendmail_modes.run(options.mode, program)
+    return sendmail_modes.run(options, program)
 
 
 def deliver(options: Options) -> int:
-    """Take one message from standard input and hand it to somebody who answers for it."""
+    """Take one message from standard input and tell what became of it; -oeq wants to hear nothing
+    but the exit status.
+    """
+    quiet = options.error_mode == asked.QUIET
+    try:
+        answer = take(options)
+    except Refused as refused:
+        if quiet:
+            return refused.status
+        raise
+    for line in answer.output:
+        say(1, line)
+    for line in answer.errors if not quiet else ():
+        say(2, b"sendmail: " + line)
+    if options.dots:
+        drain()
+    return answer.status
+
+
+def take(options: Options) -> Answer:
+    """Read the message and hand it to somebody who answers for it; raises Refused."""
     settings, trouble = settings_of(os.environ)
     limit = settings["message_size"]
     content = Content(memory=MEMORY, directory=drop_directory(settings["spool"]))
@@ -100,18 +129,11 @@ def deliver(options: Options) -> int:
     except OSError as error:
         raise Refused(EX_TEMPFAIL, b"cannot keep the message: %b" % str(error).encode()) from error
     try:
-        answer = hand_over(request_of(options, content.size), content, settings)
+        return hand_over(request_of(options, content.size), content, settings)
     except Refused as refused:
         if trouble and refused.status == EX_TEMPFAIL:
             raise Refused(EX_CONFIG, trouble) from refused
         raise
-    for line in answer.output:
-        say(1, line)
-    for line in answer.errors:
-        say(2, b"sendmail: " + line)
-    if options.dots:
-        drain()
-    return answer.status
 
 
 def request_of(options: Options, size: int) -> Request:
@@ -170,7 +192,7 @@ def leave(
     """Leave the message in the drop directory, after telling the caller of mistakes of his own."""
     from pysendmail.submission.accept import check
 
-    check(request, content, limit=settings["message_size"])
+    failures = check(request, content, limit=settings["message_size"])
     try:
         drop(settings["spool"], request.queue_id, head, content.chunks())
     except OSError as error:
@@ -179,4 +201,5 @@ def leave(
             f"cannot leave the message in {drop_directory(settings['spool'])}: "
             f"{error.strerror}; {closed}".encode(),
         ) from error
-    return Answer(0)
+    told_by_status = failures and request.error_mode != asked.ALWAYS_OK
+    return Answer(exit_status(failures) if told_by_status else EX_OK)

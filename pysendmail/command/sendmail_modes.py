@@ -1,48 +1,85 @@
-"""What sendmail does besides taking mail: list the queue, run it, check the aliases, give help."""
+"""What sendmail does besides taking mail: list and run the queue, check aliases, configuration and
+addresses, start the daemon, give help. Standard input is not read for any of it.
+"""
 
 from __future__ import annotations
 
 import os
 
 from pysendmail import __version__
-from pysendmail.command import options as cli
+from pysendmail.command import modes
 from pysendmail.command.asking import ask_queue
-from pysendmail.command.settings import settings_of
+from pysendmail.command.settings import may_write_spool, settings_of
 from pysendmail.command.stdin import say
+from pysendmail.command.usage import usage
 from pysendmail.submission.exit_status import EX_CONFIG, EX_OK
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pysendmail.command.options import Options
+
 HELP = b"""usage: sendmail [-t] [-i] [-f SENDER] [-F NAME] [OPTION...] [--] [RECIPIENT...]
+       sendmail -bp | -bi | -bv RECIPIENT... | -bd | -q
        mailq | newaliases | runq
 Reads a message from standard input and hands it to the configured smarthost.
 See sendmail(8) for the options, pysendmail(8) for the administrator's tool."""
 
 
-def run(mode: str, program: bytes) -> int:
-    """Do what a mode other than delivery asks for; standard input is not read."""
-    if mode == cli.HELP:
+def run(options: Options, program: bytes) -> int:
+    """Do what a mode other than delivery asks for; raises Refused, ConfigError."""
+    mode = options.mode
+    if mode == modes.HELP:
         say(1, HELP)
-        return EX_OK
-    if mode == cli.VERSION:
+    elif mode == modes.VERSION:
         say(1, f"pysendmail {__version__}".encode())
-        return EX_OK
-    if mode == cli.ALIASES:
+    elif mode == modes.ALIASES:
         return check_aliases(program)
-    if mode == cli.FLUSH:
-        return run_queue(program)
+    elif mode == modes.CHECK:
+        return check_configuration()
+    elif mode == modes.VERIFY:
+        from pysendmail.command.verify import verify
+
+        return verify(options.operands, literal=options.literal)
+    elif mode == modes.FLUSH:
+        return run_queue(options, program)
+    elif mode in (modes.RUNNER, *modes.DAEMONS):
+        from pysendmail.command.starting import start_daemon
+
+        return start_daemon(mode, options.interval)
+    elif mode in modes.LISTINGS:
+        action = b"alist" if mode == modes.LIST else b"acount"
+        settings, _trouble = settings_of(os.environ)
+        return ask_queue(program, settings, [action, *filters(options)])
+    else:
+        raise usage(b"-bs is not supported")
+    return EX_OK
+
+
+def filters(options: Options) -> list[bytes]:
+    """Return the records for what -qI, -qR and -qS have asked for."""
+    return [b"m" + text for text in options.filters]
+
+
+def run_queue(options: Options, program: bytes) -> int:
+    """Have the queue, or what the filters leave of it, attempted now: by the daemon, or by one
+    started for it. With -qf and -v that is waited for.
+    """
+    from pysendmail.command.starting import wait_until_served
+    from pysendmail.submission.linger import start
+    from pysendmail.submission.socket_door import is_served
+
     settings, _trouble = settings_of(os.environ)
-    return ask_queue(program, settings, [b"alist"])
-
-
-def run_queue(program: bytes) -> int:
-    """Have everything attempted now: by the daemon, or by one started for it."""
-    settings, _trouble = settings_of(os.environ)
-    status = ask_queue(program, settings, [b"aflush"])
-    if status == EX_OK:
-        from pysendmail.submission.linger import start
-        from pysendmail.submission.socket_door import is_served
-
-        if not is_served(settings["socket"]):
-            start(os.environ)
+    records = [b"aflush", *filters(options)]
+    wait = options.wait or options.verbose
+    served = is_served(settings["socket"])
+    if wait and not served and may_write_spool(settings["spool"]):
+        start(os.environ)
+        served = wait_until_served(settings["socket"])
+    if wait and served:
+        return ask_queue(program, settings, [*records, b"w"], patient=True)
+    status = ask_queue(program, settings, records)
+    if status == EX_OK and not served:
+        start(os.environ)
     return status
 
 
@@ -55,3 +92,15 @@ def check_aliases(program: bytes) -> int:
     for error in errors:
         say(2, b"%b: %b" % (program, error.encode("utf-8", "backslashreplace")))
     return EX_CONFIG if errors else EX_OK
+
+
+def check_configuration() -> int:
+    """Say what is in force and what is wrong with it, like `pysendmail check --offline`."""
+    import sys
+
+    from pysendmail.command.check import check
+
+    status = check(connect=False, send_to="")
+    sys.stdout.flush()  # we leave without Python's own end
+    sys.stderr.flush()
+    return status

@@ -36,6 +36,11 @@ def repair_descriptors() -> None:
             os.open(os.devnull, os.O_RDWR)  # the lowest free one, which is this one
 
 
+def set_umask() -> None:
+    """Go by the usual umask: that of a caller could lock us out of the directories that we make."""
+    os.umask(0o022)
+
+
 def say(descriptor: int, line: bytes) -> None:
     """Write one line; a caller that no longer listens is not an error."""
     data = line + b"\n"

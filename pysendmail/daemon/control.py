@@ -11,7 +11,9 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import time
 
+from pysendmail.daemon.filters import Filters
 from pysendmail.daemon.listing import HEADER, format_entry, format_json, format_total
 from pysendmail.message.outcome import printable
 from pysendmail.spool.errors import BadQueueId, BrokenEntry, EntryBusy, SpoolError
@@ -20,17 +22,48 @@ from pysendmail.submission.exit_status import EX_NOPERM, EX_TEMPFAIL, EX_UNAVAIL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
+    from typing import Protocol
 
     from pysendmail.spool.contract import Spool
     from pysendmail.spool.entry import Entry
 
     Record = tuple[bytes, bytes]
 
+    class Runner(Protocol):
+        """Who makes the attempts, as far as the queue's questions concern him."""
+
+        def attempting(self, queue_id: str) -> bool:
+            """Tell whether an entry is being attempted now."""
+
+        def busy(self) -> bool:
+            """Tell whether any entry is."""
+
+        def retry_now(self) -> None:
+            """Have smarthosts that are away tried again at once."""
+
 SORTED_LIMIT = 1000
 LINE_LIMIT = 1000
+LOOK_S = 0.05  # how often a waited for run of the queue is looked at
+FILTERS_LIMIT = 100  # each is looked for in every entry
+IDLE_S = 3.0  # when nobody has been at work for so long, the run is over
 
 ACTIONS = {b"hold": "hold", b"release": "release", b"delete": "remove", b"flush": "expedite"}
+
+
+class NoRunner:
+    """The runner where no daemon runs."""
+
+    def attempting(self, _queue_id: str) -> bool:
+        """Nothing is being attempted."""
+        return False
+
+    def busy(self) -> bool:
+        """Nobody does anything."""
+        return False
+
+    def retry_now(self) -> None:
+        """Nobody is there who could."""
 
 
 class Viewer:
@@ -73,41 +106,62 @@ def groups_of(uid: int, gid: int) -> list[int]:
         return [gid]
 
 
-def respond(
-    spool: Spool,
-    records: list[bytes],
-    viewer: Viewer,
-    *,
-    attempting: Callable[[str], bool],
-    retry_now: Callable[[], None],
-) -> Iterator[Record]:
-    """Yield the answer to a queue request; trouble with the spool is an answer too.
+class Question:
+    """What a queue request asks for.
 
-    Records: `a` and the action (list, show, hold, release, delete, flush), `q` and a queue id, any
-    number of times, `j` for JSON. `attempting` tells whether an entry is being attempted now,
-    `retry_now` has the smarthosts tried again at once.
+    Records: `a` and the action (list, count, show, hold, release, delete, flush), `q` and a queue
+    id, any number of times, `m` and a filter of -q, any number of times, `j` for JSON, `w` to have
+    the answer wait until what was flushed has been attempted.
     """
-    action, ids, as_json = b"", [], False
-    for record in records:
-        if record[:1] == b"a":
-            action = record[1:]
-        elif record[:1] == b"q":
-            ids.append(record[1:].decode("ascii", "replace").upper())
-        elif record == b"j":
-            as_json = True
+
+    __slots__ = ("_wanted", "action", "as_json", "filters", "ids", "wait")
+
+    def __init__(self, records: list[bytes]) -> None:
+        self.action = b""
+        self.ids: list[str] = []
+        self.filters = Filters()
+        self.as_json = b"j" in records
+        self.wait = b"w" in records
+        for record in records:
+            if record[:1] == b"a":
+                self.action = record[1:]
+            elif record[:1] == b"q":
+                self.ids.append(record[1:].decode("ascii", "replace").upper())
+            elif record[:1] == b"m":
+                self.filters.add(record[1:])
+        self._wanted = frozenset(self.ids)
+
+    def is_about(self, entry: Entry) -> bool:
+        """Tell whether an entry is among those asked for."""
+        return (not self._wanted or entry.queue_id in self._wanted) and self.filters.match(entry)
+
+
+def respond(
+    spool: Spool, records: list[bytes], viewer: Viewer, runner: Runner
+) -> Iterator[Record]:
+    """Yield the answer to a queue request; trouble with the spool is an answer too."""
+    question = Question(records)
+    action = question.action
+    if len(question.filters) > FILTERS_LIMIT:
+        yield ERROR, b"more than %d filters" % FILTERS_LIMIT
+        yield EXIT, b"%d" % EX_USAGE
+        return
     if action == b"flush":
         if not viewer.trusted:  # or anyone could keep the smarthosts from their rest
             yield ERROR, b"only root and the members of the daemon's group may run the queue"
             yield EXIT, b"%d" % EX_NOPERM
             return
-        retry_now()
+        runner.retry_now()
     try:
         if action == b"list":
-            yield from list_entries(spool, viewer, ids, attempting, as_json=as_json)
+            yield from list_entries(spool, viewer, question, runner)
+        elif action == b"count":
+            yield OUTPUT, b"%d" % spool.count()
+            yield EXIT, b"0"
         elif action == b"show":
-            yield from show_entries(spool, viewer, ids, attempting, as_json=as_json)
+            yield from show_entries(spool, viewer, question, runner)
         elif action in ACTIONS:
-            yield from change_entries(spool, viewer, ACTIONS[action], ids)
+            yield from change_entries(spool, viewer, question, runner)
         else:
             yield ERROR, b"unknown action '%b'" % printable(action)
             yield EXIT, b"%d" % EX_USAGE
@@ -117,22 +171,17 @@ def respond(
 
 
 def list_entries(
-    spool: Spool,
-    viewer: Viewer,
-    ids: list[str],
-    active: Callable[[str], bool],
-    *,
-    as_json: bool,
+    spool: Spool, viewer: Viewer, question: Question, runner: Runner
 ) -> Iterator[Record]:
     """Yield the listing: each entry as it is read, so that a long queue shows at once."""
     count, size, shown = 0, 0, False
     for entry in in_order(spool):
         count += 1
         size += entry.size
-        if not viewer.may_touch(entry) or (ids and entry.queue_id not in ids):
+        if not viewer.may_touch(entry) or not question.is_about(entry):
             continue
-        busy = active(entry.queue_id)
-        if as_json:
+        busy = runner.attempting(entry.queue_id)
+        if question.as_json:
             yield OUTPUT, format_json(entry, active=busy)
             continue
         if not shown:
@@ -140,7 +189,7 @@ def list_entries(
         shown = True
         for line in format_entry(entry, active=busy):
             yield OUTPUT, line
-    if not as_json:
+    if not question.as_json:
         for line in format_total(count, size):
             yield OUTPUT, line
     yield EXIT, b"0"
@@ -154,24 +203,19 @@ def in_order(spool: Spool) -> Iterable[Entry]:
 
 
 def show_entries(
-    spool: Spool,
-    viewer: Viewer,
-    ids: list[str],
-    active: Callable[[str], bool],
-    *,
-    as_json: bool,
+    spool: Spool, viewer: Viewer, question: Question, runner: Runner
 ) -> Iterator[Record]:
     """Yield what is known of some entries, and without JSON their messages too."""
     status = 0
-    for queue_id in ids:
+    for queue_id in question.ids:
         entry = find(spool, queue_id)
         if entry is None or not viewer.may_touch(entry):
             status = EX_UNAVAILABLE
             yield ERROR, no_such(queue_id)
-        elif as_json:
-            yield OUTPUT, format_json(entry, active=active(queue_id))
+        elif question.as_json:
+            yield OUTPUT, format_json(entry, active=runner.attempting(queue_id))
         else:
-            for line in format_entry(entry, active=active(queue_id)):
+            for line in format_entry(entry, active=runner.attempting(queue_id)):
                 yield OUTPUT, line
             yield from message_lines(spool, queue_id)
     yield EXIT, b"%d" % status
@@ -191,12 +235,22 @@ def message_lines(spool: Spool, queue_id: str) -> Iterator[Record]:
     message.close()
 
 
-def change_entries(spool: Spool, viewer: Viewer, action: str, ids: list[str]) -> Iterator[Record]:
-    """Hold, release, remove or expedite entries: those named, or all that are his for a flush."""
+def change_entries(
+    spool: Spool, viewer: Viewer, question: Question, runner: Runner
+) -> Iterator[Record]:
+    """Hold, release, remove or expedite entries: those named, or for a flush all that are his and
+    pass the filters.
+    """
+    action, ids = ACTIONS[question.action], question.ids
     status, done = 0, 0
     everything = not ids and action == "expedite"
     if everything:
-        ids = [entry.queue_id for entry in spool.entries() if viewer.may_touch(entry)]
+        ids = [
+            entry.queue_id
+            for entry in spool.entries()
+            if viewer.may_touch(entry) and question.is_about(entry)
+        ]
+    began = time.time()
     for queue_id in ids:
         entry = find(spool, queue_id)
         if entry is None and everything:
@@ -214,9 +268,33 @@ def change_entries(spool: Spool, viewer: Viewer, action: str, ids: list[str]) ->
                 if action != "expedite":
                     status = EX_TEMPFAIL
                     yield ERROR, b"%b is being attempted at this moment" % queue_id.encode()
-    if done:
-        spool.wake()
+    if done or everything:
+        spool.wake()  # also for what lies in the drop directory
+    if question.wait and action == "expedite":
+        wait_for_attempts(spool, ids, runner, began)
     yield EXIT, b"%d" % status
+
+
+def wait_for_attempts(spool: Spool, ids: list[str], runner: Runner, began: float) -> None:
+    """Wait until each of the entries has been attempted since the epoch second `began`, or nobody
+    is at work any more: while the smarthosts are away the others are not attempted.
+    """
+    idle_since = time.monotonic()
+    for queue_id in ids:
+        while is_open(spool, queue_id, runner, began):
+            if runner.busy():
+                idle_since = time.monotonic()
+            elif time.monotonic() - idle_since > IDLE_S:
+                return
+            time.sleep(LOOK_S)
+
+
+def is_open(spool: Spool, queue_id: str, runner: Runner, began: float) -> bool:
+    """Tell whether an entry waits for the attempt that was asked for, or is in the middle of it."""
+    if runner.attempting(queue_id):
+        return True
+    entry = find(spool, queue_id)
+    return entry is not None and not entry.held and (entry.last_attempt or 0.0) < began
 
 
 def find(spool: Spool, queue_id: str) -> Entry | None:

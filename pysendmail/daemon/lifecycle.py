@@ -45,6 +45,11 @@ DRAIN_S = 25.0
 LINGER_S = 20.0  # a burst of cron jobs finds the daemon that the first of them started
 
 
+def lock_path(spool: str) -> str:
+    """Return where the lock of a spool is."""
+    return f"{spool}/daemon.lock"
+
+
 class AlreadyRunning(Exception):
     """Another daemon serves this spool."""
 
@@ -60,9 +65,9 @@ class SpoolLock:
 
     def __init__(self, spool: str, *, linger: bool, served: Callable[[], bool]) -> None:
         self._linger = linger
-        self._fd = os.open(f"{spool}/daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._fd = os.open(lock_path(spool), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if not (self._take() or (self._wait(served) if linger else self._succeed())):
-            pid = self._holder()[0] or "not known yet"
+            pid = read_holder(self._fd)[0] or "not known yet"
             os.close(self._fd)
             raise AlreadyRunning(f"another daemon (pid {pid}) serves {spool}")
         os.ftruncate(self._fd, 0)  # whoever reads it now must not take an old pid for ours
@@ -82,14 +87,9 @@ class SpoolLock:
             return False
         return True
 
-    def _holder(self) -> tuple[str, bool]:
-        """Return what the holder has written: its pid and whether it lingers."""
-        pid, _, rest = os.pread(self._fd, 40, 0).decode("ascii", "replace").partition(" ")
-        return pid.strip(), rest.strip() == "lingers"
-
     def _succeed(self) -> bool:
         """Have a lingering daemon end, and take its place; tell whether that came about."""
-        pid, lingers = self._holder()
+        pid, lingers = read_holder(self._fd)
         if not (lingers and pid.isdigit()):
             return False
         try:
@@ -106,6 +106,12 @@ class SpoolLock:
                 return False
             time.sleep(0.05)
         return True
+
+
+def read_holder(lock: int) -> tuple[str, bool]:
+    """Return what the holder of a lock file has written: its pid, and whether it lingers."""
+    pid, _, rest = os.pread(lock, 40, 0).decode("ascii", "replace").partition(" ")
+    return pid.strip(), rest.strip() == "lingers"
 
 
 class Daemon:
@@ -179,8 +185,7 @@ class Daemon:
             self._state.spool,
             [b"aflush"],
             Viewer(os.geteuid(), trusted=True),
-            attempting=self._scheduler.attempting,
-            retry_now=self._state.relay.pool.retry_now,
+            self._scheduler,
         )
         for letter, value in answer:
             if letter == ANSWER_ERROR:

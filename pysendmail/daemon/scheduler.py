@@ -82,6 +82,10 @@ class Scheduler:
         with self._lock:
             return bool(self._in_hand)
 
+    def retry_now(self) -> None:
+        """Have smarthosts that are away tried again at once."""
+        self._state.relay.pool.retry_now()
+
     def take_drops(self) -> None:
         """Take in the drop directory where it has changed."""
         if self._drops.changed():

@@ -160,13 +160,7 @@ class Server:
         if verb == SUBMIT:
             self._answer_submission(connection, records, rest, uid)
         elif verb == QUEUE:
-            answer = respond(
-                self._state.spool,
-                records,
-                viewer_of(uid, gid),
-                attempting=self._scheduler.attempting,
-                retry_now=self._state.relay.pool.retry_now,
-            )
+            answer = respond(self._state.spool, records, viewer_of(uid, gid), self._scheduler)
             stream(connection, answer)
         elif verb == STATUS:
             stream(connection, report(self._state, records))

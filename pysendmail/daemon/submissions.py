@@ -52,6 +52,8 @@ class Submissions:
         accepted.require_recipients()
         submission = self._submission(accepted)
         try:
+            if not accepted.envelope.recipients:
+                return submission.conclude_unusable()
             if accepted.mode == INTERACTIVE and state.accepts_deliveries:
                 return self._deliver(accepted, submission)
             submission.enter("as asked")

@@ -26,7 +26,7 @@ from pysendmail.submission.exit_status import (
     is_address_at_fault,
     too_large,
 )
-from pysendmail.submission.request import EIGHT_BIT, MODES
+from pysendmail.submission.request import BY_MAIL, EIGHT_BIT, MODES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,9 +85,10 @@ class Accepted:
     def require_recipients(self) -> None:
         """Raise Refused where the caller has named nobody who could get the message.
 
-        Nothing is queued then.
+        Nothing is queued then. Who wants to hear of failures by mail gets a bounce instead.
         """
-        if not self.envelope.recipients and not self.told_by_bounce:
+        told = self.told_by_bounce or is_told_by_mail(self.request)
+        if not self.envelope.recipients and not told:
             raise Refused(exit_status(self.failures), failure_line(self.failures))
 
 
@@ -134,14 +135,27 @@ def accept(
     return Accepted(request, submitter, envelope, message, failures, mode=mode, arrived=now)
 
 
-def check(request: Request, raw: Readable, *, limit: int) -> None:
-    """Raise Refused for mistakes that can be told without the configuration: the drop door's."""
+def check(request: Request, raw: Readable, *, limit: int) -> list[Outcome]:
+    """Raise Refused for mistakes that can be told without the configuration: the drop door's.
+
+    Returns the failures that make the message one for nobody, where a bounce is to tell of them.
+    """
     message = read(raw, limit=limit, content=Content)
     parse_sender(request)
     mailboxes, bad = asked_recipients(request, message)
     message.close()
-    if not mailboxes:
-        raise Refused(EX_DATAERR, failure_line([unusable(element) for element in bad]))
+    if mailboxes:
+        return []
+    failures = [unusable(element) for element in bad]
+    if not is_told_by_mail(request):
+        raise Refused(EX_DATAERR, failure_line(failures))
+    return failures
+
+
+def is_told_by_mail(request: Request) -> bool:
+    """Tell whether the sender shall hear of a failure by a bounce, and can have one."""
+    has_none = request.notify == (b"NEVER",) or is_null_sender(request)
+    return request.error_mode in BY_MAIL and not has_none
 
 
 def read(raw: Readable, *, limit: int | None, content: Callable[[], Content]) -> Message:
@@ -178,13 +192,17 @@ def asked_recipients(request: Request, message: Message) -> tuple[list[Mailbox],
 
 def parse_sender(request: Request) -> Mailbox | None:
     """Return the sender of -f, None for the null sender or none given; raises Refused."""
-    given = (request.sender or b"").strip()
-    if given in (b"", b"<>"):
+    if request.sender is None or is_null_sender(request):
         return None
     try:
-        return parse_mailbox(given)
+        return parse_mailbox(request.sender.strip())
     except AddressError as error:
         raise Refused(EX_USAGE, b"-f: %b" % printable(str(error).encode())) from error
+
+
+def is_null_sender(request: Request) -> bool:
+    """Tell whether -f has asked for the null sender."""
+    return request.sender is not None and request.sender.strip() in (b"", b"<>")
 
 
 def sender_of(request: Request, submitter: Submitter, config: Config) -> bytes:
@@ -193,9 +211,9 @@ def sender_of(request: Request, submitter: Submitter, config: Config) -> bytes:
 
     The null sender stays in any case: it marks a bounce, and a bounce must not be answered.
     """
-    mailbox = parse_sender(request)
-    if mailbox is None and request.sender is not None:
+    if is_null_sender(request):
         return b""
+    mailbox = parse_sender(request)
     if config.sender:
         return qualify(parse_mailbox(config.sender), config.origin)
     return qualify(mailbox or parse_mailbox(submitter.login), config.origin)

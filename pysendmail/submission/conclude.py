@@ -13,12 +13,13 @@ import os
 from pysendmail.message.bounce import FAILURE, RELAYED
 from pysendmail.message.outcome import DEFERRED, FAILED, Outcome
 from pysendmail.relay import retry
-from pysendmail.relay.policy import SESSION
+from pysendmail.relay.attempt import Attempt
+from pysendmail.relay.policy import MESSAGE, SESSION
 from pysendmail.spool.errors import AlreadyEntered, SpoolError
 from pysendmail.submission.answer import Answer
 from pysendmail.submission.exit_status import EX_OK, exit_status, failure_line
 from pysendmail.submission.notices import log_notices, log_untold, notice
-from pysendmail.submission.request import ALWAYS_OK, MAIL_BACK, QUEUE, QUIET, WRITE_BACK
+from pysendmail.submission.request import ALWAYS_OK, BY_MAIL, QUEUE, QUIET
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from pysendmail.journal import Journal
     from pysendmail.message.bounce import Kind
     from pysendmail.message.envelope import Envelope
-    from pysendmail.relay.attempt import Attempt
     from pysendmail.spool.contract import Claim, Entering
     from pysendmail.submission.accept import Accepted
 
@@ -79,7 +79,7 @@ class Submission:
         taken = len(failures) < len(outcomes)
         by_bounce = self._accepted.told_by_bounce
         bounced = False
-        if failures and (taken or by_bounce or mode in (MAIL_BACK, WRITE_BACK, ALWAYS_OK)):
+        if failures and (taken or by_bounce or mode in BY_MAIL):
             bounced = self._bounce(failures)
         self._enter_deferred(attempt)
         self._report_relayed(attempt)
@@ -91,6 +91,10 @@ class Submission:
             output=self._progress(outcomes),
             errors=[] if silent else [failure_line(failures)],
         )
+
+    def conclude_unusable(self) -> Answer:
+        """Conclude where nobody is left to attempt: all addresses are of no use."""
+        return self.conclude(Attempt([], tried=False, reach=MESSAGE))
 
     def _under_way(self, why: str) -> list[Outcome]:
         """Return what mailq shows for recipients whose attempt has not ended yet."""

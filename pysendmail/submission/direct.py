@@ -91,7 +91,8 @@ def submit_direct(
         password = read_password(config, environ)
     except ConfigError as error:
         raise Unable(error.errors[0]) from error
-    journal = Journal(SYSLOG, "sendmail", environ)  # standard error is the caller's, not the log's
+    # standard error is the caller's, not the log's
+    journal = Journal(SYSLOG, ident_of(request), environ)
     now = time.time()
     accepted = accept(
         request,
@@ -109,6 +110,12 @@ def submit_direct(
     except (OSError, SpoolError) as error:
         line = f"the spool cannot take the message: {error}".encode()
         raise Refused(EX_TEMPFAIL, line) from error
+
+
+def ident_of(request: Request) -> str:
+    """Return the name that this process has in the log: -L adds to it."""
+    tag = request.tag.decode("ascii", "replace")
+    return f"sendmail-{tag}" if tag else "sendmail"
 
 
 class LazySpool:
@@ -146,7 +153,9 @@ def finish(
     """Deliver or spool what was accepted, and see to it that somebody tries again."""
     spool = LazySpool(config.spool)
     submission = Submission(accepted, spool=spool, config=config, journal=journal)
-    if accepted.mode == INTERACTIVE:
+    if not accepted.envelope.recipients:
+        answer = submission.conclude_unusable()
+    elif accepted.mode == INTERACTIVE:
         sessions = OneSession(config.hostname)
         result = attempt(
             accepted.envelope,

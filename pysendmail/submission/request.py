@@ -31,6 +31,7 @@ NOTIFY = (b"NEVER", b"SUCCESS", b"FAILURE", b"DELAY")
 ENVID_LIMIT = 100  # octets as xtext, RFC 3461 section 4.4
 PRINT, MAIL_BACK, WRITE_BACK, QUIET, ALWAYS_OK = b"p", b"m", b"w", b"q", b"e"
 ERROR_MODES = (PRINT, MAIL_BACK, WRITE_BACK, QUIET, ALWAYS_OK)
+BY_MAIL = (MAIL_BACK, WRITE_BACK, ALWAYS_OK)  # a failure is told by a bounce
 EIGHT_BIT = b"8BITMIME"
 BODY_TYPES = (b"7BIT", EIGHT_BIT)
 RETURNS = (b"FULL", b"HDRS")

@@ -44,6 +44,8 @@ class Catcher:
     are delivered there too.  `port` 0: any free one.  `dsn`: DSN (RFC 3461) is offered.
     """
 
+    dialogue: type[Dialogue] = Dialogue
+
     def __init__(
         self,
         *,
@@ -167,7 +169,7 @@ class Catcher:
             await asyncio.wait(ending, timeout=5)
 
     def _new_dialogue(self) -> Dialogue:
-        return Dialogue(
+        return self.dialogue(
             self,
             answers=self.answers,
             open_dialogues=self._dialogues,

@@ -66,20 +66,23 @@ def run_program(
     umask: int = -1,
     deleted_cwd: bool = False,
     seconds: float = PATIENCE_S,
+    within: Sequence[str] = (),
 ) -> Completed:
     """Run a program to its end in an environment of `env` and PATH alone.
 
     `closed`: descriptors out of 0-2 that it shall find closed; `uid`: run as this user, with no
     groups but the one of that number; `umask` -1: ours; `deleted_cwd`: its working directory does
-    not exist any more.  TimeoutExpired after `seconds`.
+    not exist any more; `within`: a command that runs all that (`People.within`).  TimeoutExpired
+    after `seconds`.
     """
     prelude = "".join(f"exec {descriptor}>&-; " for descriptor in closed)
     with tempfile.TemporaryDirectory(prefix="cwd-") as parent:
         if deleted_cwd:
             os.chmod(parent, 0o777)  # the program's user removes it, when he is in it
             prelude = f"mkdir {parent}/gone && cd {parent}/gone && rmdir {parent}/gone; {prelude}"
+        command = ["/bin/sh", "-c", f'{prelude}exec "$0" "$@"', *argv] if prelude else argv
         return subprocess.run(
-            ["/bin/sh", "-c", f'{prelude}exec "$0" "$@"', *argv] if prelude else list(argv),
+            [*within, *command],
             input=stdin,
             env={"PATH": SEARCH_PATH, **(env or {})},
             cwd="/",

@@ -25,6 +25,7 @@ from tests.helpers.installed import (
     end_processes_of,
     run_program,
 )
+from tests.helpers.people import People
 from tests.helpers.smarthost import Smarthost
 from tests.helpers.waiting import wait_until
 
@@ -32,8 +33,8 @@ from tests.helpers.waiting import wait_until
 class Site:
     """One configured pysendmail; `close()` removes it and ends all that runs there.
 
-    `smarthost` None: none configured.  `configuration`: further keys of pysendmail.yaml, None takes
-    a key away.
+    `smarthost` None: none configured.  `people`: among whom its programs run, instead of this
+    machine's users.  `configuration`: further keys of pysendmail.yaml, None takes a key away.
     """
 
     def __init__(
@@ -41,12 +42,14 @@ class Site:
         installation: Installation,
         smarthost: Smarthost | None = None,
         *,
+        people: People | None = None,
         ca_file: str = "",
         user: str = "",
         password: str = "",
         **configuration: str | None,
     ) -> None:
         self.installation = installation
+        self.people = people
         self.directory = Path(
             tempfile.mkdtemp(prefix="pysendmail-site-")
         )  # short: a socket lies in it
@@ -111,6 +114,8 @@ class Site:
         """Run a program with this configuration; `how`: the keywords of `run_program`."""
         program = [self.installation.program(name), *argv]
         configured = {"PYSENDMAIL_CONFIG": str(self.path), **(env or {})}
+        if self.people is not None:
+            how["within"] = self.people.within(how.pop("uid", None) or 0)
         return run_program(program, stdin, env=configured, **how)
 
     def sendmail(self, *argv: str, stdin: bytes = b"", **how: Any) -> Completed:
@@ -190,6 +195,8 @@ class Daemon:
         assert self._process is None, "the daemon runs already"
         pysendmaild = self._site.installation.program("pysendmaild")
         program = [pysendmaild, "--foreground", "--config", str(self._site.path)]
+        if self._site.people is not None:
+            program = [*self._site.people.within(), *program]
         with open(self.log_path, "ab") as log:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *program],

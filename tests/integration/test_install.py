@@ -22,7 +22,10 @@ from pysendmail import __version__
 from tests.helpers.installed import REPOSITORY, SEARCH_PATH, run_program
 
 PROGRAMS = ("sbin/sendmail", "sbin/pysendmaild", "bin/pysendmail")
-NAMES = ("lib/sendmail", "bin/mailq", "bin/newaliases", "bin/runq")
+NAMES = (
+    "lib/sendmail", "sbin/send-mail", "bin/mailq", "bin/newaliases", "bin/runq", "bin/hoststat",
+    "bin/purgestat", "bin/rmail",
+)  # fmt: skip
 UNCHECKED_HASH = 0b01  # the flags word of bytecode, PEP 552
 
 
@@ -116,6 +119,31 @@ def test_program_itself_imports_nothing_but_sys_and_ours(prefix: Path, name: str
 def test_other_name_leads_to_sendmail(prefix: Path, name: str) -> None:
     assert (prefix / name).resolve() == (prefix / "sbin/sendmail").resolve()
     assert not os.path.isabs(os.readlink(prefix / name))  # right inside a DESTDIR, too
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "lib/sendmail"])
+def test_other_name_has_the_manual_page_of_sendmail(prefix: Path, name: str) -> None:
+    page = prefix / "share/man/man8" / f"{Path(name).name}.8"
+    assert page.resolve() == (prefix / "share/man/man8/sendmail.8").resolve()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("bin/mailq", b"Mail queue is empty\n"),
+        ("bin/newaliases", b""),
+        ("bin/hoststat", b""),
+        ("bin/purgestat", b""),
+    ],
+)
+def test_other_name_does_its_own_work(prefix: Path, name: str, said: bytes) -> None:
+    done = run_program([str(prefix / name)])
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, b"")
+
+
+@pytest.mark.parametrize("name", ["bin/rmail", "sbin/send-mail", "lib/sendmail"])
+def test_other_name_that_sends_wants_recipients(prefix: Path, name: str) -> None:
+    assert run_program([str(prefix / name)]).returncode == 64
 
 
 def test_installation_in_a_prefix_uses_its_own_places(prefix: Path) -> None:

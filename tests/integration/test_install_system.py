@@ -37,7 +37,8 @@ exec chroot "$0/root" /bin/sh -euc "$2"
 
 # No mail system, and nothing of ours; then the two commands with the libraries of the tests.
 BEGIN = f"""
-names="/usr/sbin/sendmail /usr/lib/sendmail /usr/bin/mailq /usr/bin/newaliases /usr/bin/runq"
+names="/usr/sbin/sendmail /usr/sbin/send-mail /usr/lib/sendmail /usr/bin/mailq /usr/bin/newaliases
+ /usr/bin/runq /usr/bin/hoststat /usr/bin/purgestat /usr/bin/rmail"
 rm -rf $names /etc/pysendmail /var/spool/pysendmail
 ! getent passwd pysendmail >/dev/null || userdel pysendmail
 cd {REPOSITORY}

@@ -8,17 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysendmail.command.options import (
+from pysendmail.command.modes import (
     ALIASES,
+    CHECK,
+    COUNT,
+    DAEMON,
     DELIVER,
     FLUSH,
+    FOREGROUND,
     HELP,
     LIST,
+    MODES,
     NOTHING,
+    PROGRAMS,
+    RUNNER,
+    SMTP,
+    VERIFY,
     VERSION,
-    Options,
-    parse_options,
 )
+from pysendmail.command.options import Options, parse_options
+from pysendmail.message.outcome import printable
 from pysendmail.submission.exit_status import EX_USAGE, Refused
 
 
@@ -95,6 +104,7 @@ ACTS: list[tuple[tuple[bytes, ...], dict[str, Any]]] = [
     ((b"-h", b"3"), {"hops": 3}),
     ((b"-L", b"tag"), {"tag": b"tag"}),
     ((b"-L", b"x" * 40), {"tag": b"x" * 32}),
+    ((b"-L", b"a b/%s\xe9"), {"tag": b"a_b__s_"}),
     ((b"-C", b"/etc/other.yaml"), {"configuration": b"/etc/other.yaml"}),
     ((b"-it",), {"dots": False, "from_header": True}),
     ((b"-ti",), {"dots": False, "from_header": True}),
@@ -120,7 +130,8 @@ def test_option_acts_and_nothing_else_is_changed(
         (b"-c",), (b"-m",), (b"-s",), (b"-T",), (b"-U",), (b"-x",), (b"-4",), (b"-6",),
         (b"-Ac",), (b"-Am",), (b"-A", b"c"), (b"-p", b"ESMTP:h"), (b"-pESMTP:h",),
         (b"-X", b"/tmp/px"), (b"-X/tmp/px",), (b"-OTimeout.queuereturn=1d",),
-        (b"-OQueueDirectory=/x",), (b"-O", b"smtputf8=yes"), (b"-oA/etc/aliases",), (b"-oA",),
+        (b"-OQueueDirectory=/x",), (b"-O", b"smtputf8=yes"), (b"-Orequiretls=no",),
+        (b"-oA/etc/aliases",), (b"-oA",),
         (b"-o7",), (b"-o8",), (b"-om",), (b"-oo",), (b"-on",), (b"-oc",), (b"-of",), (b"-os",),
         (b"-or0s",), (b"-oT5d",), (b"-oQ/dir",), (b"-o", b"A/x"), (b"-d",), (b"-d9",),
         (b"-cmsTUx46",),
@@ -169,6 +180,8 @@ def test_empty_operand_is_refused(words: tuple[bytes, ...]) -> None:
         (b"hoststat", (), NOTHING),
         (b"purgestat", (), NOTHING),
         (b"hoststat", (b"x",), NOTHING),
+        (b"smtpd", (), DAEMON),
+        (b"rmail", (b"bob",), DELIVER),
         (b"mailq", (b"-v",), LIST),
         (b"newaliases", (b"-bp",), LIST),
         (b"sendmail", (b"-bp",), LIST),
@@ -177,8 +190,27 @@ def test_empty_operand_is_refused(words: tuple[bytes, ...]) -> None:
         (b"sendmail", (b"-I",), ALIASES),
         (b"sendmail", (b"-bh",), NOTHING),
         (b"sendmail", (b"-bH",), NOTHING),
+        (b"sendmail", (b"-bs",), SMTP),
+        (b"sendmail", (b"-bs", b"-i"), SMTP),
+        (b"sendmail", (b"-bs", b"-odb", b"-oem"), SMTP),
+        (b"sendmail", (b"-bv", b"bob"), VERIFY),
+        (b"sendmail", (b"-bP",), COUNT),
+        (b"sendmail", (b"-bpc",), COUNT),
+        (b"sendmail", (b"-bC",), CHECK),
+        (b"sendmail", (b"-bd",), DAEMON),
+        (b"sendmail", (b"-bl",), DAEMON),
+        (b"sendmail", (b"-bD",), FOREGROUND),
         (b"sendmail", (b"-q",), FLUSH),
         (b"sendmail", (b"-qf",), FLUSH),
+        (b"sendmail", (b"-qIABC",), FLUSH),
+        (b"mailq", (b"-qRbob",), LIST),
+        (b"sendmail", (b"-bP", b"-qRbob"), COUNT),
+        (b"sendmail", (b"-bd", b"-q"), DAEMON),
+        (b"sendmail", (b"-bd", b"-q15m"), DAEMON),
+        (b"sendmail", (b"-q15m", b"-bD"), FOREGROUND),
+        (b"sendmail", (b"-q15m",), RUNNER),
+        (b"sendmail", (b"-qp15m",), RUNNER),
+        (b"sendmail", (b"-qp",), RUNNER),
         (b"sendmail", (b"-d0.1",), VERSION),
         (b"sendmail", (b"-d0",), VERSION),
         (b"sendmail", (b"--version",), VERSION),
@@ -198,13 +230,61 @@ def test_mode_is_that_of_the_program_or_the_last_word(
         (b"sendmail", (b"-bp", b"bob")),
         (b"sendmail", (b"-q", b"bob")),
         (b"sendmail", (b"-bi", b"bob")),
-        (b"sendmail", (b"-bp", b"-t")),
+        (b"sendmail", (b"-bs", b"bob")),
+        (b"sendmail", (b"-bd", b"bob")),
+        (b"sendmail", (b"-q15m", b"bob")),
+        (b"sendmail", (b"-bP", b"bob")),
         (b"mailq", (b"bob",)),
-        (b"runq", (b"-t",)),
+        (b"newaliases", (b"-oAfile", b"bob")),
     ],
 )
 def test_recipients_have_no_place_in_other_modes(program: bytes, words: tuple[bytes, ...]) -> None:
     assert refusal(*words, program=program) == b"no recipients can be given here"
+
+
+@pytest.mark.parametrize("words", [(b"-bp",), (b"-q",), (b"-bs",), (b"-bv", b"bob"), (b"-bd",)])
+def test_recipients_of_the_header_have_no_place_in_other_modes(words: tuple[bytes, ...]) -> None:
+    assert refusal(b"-t", *words) == b"-t has no meaning here"
+
+
+def test_verification_of_nobody_is_refused() -> None:
+    assert refusal(b"-bv") == b"recipient names must be specified"
+
+
+def test_rmail_is_a_gateway_whose_caller_reads_no_answer() -> None:
+    options = parse(b"bob", program=b"rmail")
+    assert (options.dots, options.gateway, options.error_mode) == (False, True, b"e")
+    assert options.operands == (b"bob",)
+
+
+def test_file_of_newaliases_may_be_another_word() -> None:
+    assert parse(b"-oA", b"/etc/aliases", program=b"newaliases").mode == ALIASES
+    assert parse(b"-oA", b"bob").operands == (b"bob",)
+
+
+# --- the queue run
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (b"15m", 900), (b"1h30m", 5400), (b"900s", 900), (b"15", 900), (b"1h15", 4500),
+        (b"1d", 86400), (b"p10m", 600), (b"p", 0), (b"1s", 1),
+    ],
+)  # fmt: skip
+def test_interval_is_sendmails(value: bytes, seconds: int) -> None:
+    assert parse(b"-q" + value).interval == seconds
+
+
+def test_filters_of_the_queue_run_are_kept_as_written() -> None:
+    assert parse(b"-qIABC", b"-q!Rbob", b"-qSjoe").filters == (b"IABC", b"!Rbob", b"Sjoe")
+
+
+@pytest.mark.parametrize(
+    ("words", "wait"), [((b"-q",), False), ((b"-qf",), True), ((b"-qf", b"-q"), True)]
+)
+def test_run_in_the_foreground_is_waited_for(words: tuple[bytes, ...], *, wait: bool) -> None:
+    assert parse(*words).wait is wait
 
 
 # --- refusals
@@ -224,12 +304,27 @@ def test_unknown_letter_is_told_as_getopt_does(letter: bytes) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((b"-bs",), b"-bs is not supported"),
         ((b"-bt",), b"-bt is not supported"),
         ((b"-ba",), b"-ba is not supported"),
         ((b"-b", b""), b"-b is not supported"),
-        ((b"-bpc",), b"-bpc is not supported"),
+        ((b"-bz",), b"-bz is not supported"),
+        ((b"-bO",), b"-bO is not supported"),
+        ((b"-bS",), b"-bS is not supported"),
+        ((b"-bpu",), b"-bpu is not supported"),
         ((b"-qGx",), b"-qGx is not supported"),
+        ((b"-qQ",), b"-qQ is not supported"),
+        ((b"-qL",), b"-qL is not supported"),
+        ((b"-qff",), b"-qff is not supported"),
+        ((b"-q!15m",), b"-q!15m is not supported"),
+        ((b"-qR",), b"-qR: a text to look for was expected"),
+        ((b"-q!S",), b"-q!S: a text to look for was expected"),
+        ((b"-q15x",), b"-q: an interval like 15m or 1h30m was expected, not '15x'"),
+        ((b"-qp-1",), b"-q: an interval like 15m or 1h30m was expected, not '-1'"),
+        ((b"-q1mm",), b"-q: an interval like 15m or 1h30m was expected, not '1mm'"),
+        ((b"-q0",), b"-q: an interval from 1s to 1d was expected, not '0'"),
+        ((b"-q25h",), b"-q: an interval from 1s to 1d was expected, not '25h'"),
+        ((b"-Orequiretls=yes", b"b"), b"-O requiretls: the smarthost cannot be held to it"),
+        ((b"-O", b"RequireTLS", b"b"), b"-O requiretls: the smarthost cannot be held to it"),
         ((b"-Ax", b"bob"), b"-A: 'x' is not known"),
         ((b"-B9BIT", b"bob"), b"-B: '9BIT' is not known"),
         ((b"-Nsometimes", b"bob"), b"-N: 'SOMETIMES' is not known"),
@@ -264,12 +359,26 @@ def test_refusal_is_one_printable_line() -> None:
     assert refusal(b"--\x1b[2J\nx") == b"unrecognized option '--\\x1b[2J x'"
 
 
-@given(st.lists(st.binary(max_size=6).map(lambda w: b"-" + w.replace(b"\0", b"")), max_size=4))
-def test_any_command_line_is_obeyed_or_refused(words: list[bytes]) -> None:
+# argv is whatever execve(2) takes: words of any octets but NUL, the likely letters more often.
+LIKELY = st.sampled_from([b"%c" % letter for letter in b"-bqofiOeNRVhLCd!IRSp015mhFA=x"])
+WORD = st.one_of(
+    st.lists(LIKELY, max_size=8).map(b"".join),
+    st.lists(LIKELY, max_size=8).map(lambda letters: b"-" + b"".join(letters)),
+    st.binary(max_size=40).map(lambda word: word.replace(b"\0", b"")),
+)
+
+
+@given(program=st.sampled_from([b"sendmail", *PROGRAMS]), words=st.lists(WORD, max_size=6))
+def test_any_command_line_is_obeyed_or_refused(program: bytes, words: list[bytes]) -> None:
     try:
-        options = parse(*words, b"bob")
+        options = parse(*words, program=program)
     except Refused as refused:
         assert refused.status == EX_USAGE
-        assert b"\n" not in refused.line
+        assert refused.line == printable(refused.line)
     else:
-        assert options.mode in (DELIVER, NOTHING, HELP, VERSION)
+        assert options.mode in {DELIVER, *PROGRAMS.values(), *MODES.values(), HELP, VERSION, RUNNER}
+        assert b"" not in options.operands
+
+
+def test_number_of_any_length_is_refused() -> None:
+    assert b"an interval from" in refusal(b"-q" + b"9" * 5000 + b"s")

@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from pysendmail._paths import SOCKET
-from pysendmail.command.settings import may_write_spool, settings_of
+from pysendmail.command.settings import (
+    may_write_spool,
+    settings_of,
+    use_private_configuration,
+)
+from pysendmail.config.errors import ConfigError
+from pysendmail.submission.exit_status import EX_CONFIG, EX_NOPERM, Refused
 
 NOBODY = 65534
 
@@ -69,3 +75,50 @@ def test_spool_of_somebody_else_is_not_ours(directory_of_root: Path, made: str) 
         (spool / ("queue" if made == "queue" else "")).mkdir(parents=True)
     os.setresuid(NOBODY, NOBODY, 0)  # the real user too: it is him that access(2) asks about
     assert not may_write_spool(str(spool))
+
+
+def refusal(path: Path) -> Refused:
+    environ: dict[str, str] = {}
+    with pytest.raises(Refused) as refused:
+        use_private_configuration(environ, str(path))
+    assert environ == {}
+    return refused.value
+
+
+def test_private_configuration_is_gone_by_under_its_real_name(tmp_path: Path) -> None:
+    configuration(tmp_path, "wait: 5s\n")
+    (tmp_path / "link").symlink_to("p.yaml")
+    environ: dict[str, str] = {}
+    use_private_configuration(environ, str(tmp_path / "link"))
+    assert environ == {"PYSENDMAIL_CONFIG": str(tmp_path / "p.yaml")}
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o646])
+@pytest.mark.parametrize("place", ["file", "directory"])
+def test_private_configuration_that_others_can_change_is_refused(
+    tmp_path: Path, mode: int, place: str
+) -> None:
+    configuration(tmp_path, "wait: 5s\n")
+    changed = tmp_path / "p.yaml" if place == "file" else tmp_path
+    changed.chmod(mode | (0 if place == "file" else 0o111))
+    refused = refusal(tmp_path / "p.yaml")
+    assert refused.status == EX_NOPERM
+    assert str(changed).encode() in refused.line
+
+
+def test_private_configuration_may_lie_in_a_directory_like_tmp(tmp_path: Path) -> None:
+    configuration(tmp_path, "wait: 5s\n")
+    tmp_path.chmod(0o1777)
+    use_private_configuration({}, str(tmp_path / "p.yaml"))
+
+
+@pytest.mark.parametrize("name", ["missing", "p.yaml/x", "x" * 300, "\udcff"])
+def test_private_configuration_that_is_not_there_is_told(tmp_path: Path, name: str) -> None:
+    configuration(tmp_path, "wait: 5s\n")
+    assert refusal(tmp_path / name).status == EX_CONFIG
+
+
+def test_private_configuration_must_have_settings_for_us(tmp_path: Path) -> None:
+    configuration(tmp_path, "wait: soon\n")
+    with pytest.raises(ConfigError, match="wait"):
+        use_private_configuration({}, str(tmp_path / "p.yaml"))

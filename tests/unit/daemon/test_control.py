@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
+import threading
 import time
 from collections.abc import Callable
 
 import pytest
 
+from pysendmail.daemon import control
 from pysendmail.daemon.control import Viewer, groups_of, respond, viewer_of
 from pysendmail.daemon.listing import format_entry, format_total
 from pysendmail.message.envelope import Envelope, Recipient
@@ -17,7 +20,17 @@ from pysendmail.message.outcome import DEFERRED, Outcome
 from pysendmail.spool.entry import Entry
 from pysendmail.spool.errors import SpoolError
 from pysendmail.spool.memory import MemorySpool
-from tests.unit.spool.samples import ALICE, BOB, FIRST, SECOND, THIRD, deferred, enter
+from tests.helpers.waiting import wait_until
+from tests.unit.spool.samples import (
+    ALICE,
+    BOB,
+    FIRST,
+    SECOND,
+    THIRD,
+    deferred,
+    delivered,
+    enter,
+)
 
 ROOT = Viewer(0, trusted=True)
 JOE = Viewer(33, trusted=False)
@@ -41,6 +54,22 @@ def spool() -> MemorySpool:
     return spool
 
 
+class Runner:
+    """Makes attempts as a test wants them."""
+
+    def __init__(
+        self,
+        active: Callable[[str], bool] = lambda queue_id: False,
+        retry_now: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.attempting = active
+        self.retry_now = retry_now
+        self.at_work = False
+
+    def busy(self) -> bool:
+        return self.at_work
+
+
 def ask(
     spool: MemorySpool,
     viewer: Viewer,
@@ -49,7 +78,7 @@ def ask(
     retry_now: Callable[[], None] = lambda: None,
 ):
     """Return exit status, output lines and error lines."""
-    answer = list(respond(spool, list(records), viewer, attempting=active, retry_now=retry_now))
+    answer = list(respond(spool, list(records), viewer, Runner(active, retry_now)))
     assert [letter for letter, _ in answer].count(b"x") == 1
     assert answer[-1][0] == b"x"
     output = [value for letter, value in answer if letter == b"o"]
@@ -143,6 +172,12 @@ def test_total_is_the_very_last_line(count: int, size: int, last: bytes) -> None
     assert re.fullmatch(rb"\s+Total requests: (\d+)", sendmails)
 
 
+@pytest.mark.parametrize("viewer", [ROOT, JOE, STRANGER])
+def test_count_is_the_true_one_for_everybody(spool: MemorySpool, viewer: Viewer) -> None:
+    assert ask(spool, viewer, b"acount") == (0, [b"2"], [])
+    assert ask(MemorySpool(), viewer, b"acount") == (0, [b"0"], [])
+
+
 # --- who sees what
 
 
@@ -157,6 +192,35 @@ def test_others_see_their_own_and_the_true_totals(spool: MemorySpool) -> None:
 def test_listing_can_be_narrowed(spool: MemorySpool) -> None:
     _, output, _ = ask(spool, ROOT, b"alist", b"q" + SECOND.lower().encode())
     assert [line[:14] for line in output if re.match(rb"[A-F0-9]", line)] == [SECOND.encode()]
+
+
+def test_listing_can_be_filtered_as_a_run_can(spool: MemorySpool) -> None:
+    _, output, _ = ask(spool, ROOT, b"alist", b"m!I0002")
+    assert [line[:14] for line in output if re.match(rb"[A-F0-9]", line)] == [FIRST.encode()]
+    assert output[-1] == b"-- 1 Kbytes in 2 Requests."
+
+
+def test_long_queue_is_listed_as_it_is_read() -> None:
+    class Long(MemorySpool):
+        read = 0
+
+        def count(self) -> int:
+            return 100_000
+
+        def entries(self):
+            for number in range(self.count()):
+                self.read += 1
+                yield entry(arrived=float(self.count() - number))
+
+    long = Long()
+    answer = respond(long, [b"alist"], ROOT, Runner())
+    assert [letter for letter, _ in itertools.islice(answer, 3)] == [b"o"] * 3
+    assert long.read == 1
+
+
+def test_more_filters_than_anybody_needs_are_refused(spool: MemorySpool) -> None:
+    status, output, [error] = ask(spool, ROOT, b"alist", *[b"mRbob"] * 101)
+    assert (status, output, error) == (64, [], b"more than 100 filters")
 
 
 def test_json_is_one_object_a_line(spool: MemorySpool) -> None:
@@ -263,8 +327,55 @@ def test_flush_is_of_all_and_only_for_the_trusted(spool: MemorySpool) -> None:
     assert [spool.find(queue_id).next_attempt for queue_id in (FIRST, SECOND)] == [0.0, 0.0]
 
 
-def test_flush_of_an_empty_queue_is_no_error() -> None:
-    assert ask(MemorySpool(), ROOT, b"aflush") == (0, [], [])
+def test_flush_is_of_what_the_filters_leave(spool: MemorySpool) -> None:
+    assert ask(spool, ROOT, b"aflush", b"mI0002") == (0, [], [])
+    assert [spool.find(queue_id).next_attempt for queue_id in (FIRST, SECOND)] == [1100.0, 0.0]
+    assert ask(spool, ROOT, b"aflush", b"mRnobody") == (0, [], [])
+    assert spool.find(FIRST).next_attempt == 1100.0
+
+
+def test_waited_for_flush_ends_when_everything_has_been_attempted(spool: MemorySpool) -> None:
+    """One is delivered, one deferred, by a runner that takes his time."""
+    runner = Runner()
+
+    def attempt_both() -> None:
+        for queue_id, outcomes in (
+            (FIRST, [deferred(ALICE), deferred(BOB)]),
+            (SECOND, [delivered(ALICE), delivered(BOB)]),
+        ):
+            wait_until(lambda found=queue_id: spool.find(found).next_attempt == 0.0)
+            spool.claim(queue_id).settle(outcomes, time.time() + 300, now=time.time())
+
+    thread = threading.Thread(target=attempt_both)
+    runner.at_work = True
+    thread.start()
+    answer = list(respond(spool, [b"aflush", b"w"], ROOT, runner))
+    assert answer == [(b"x", b"0")]
+    assert spool.find(SECOND) is None
+    assert spool.find(FIRST).attempts == 1
+    thread.join()
+
+
+def test_waited_for_flush_ends_when_nobody_is_at_work(
+    spool: MemorySpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "IDLE_S", 0.1)
+    assert ask(spool, ROOT, b"aflush", b"w") == (0, [], [])
+    assert spool.find(FIRST).attempts == 0
+
+
+def test_waited_for_flush_does_not_wait_for_what_is_held(spool: MemorySpool) -> None:
+    for queue_id in (FIRST, SECOND):
+        spool.change(queue_id, "hold")
+    runner = Runner()
+    runner.at_work = True
+    assert list(respond(spool, [b"aflush", b"w"], ROOT, runner)) == [(b"x", b"0")]
+
+
+def test_flush_of_an_empty_queue_is_no_error_and_wakes_the_scheduler() -> None:
+    spool = MemorySpool()
+    assert ask(spool, ROOT, b"aflush") == (0, [], [])
+    assert spool.wait(0)  # for the drop directory
 
 
 def test_entry_that_goes_out_during_a_flush_of_all_is_no_error() -> None:

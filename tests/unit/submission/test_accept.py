@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,6 +130,24 @@ def test_nobody_left_to_send_to_is_for_the_door_to_refuse(
     with pytest.raises(Refused) as refused:
         one.require_recipients()
     assert (refused.value.status, refused.value.line) == (EX_DATAERR, said)
+
+
+@pytest.mark.parametrize("mode", [b"m", b"w", b"e"])
+def test_nobody_left_to_send_to_is_not_refused_where_a_bounce_tells(mode: bytes) -> None:
+    accepted(b"a@b@c", error_mode=mode).require_recipients()
+    assert len(check(request(b"a@b@c", error_mode=mode), raw(), limit=1000)) == 1
+
+
+@pytest.mark.parametrize("facts", [{"sender": b"<>"}, {"sender": b""}, {"notify": (b"NEVER",)}])
+@pytest.mark.parametrize("mode", [b"m", b"w", b"e"])
+def test_nobody_left_to_send_to_is_refused_where_there_can_be_no_bounce(
+    mode: bytes, facts: dict[str, Any]
+) -> None:
+    with pytest.raises(Refused) as refused:
+        accepted(b"a@b@c", error_mode=mode, **facts).require_recipients()
+    assert refused.value.status == EX_DATAERR
+    with pytest.raises(Refused):
+        check(request(b"a@b@c", error_mode=mode, **facts), raw(), limit=1000)
 
 
 def test_anybody_left_to_send_to_is_enough() -> None:

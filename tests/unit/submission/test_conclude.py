@@ -252,6 +252,29 @@ def test_spool_that_takes_nothing_is_never_exit_0(outcomes: tuple[Outcome, ...])
         Story(accepted(A, B), OrderedSpool(room=0)).conclude(*outcomes)
 
 
+# --- nobody left to attempt
+
+
+@pytest.mark.parametrize(
+    ("mode", "status", "errors", "bounced"),
+    [
+        (b"p", 65, [b"x@y@z: the address cannot be read"], False),
+        (b"m", 65, [], True),
+        (b"w", 65, [], True),
+        (b"q", 65, [], False),
+        (b"e", 0, [], True),
+    ],
+)
+def test_unusable_addresses_alone_are_told_as_the_error_mode_says(
+    mode: bytes, status: int, errors: list[bytes], *, bounced: bool
+) -> None:
+    story = Story(accepted(b"x@y@z", error_mode=mode))
+    answer = story.submission.conclude_unusable()
+    assert (answer.status, answer.errors) == (status, errors)
+    assert bool(story.bounces()) is bounced
+    assert story.entry() is None
+
+
 # --- entered without an attempt
 
 

@@ -11,7 +11,13 @@ import pytest
 from pysendmail.relay.policy import POLICY
 from pysendmail.relay.smarthost import NONE, Smarthost
 from pysendmail.submission import direct
-from pysendmail.submission.direct import LazySpool, OneSession, Unable, submit_direct
+from pysendmail.submission.direct import (
+    LazySpool,
+    OneSession,
+    Unable,
+    ident_of,
+    submit_direct,
+)
 from pysendmail.submission.exit_status import EX_DATAERR, Refused
 from tests.helpers.lying_server import LyingServer, hear, say
 from tests.helpers.waiting import ReservedPort
@@ -112,6 +118,11 @@ def test_nobody_left_to_send_to_is_refused_and_nothing_queued(tmp_path: Path, mo
         submit_direct(request(b"a@b@c", mode=mode), raw(), environ(tmp_path), uid=os.getuid())
     assert refused.value.status == EX_DATAERR
     assert not (tmp_path / "spool").exists()
+
+
+@pytest.mark.parametrize(("tag", "ident"), [(b"", "sendmail"), (b"backup", "sendmail-backup")])
+def test_log_names_us_with_the_tag(tag: bytes, ident: str) -> None:
+    assert ident_of(request(b"bob", tag=tag)) == ident
 
 
 def test_message_beyond_the_configured_limit_is_refused(tmp_path: Path) -> None:
