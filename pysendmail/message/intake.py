@@ -97,7 +97,7 @@ def canonical_blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
         if not block:
             held += len(text)
             continue
-        if not block.startswith(b"\n"):
+        if not block.lstrip(b"\r").startswith(b"\n"):
             yield from spaces(held)
         held = len(text) - len(block)
         yield with_crlf(block)

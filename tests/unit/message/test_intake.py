@@ -117,6 +117,13 @@ def test_any_chunking_gives_the_same_message(pieces: list[bytes], data: st.DataO
     assert (message.header, b"".join(message.body.chunks())) == taken(text)
 
 
+@pytest.mark.parametrize(
+    "chunks", [[b"a\r", b"\r\nb\n"], [b"a", b"\r\r", b"\r", b"\nb\n"], [b"a\r\r\r\nb\n"]]
+)
+def test_crs_before_a_line_end_are_dropped_however_they_are_cut(chunks: list[bytes]) -> None:
+    assert b"".join(take([b"\n", *chunks]).body.chunks()) == b"a\r\nb\r\n"
+
+
 @given(st.lists(st.sampled_from(PIECES), max_size=30))
 def test_message_taken_is_canonical(pieces: list[bytes]) -> None:
     octets = b"".join(take(pieces).chunks())
