@@ -105,9 +105,13 @@ stat -c '%a %u %G' /var/spool/pysendmail/drop/*
 
 def test_uninstall_takes_everything_out_of_usr(script: Script) -> None:
     remove = """
+list() {
+    ls -d $names /usr/*/pysendmail* /usr/*/*/pysendmail* /usr/*/*/*/pysendmail* 2>/dev/null || true
+}
+list >/tmp/before
 install >/dev/null
 uninstall >/dev/null
-ls -d $names /usr/*/pysendmail* /usr/*/*/pysendmail* /usr/*/*/*/pysendmail* 2>/dev/null || true
+list | diff /tmp/before - >&2
 ! command -v dpkg-divert >/dev/null || ! dpkg-divert --list $names | grep .
 ls -d /etc/pysendmail /var/spool/pysendmail
 """
