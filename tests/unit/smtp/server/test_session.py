@@ -296,8 +296,8 @@ def test_passwords_cannot_be_tried_out_in_one_session() -> None:
 WORDS = [
     b"EHLO x\r\n", b"HELO x\n", b"MAIL FROM:<a@b>\r\n", b"RCPT TO:<c@d>\r\n", b"DATA\r\n",
     b"DATA\n", b"BDAT 3\r\n", b"BDAT 2 LAST\r\n", b"abc", b".\r\n", b"\r\n.\r\n", b"\n.\n",
-    b"RSET\r\n", b"AUTH LOGIN\r\n", b"AUTH PLAIN " + PLAIN + b"\r\n", PLAIN + b"\r\n", b"NOOP\r\n", b"\r", b"\n",
-    b"MAIL FROM:<a>\n", b"RCPT TO:<b>\n", b"x" * 700, b"\0\xff",
+    b"RSET\r\n", b"AUTH LOGIN\r\n", b"AUTH PLAIN " + PLAIN + b"\r\n", PLAIN + b"\r\n",
+    b"NOOP\r\n", b"\r", b"\n", b"MAIL FROM:<a>\n", b"RCPT TO:<b>\n", b"x" * 700, b"\0\xff",
 ]  # fmt: skip
 dialogues = st.lists(st.one_of(st.sampled_from(WORDS), st.binary(max_size=20)), max_size=40)
 
