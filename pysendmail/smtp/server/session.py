@@ -108,8 +108,9 @@ class Session:
         return self._complete
 
     def answer(self, reply: Reply) -> None:
-        """Answer the message that was given out; its content is the caller's to close."""
-        self._complete = self._transaction = None
+        """Answer the message that was given out; its content is closed."""
+        self._complete = None
+        self._forget()
         self._mistakes = 0
         self._say(reply)
 

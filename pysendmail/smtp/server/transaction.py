@@ -6,7 +6,7 @@ from .replies import NO_ROOM, too_large
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from ..reply import Reply
 
@@ -42,9 +42,9 @@ class Transaction:
     """A sender (b"" is the null sender), recipients, and the content as it comes.
 
     `body` is b"", b"7BIT" or b"8BITMIME"; `ret` b"", b"FULL" or b"HDRS"; `envid` the envelope id,
-    not encoded; `declared` what SIZE= said. `content` is what the session's owner made, None before
-    the first octet is awaited; `size` counts what came, and `refused` is the reply that will answer
-    the end of data when the message cannot be taken.
+    not encoded; `declared` what SIZE= said. `content` is the sink that the session's owner made,
+    None before the first octet is awaited; `size` counts what came, and `refused` is the reply that
+    will answer the end of data when the message cannot be taken.
     """
 
     __slots__ = (
@@ -60,7 +60,7 @@ class Transaction:
         self.envid = b""
         self.smtputf8 = False
         self.declared = 0
-        self.content: Sink | None = None
+        self.content: Any = None
         self.size = 0
         self.refused: Reply | None = None
 

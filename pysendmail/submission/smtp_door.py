@@ -1,0 +1,73 @@
+"""SMTP before the doors: what a transaction asks for, and what its answer is as a reply.
+
+For whoever owns a session of `smtp.server`: sendmail -bs, and the daemon's SMTP listener. The
+message then goes the way of any other, so the reply to its end is the verdict: 250 means that
+responsibility was taken, as exit status 0 does.
+"""
+
+from __future__ import annotations
+
+from pysendmail.message.address import AddressError, parse_mailbox
+from pysendmail.message.aliases import RECIPIENTS_LIMIT
+from pysendmail.message.envelope import Recipient
+from pysendmail.smtp.reply import Reply
+from pysendmail.submission.exit_status import (
+    EX_CONFIG,
+    EX_DATAERR,
+    EX_IOERR,
+    EX_NOPERM,
+    EX_NOUSER,
+    EX_TEMPFAIL,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pysendmail.smtp.server import Transaction
+    from pysendmail.submission.answer import Answer
+
+__all__ = ["RECIPIENTS_LIMIT", "is_address", "reply_to", "wishes_of"]
+
+# Exit status -> code and enhanced status (RFC 5321 section 4.2.3, RFC 3463); all others are final.
+_CODES = {
+    EX_DATAERR: (554, b"5.6.0"),
+    EX_NOUSER: (550, b"5.1.1"),
+    EX_NOPERM: (550, b"5.7.1"),
+    EX_IOERR: (451, b"4.3.0"),
+    EX_TEMPFAIL: (452, b"4.3.0"),
+    EX_CONFIG: (451, b"4.3.5"),
+}
+_FINAL = (554, b"5.0.0")
+
+
+def is_address(address: bytes) -> bool:
+    """Tell whether this is the one address it should be, bare or with a domain."""
+    try:
+        parse_mailbox(address)
+    except AddressError:
+        return False
+    return True
+
+
+def wishes_of(transaction: Transaction) -> dict[str, Any]:
+    """Return the facts of a `Request` that MAIL and RCPT have said; what they left out is not in
+    it.
+    """
+    said = {"body_type": transaction.body, "ret": transaction.ret, "envid": transaction.envid}
+    return {
+        "sender": transaction.sender,
+        "recipients": tuple(
+            Recipient(one.address, one.notify, one.orcpt) for one in transaction.recipients
+        ),
+        **{name: value for name, value in said.items() if value},
+    }
+
+
+def reply_to(answer: Answer, queue_id: str) -> Reply:
+    """Return what is said to the end of a message; programs look for the queue id in it."""
+    if answer.status == 0:
+        return Reply(250, (b"2.0.0 Ok: queued as " + queue_id.encode(),))
+    code, enhanced = _CODES.get(answer.status, _FINAL)
+    text = answer.errors[0] if answer.errors else b"The message was not taken"
+    return Reply(code, (b"%b %b" % (enhanced, text),))
