@@ -17,6 +17,6 @@ are pure parsers, `transaction` the values they make, `session` the dialogue.
 from __future__ import annotations
 
 from .session import Profile, Session
-from .transaction import Recipient, Transaction
+from .transaction import Transaction
 
-__all__ = ["Profile", "Recipient", "Session", "Transaction"]
+__all__ = ["Profile", "Session", "Transaction"]

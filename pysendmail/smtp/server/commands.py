@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from ..arguments import MAX_ENVID, MAX_ORCPT, check_address
 from ..errors import UsageError
+from ..transaction import Recipient
 from .replies import Refusal
-from .transaction import Recipient, Transaction
+from .transaction import Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

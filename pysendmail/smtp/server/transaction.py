@@ -1,4 +1,4 @@
-"""One message on its way in: what MAIL and RCPT have said, and where its content goes."""
+"""The server's side of a transaction: what MAIL and RCPT have said, and where the content goes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from ..reply import Reply
+    from ..transaction import Recipient
 
     class Sink(Protocol):
         """Takes the content of one message. `write` may raise OSError: the message is refused."""
@@ -18,24 +19,6 @@ if TYPE_CHECKING:
 
         def close(self) -> None:
             """Forget what was taken: the message will not come."""
-
-
-class Recipient:
-    """What one RCPT has said.
-
-    `notify` and `orcpt` are those of RFC 3461 sections 4.1 and 4.2: () and b"" when not given;
-    `orcpt` has its type before it and is not encoded any more (`rfc822;alice@example.org`).
-    """
-
-    __slots__ = ("address", "notify", "orcpt")
-
-    def __init__(self, address: bytes) -> None:
-        self.address = address
-        self.notify: tuple[bytes, ...] = ()
-        self.orcpt = b""
-
-    def __repr__(self) -> str:
-        return f"Recipient({self.address!r}, {self.notify!r}, {self.orcpt!r})"
 
 
 class Transaction:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysendmail.message.alias_file import parse_aliases
-from pysendmail.message.envelope import Recipient
+from pysendmail.message.envelope import Recipient as Named
 from pysendmail.message.message import Message
 from pysendmail.message.outcome import FAILED
 from pysendmail.smtp import Recipient, Transaction
@@ -260,19 +260,19 @@ def test_envelope_carries_what_was_asked_for() -> None:
 
 
 def test_recipients_of_smtp_keep_their_own_wishes() -> None:
-    never = Recipient(b"a@example.net", (b"NEVER",))
-    other = Recipient(b"b", (), b"rfc822;c@example.net")
-    again = Recipient(b"a@EXAMPLE.net", (b"DELAY",))
+    never = Named(b"a@example.net", (b"NEVER",))
+    other = Named(b"b", (), b"rfc822;c@example.net")
+    again = Named(b"a@EXAMPLE.net", (b"DELAY",))
     one = accepted(recipients=(never, other, again), notify=(b"SUCCESS",)).envelope
     assert one.recipients == (
-        Recipient(b"a@example.net", (b"NEVER",), b"rfc822;a@example.net"),
-        Recipient(b"b@example.org", (b"SUCCESS",), b"rfc822;c@example.net"),
+        Named(b"a@example.net", (b"NEVER",), b"rfc822;a@example.net"),
+        Named(b"b@example.org", (b"SUCCESS",), b"rfc822;c@example.net"),
     )
 
 
 def test_everyone_behind_an_alias_has_the_wishes_of_its_rcpt() -> None:
     aliases = parse_aliases(b"team: a@x.test, b@x.test\n")
-    asked = Recipient(b"team", (b"NEVER",), b"rfc822;team@example.org")
+    asked = Named(b"team", (b"NEVER",), b"rfc822;team@example.org")
     one = accepted(recipients=(asked,), aliases=aliases).envelope
     assert [recipient.address for recipient in one.recipients] == [b"a@x.test", b"b@x.test"]
     assert {recipient.notify for recipient in one.recipients} == {(b"NEVER",)}
@@ -280,7 +280,7 @@ def test_everyone_behind_an_alias_has_the_wishes_of_its_rcpt() -> None:
 
 
 def test_recipient_of_smtp_that_is_no_address_is_a_failure() -> None:
-    one = accepted(recipients=(Recipient(b"a,b@c"), Recipient(b"a@example.net")))
+    one = accepted(recipients=(Named(b"a,b@c"), Named(b"a@example.net")))
     assert [failure.recipient for failure in one.failures] == [b"a,b@c"]
     assert len(one.envelope.recipients) == 1
 
