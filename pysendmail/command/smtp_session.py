@@ -11,11 +11,11 @@ from __future__ import annotations
 import os
 
 from pysendmail.command.stdin import Unreadable, read_chunk
+from pysendmail.message.aliases import RECIPIENTS_LIMIT
 from pysendmail.message.content import write_all
 from pysendmail.smtp.server import Profile, Session
-from pysendmail.submission.answer import Answer
-from pysendmail.submission.exit_status import EX_IOERR, EX_OK, EX_TEMPFAIL, Refused
-from pysendmail.submission.smtp_door import RECIPIENTS_LIMIT, is_address, reply_to, wishes_of
+from pysendmail.submission.exit_status import EX_IOERR, EX_OK
+from pysendmail.submission.smtp_door import is_address, reply_to, wishes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pysendmail.message.content import Content
     from pysendmail.smtp.reply import Reply
     from pysendmail.smtp.server import Transaction
+    from pysendmail.submission.answer import Answer
     from pysendmail.submission.request import Request
 
 
@@ -42,14 +43,7 @@ def converse(
 
     def take(transaction: Transaction) -> Reply:
         request = new_request(size=transaction.size, **wishes_of(transaction))
-        try:
-            answer = hand_over(request, transaction.content)
-        except Refused as refused:
-            answer = Answer(refused.status, errors=[refused.line])
-        except Exception as error:  # a bug: the caller tries again, and at worst it comes twice
-            told = f"{type(error).__name__}: {error}".encode("utf-8", "replace")
-            answer = Answer(EX_TEMPFAIL, errors=[told])
-        return reply_to(answer, request.queue_id)
+        return reply_to(lambda: hand_over(request, transaction.content), request.queue_id)
 
     hostname = os.fsencode(os.uname().nodename) or b"localhost"
     session = Session(

@@ -42,7 +42,7 @@ class Acceptor:
         self._changed = threading.Condition()
         self._connections: Counter[Peer] = Counter()
         self._listening = True
-        self.closing = os.eventfd(0, os.EFD_CLOEXEC)  # readable from `close` on, for all who poll
+        self.closing = os.eventfd(0, os.EFD_CLOEXEC)  # readable once stopped, to all who poll
 
     def identify(self, connection: socket.socket) -> Peer | None:
         """Return who has connected, None for somebody who is not served; raises OSError."""
@@ -51,6 +51,9 @@ class Acceptor:
     def limit(self, peer: Peer) -> int:
         """Return how many connections one peer may have."""
         raise NotImplementedError
+
+    def turn_away(self, connection: socket.socket) -> None:
+        """Say what there is to say to a peer for whom there is no room; never waits."""
 
     def converse(self, connection: socket.socket, peer: Peer) -> None:
         """Serve one connection; raises OSError when the peer has gone away."""
@@ -71,9 +74,13 @@ class Acceptor:
                     return
                 self._accept_one(self._listeners[fd])
 
+    def stop(self) -> None:
+        """Accept nobody any more."""
+        os.eventfd_write(self.closing, 1)
+
     def close(self, patience: float) -> None:
         """Accept nobody any more; wait up to `patience` seconds for those who are served."""
-        os.eventfd_write(self.closing, 1)
+        self.stop()
         with self._changed:
             self._changed.wait_for(lambda: not (self._listening or self._connections), patience)
 
@@ -108,6 +115,8 @@ class Acceptor:
         try:
             peer = self.identify(connection)
             if peer is None or not self._admit(peer):
+                if peer is not None:
+                    self.turn_away(connection)
                 connection.close()
                 return
         except BaseException:

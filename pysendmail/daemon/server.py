@@ -16,6 +16,7 @@ from pysendmail.daemon.status import report
 from pysendmail.submission.answer import ERROR, EXIT, Answer, format_answer, format_record
 from pysendmail.submission.exit_status import EX_TEMPFAIL, EX_USAGE, Refused, too_large
 from pysendmail.submission.request import HEAD_LIMIT, SUBMIT, parse_request, split_head
+from pysendmail.submission.submitter import find_submitter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class Server(Acceptor):
             if request.size > self._state.config.message_size:
                 raise too_large(self._state.config.message_size)
             read_content(connection, raw, rest, request.size)
-            return self._submissions.submit(request, raw, uid)
+            return self._submissions.submit(request, raw, find_submitter(uid))
         except Refused as refused:
             return Answer(refused.status, errors=[refused.line])
         except OSError as error:

@@ -256,6 +256,8 @@ def finish(
         queue_id=request.queue_id,
         now=now,
         received=b"from userid %d" % submitter.uid,
+        client=submitter.client,
+        protocol=submitter.protocol,
         gateway=request.gateway,
     )
     if config.from_ and not request.gateway:

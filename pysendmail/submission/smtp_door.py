@@ -8,9 +8,9 @@ responsibility was taken, as exit status 0 does.
 from __future__ import annotations
 
 from pysendmail.message.address import AddressError, parse_mailbox
-from pysendmail.message.aliases import RECIPIENTS_LIMIT
 from pysendmail.message.envelope import Recipient
 from pysendmail.smtp.reply import Reply
+from pysendmail.submission.answer import Answer
 from pysendmail.submission.exit_status import (
     EX_CONFIG,
     EX_DATAERR,
@@ -18,16 +18,15 @@ from pysendmail.submission.exit_status import (
     EX_NOPERM,
     EX_NOUSER,
     EX_TEMPFAIL,
+    Refused,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from pysendmail.smtp.server import Transaction
-    from pysendmail.submission.answer import Answer
-
-__all__ = ["RECIPIENTS_LIMIT", "is_address", "reply_to", "wishes_of"]
 
 # Exit status -> code and enhanced status (RFC 5321 section 4.2.3, RFC 3463); all others are final.
 _CODES = {
@@ -64,8 +63,29 @@ def wishes_of(transaction: Transaction) -> dict[str, Any]:
     }
 
 
-def reply_to(answer: Answer, queue_id: str) -> Reply:
-    """Return what is said to the end of a message; programs look for the queue id in it."""
+def reply_to(
+    hand_over: Callable[[], Answer],
+    queue_id: str,
+    note: Callable[[Exception], None] = lambda _error: None,
+) -> Reply:
+    """Have a message taken, and return what is said to its end.
+
+    Programs look for the queue id in it. What goes wrong in ourselves is noted, and told as
+    something that passes: the client tries again, and at worst the message comes twice.
+    """
+    try:
+        answer = hand_over()
+    except Refused as refused:
+        answer = Answer(refused.status, errors=[refused.line])
+    except Exception as error:
+        note(error)
+        told = f"{type(error).__name__}: {error}".encode("utf-8", "replace")
+        answer = Answer(EX_TEMPFAIL, errors=[told])
+    return format_verdict(answer, queue_id)
+
+
+def format_verdict(answer: Answer, queue_id: str) -> Reply:
+    """Return an answer as a reply."""
     if answer.status == 0:
         return Reply(250, (b"2.0.0 Ok: queued as " + queue_id.encode(),))
     code, enhanced = _CODES.get(answer.status, _FINAL)
