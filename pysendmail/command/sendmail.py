@@ -38,6 +38,7 @@ from pysendmail.submission.answer import GRACE_S, Answer
 from pysendmail.submission.drop_door import drop, drop_directory
 from pysendmail.submission.exit_status import (
     EX_CONFIG,
+    EX_DATAERR,
     EX_IOERR,
     EX_OK,
     EX_TEMPFAIL,
@@ -45,7 +46,7 @@ from pysendmail.submission.exit_status import (
     exit_status,
     too_large,
 )
-from pysendmail.submission.request import Request, format_request
+from pysendmail.submission.request import HEAD_LIMIT, Request, format_request
 from pysendmail.submission.socket_door import AnswerLost, NoDaemon, submit
 
 TYPE_CHECKING = False
@@ -188,6 +189,8 @@ def hand_in(
 def hand_over(request: Request, content: Content, settings: PublicSettings) -> Answer:
     """Try the three doors in order."""
     head = format_request(request)
+    if len(head) > HEAD_LIMIT:
+        raise Refused(EX_DATAERR, b"more recipients than one message can have")
     silence = settings["wait"] + GRACE_S
     try:
         return submit(settings["socket"], head, content.chunks(), silence=silence)

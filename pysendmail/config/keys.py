@@ -226,8 +226,8 @@ KEYS: tuple[Key, ...] = (
         low=1024, high=4 * 1024**3),
     Key("listen", "endpoints", "",
         "Where the daemon takes mail by SMTP, from programs that can do nothing else. "
-        "Unset: nowhere. A port below 1024 takes a daemon that root starts, or a socket of "
-        "systemd's: see pysendmaild(8).",
+        "Unset: nowhere. An IPv6 address stands in brackets, and so in quotes. A port below 1024 "
+        "takes a daemon that root starts, or a socket of systemd's: see pysendmaild(8).",
         example="127.0.0.1:25"),
     Key("listen_for", "choice", "loopback",
         "Who may hand in mail there. "

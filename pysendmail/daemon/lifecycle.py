@@ -167,6 +167,8 @@ class Daemon:
         """Serve until told to stop, or until nothing is left to do for a lingering daemon."""
         for part in (self._scheduler.run, self._server.run, self._smtp.run):
             threading.Thread(target=part, name=part.__qualname__, daemon=True).start()
+        for address in self._smtp.addresses:
+            self._journal.event("", "takes mail by SMTP", at=address)
         self._journal.event("", "ready", pid=os.getpid(), spool=self._state.config.spool)
         notify(self._environ, b"READY=1")
         idle_since = time.monotonic()

@@ -64,6 +64,8 @@ class SmtpServer(Acceptor):
         super().__init__(listeners, state.journal, connections=CONNECTIONS, name="smtp")
         self._state = state
         self._submissions = submissions
+        names = [listener.getsockname() for listener in listeners]
+        self.addresses = [f"{address} port {port}" for address, port, *_ in names]
         self._audience = state.config.listen_for
         self._login = login_of(state.config.listen_user, password)
 

@@ -207,6 +207,22 @@ def test_message_that_cannot_be_taken_is_refused_and_the_session_goes_on(
     assert len(catcher.wait_for(1)) == 1
 
 
+@pytest.mark.parametrize("door", ["daemon", "direct", "drop directory"])
+def test_recipients_that_no_request_can_hold_are_refused(
+    site: Site, door: str, request: pytest.FixtureRequest
+) -> None:
+    if door == "daemon":
+        site.daemon.start()
+    elif door == "drop directory":
+        site.make_spool()
+    recipient = b"RCPT TO:<%b@example.net>\n" % (b"x" * 200)
+    script = b"EHLO x\nMAIL FROM:<a@example.com>\n" + recipient * 20_000 + b"DATA\n.\nQUIT\n"
+    uid = request.getfixturevalue("stranger") if door == "drop directory" else None
+    done = site.sendmail("-bs", stdin=script, uid=uid)
+    assert replies(done.stdout)[-2] == b"554 5.6.0 more recipients than one message can have"
+    assert site.is_idle()
+
+
 class Dialogue:
     """sendmail -bs, spoken to line by line."""
 

@@ -157,6 +157,7 @@ class Session:
                 raise Refusal(500, b"5.5.2 Lines end with CR LF")
             self._hear(line.removesuffix(b"\r"))
         except Refusal as refusal:
+            self._hear = self._obey
             if refusal.reply.code < 510:
                 self._mistake(refusal.reply)
             else:

@@ -276,6 +276,7 @@ def test_right_password_lets_mail_in(said: list[bytes], codes: list[int]) -> Non
         ([b"AUTH PLAIN not-base64"], [501]),
         ([b"AUTH LOGIN", b"*"], [334, 501]),
         ([b"AUTH LOGIN", b"?", b"NOOP"], [334, 501, 250]),
+        ([b"AUTH LOGIN", b"A" * 20_000, b"NOOP"], [334, 500, 250]),
         ([b"AUTH CRAM-MD5"], [504]),
         ([b"AUTH"], [504]),
     ],
