@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import shutil
 import signal
@@ -221,6 +222,38 @@ def test_recipients_that_no_request_can_hold_are_refused(
     done = site.sendmail("-bs", stdin=script, uid=uid)
     assert replies(done.stdout)[-2] == b"554 5.6.0 more recipients than one message can have"
     assert site.is_idle()
+
+
+NOISE = [
+    b"EHLO x\r\n", b"HELO x\n", b"MAIL FROM:<a@b>\r\n", b"MAIL FROM:<a>\n", b"RCPT TO:<c@d>\r\n",
+    b"RCPT TO:<c>\n", b"DATA\r\n", b"DATA\n", b"BDAT 30\r\n", b"BDAT 7\n", b"RSET\r\n", b"NOOP\n",
+    b"text\n", b"text\r\n", b"\r", b"\n", b"\0\xff\x80", b"MAIL", b"<>", b"AUTH PLAIN\r\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_noise_that_ends_no_message_queues_none_and_is_no_trouble(site: Site, seed: int) -> None:
+    noise = random.Random(seed)
+    script = b"".join(noise.choice(NOISE) for _ in range(200))
+    done = site.sendmail("-bs", stdin=script)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"queued as" not in done.stdout
+    assert all(re.match(rb"[2-5][0-9][0-9][ -]", line) for line in replies(done.stdout))
+    assert site.is_idle()
+
+
+def test_memory_is_bounded_whatever_comes(site: Site) -> None:
+    site.configure(message_size="2MiB")
+    flood = b"x" * (64 * 1024 * 1024)
+    begin = b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n"
+    done = run_program(
+        ["prlimit", f"--as={100 * 1024 * 1024}", site.installation.program("sendmail"), "-bs"],
+        flood + b"\r\n" + begin + flood + b"\r\n.\r\nQUIT\r\n",
+        env={"PYSENDMAIL_CONFIG": str(site.path)},
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    codes = [line[:3] for line in replies(done.stdout)]
+    assert codes == [b"220", b"500", b"250", b"250", b"354", b"552", b"221"]
 
 
 class Dialogue:
