@@ -50,17 +50,20 @@ def is_address(address: bytes) -> bool:
 
 
 def wishes_of(transaction: Transaction) -> dict[str, Any]:
-    """Return the facts of a `Request` that MAIL and RCPT have said; what they left out is not in
-    it.
+    """Return the facts of a `Request` that MAIL and RCPT have said, and none that they left out.
+
+    NOTIFY that every RCPT has said is the request's own: it then holds for addresses, too, that
+    lead to no recipient.
     """
-    said = {"body_type": transaction.body, "ret": transaction.ret, "envid": transaction.envid}
-    return {
-        "sender": transaction.sender,
-        "recipients": tuple(
-            Recipient(one.address, one.notify, one.orcpt) for one in transaction.recipients
-        ),
-        **{name: value for name, value in said.items() if value},
-    }
+    recipients = [Recipient(one.address, one.notify, one.orcpt) for one in transaction.recipients]
+    wishes: dict[str, Any] = {"sender": transaction.sender, "recipients": tuple(recipients)}
+    for name in ("body_type", "ret", "envid"):
+        if value := getattr(transaction, name):
+            wishes[name] = value
+    notify = {one.notify for one in recipients}
+    if () not in notify:
+        wishes["notify"] = notify.pop() if len(notify) == 1 else ()
+    return wishes
 
 
 def reply_to(

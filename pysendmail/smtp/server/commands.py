@@ -213,7 +213,7 @@ def parse_xtext(value: bytes) -> bytes:
 # keyword -> attribute of the transaction, parser of the value
 _MAIL_PARAMETERS: dict[bytes, tuple[str, Callable[[bytes], object]]] = {
     b"SIZE": ("declared", parse_number),
-    b"BODY": ("body", parse_body),
+    b"BODY": ("body_type", parse_body),
     b"RET": ("ret", parse_ret),
     b"ENVID": ("envid", parse_envid),
     b"SMTPUTF8": ("smtputf8", parse_smtputf8),

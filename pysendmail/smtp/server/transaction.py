@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 class Transaction:
     """A sender (b"" is the null sender), recipients, and the content as it comes.
 
-    `body` is b"", b"7BIT" or b"8BITMIME"; `ret` b"", b"FULL" or b"HDRS"; `envid` the envelope id,
-    not encoded; `declared` what SIZE= said. `content` is the sink that the session's owner made,
-    None before the first octet is awaited; `size` counts what came, and `refused` is the reply that
-    will answer the end of data when the message cannot be taken.
+    `body_type` is b"", b"7BIT" or b"8BITMIME"; `ret` b"", b"FULL" or b"HDRS"; `envid` the envelope
+    id, not encoded; `declared` what SIZE= said. `content` is the sink that the session's owner
+    made, None before the first octet is awaited; `size` counts what came, and `refused` is the
+    reply that will answer the end of data when the message cannot be taken.
     """
 
     __slots__ = (
-        "body", "content", "declared", "envid", "recipients", "refused", "ret", "sender", "size",
-        "smtputf8",
+        "body_type", "content", "declared", "envid", "recipients", "refused", "ret", "sender",
+        "size", "smtputf8",
     )  # fmt: skip
 
     def __init__(self, sender: bytes) -> None:
         self.sender = sender
         self.recipients: list[Recipient] = []
-        self.body = b""
+        self.body_type = b""
         self.ret = b""
         self.envid = b""
         self.smtputf8 = False

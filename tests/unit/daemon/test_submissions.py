@@ -28,7 +28,8 @@ class FullSpool(MemorySpool):
 
 
 def submit(state: State, *operands: bytes, **options: Any):
-    return Submissions(state).submit(request(*(operands or (BOB,)), **options), raw(), find_submitter(0))
+    asked = request(*(operands or (BOB,)), **options)
+    return Submissions(state).submit(asked, raw(), find_submitter(0))
 
 
 def names(state: State) -> list[str]:

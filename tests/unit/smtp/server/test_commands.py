@@ -72,7 +72,7 @@ def test_mail_parameters_are_read() -> None:
     transaction = parse_mail(
         b"FROM:<a@b> SIZE=12 body=8bitmime RET=hdrs ENVID=x+2By SMTPUTF8 AUTH=<>"
     )
-    assert (transaction.declared, transaction.body) == (12, b"8BITMIME")
+    assert (transaction.declared, transaction.body_type) == (12, b"8BITMIME")
     assert (transaction.ret, transaction.envid) == (b"HDRS", b"x+y")
     assert transaction.smtputf8
 

@@ -55,7 +55,7 @@ def test_message_comes_with_its_envelope() -> None:
     server = Server()
     server.hear(TWO_MESSAGES)
     first, second = server.messages
-    assert (first.sender, first.body) == (b"a@example.org", b"8BITMIME")
+    assert (first.sender, first.body_type) == (b"a@example.org", b"8BITMIME")
     assert (first.ret, first.envid) == (b"HDRS", b"x")
     assert [recipient.address for recipient in first.recipients] == [
         b"b@example.org",
