@@ -13,13 +13,21 @@ from pathlib import Path
 
 from tests.helpers.installed import REPOSITORY, SEARCH_PATH
 
-# $0: an empty directory; $1: the checkout; $2: the script; $3: layers between root and machine
-ENTER = """
+# $0: an empty directory; $1: the checkout; $2: the script; $3: unpacked packages, or nothing.
+# They are no layer of the root's overlay, for they may lie below the machine's root, and layers must
+# not contain each other; so the large directory has an overlay of its own and the rest is copied.
+ENTER = r"""
 set -eu
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$0"
 mkdir "$0/upper" "$0/work" "$0/root"
-mount -t overlay overlay -o "lowerdir=$3/,upperdir=$0/upper,workdir=$0/work" "$0/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$0/upper,workdir=$0/work" "$0/root"
+if [ "$3" ]; then
+    mkdir "$0/usr" "$0/usr-work"
+    mount -t overlay overlay -o "lowerdir=$3/usr:/usr,upperdir=$0/usr,workdir=$0/usr-work" \
+        "$0/root/usr"
+    tar -c -C "$3" etc var | tar -x --keep-directory-symlink -C "$0/root"
+fi
 mount -t proc proc "$0/root/proc"
 mount --rbind /dev "$0/root/dev"
 mount -t tmpfs -o mode=1777 tmpfs "$0/root/tmp"
@@ -42,15 +50,15 @@ uninstall() {{ make --silent uninstall; }}
 
 
 def command(
-    directory: Path, script: str, *, layers: Sequence[Path] = (), namespaces: Sequence[str] = ()
+    directory: Path, script: str, *, packages: Path | None = None, namespaces: Sequence[str] = ()
 ) -> list[str]:
     """Return the command that runs a shell script as root in a root of its own.
 
-    `directory`: an empty one, where it is mounted; `layers`: directories that lie over the
-    machine's files, the first on top; `namespaces`: further options of unshare(1).
+    `directory`: an empty one, where it is mounted; `packages`: where packages are unpacked that
+    shall lie over the machine's files; `namespaces`: further options of unshare(1).
     """
     enter = ["/bin/sh", "-c", ENTER, str(directory), str(REPOSITORY), script]
-    return ["unshare", "--mount", *namespaces, *enter, "".join(f"{layer}:" for layer in layers)]
+    return ["unshare", "--mount", *namespaces, *enter, str(packages or "")]
 
 
 def run_script(directory: Path, script: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,147 @@
+"""Libraries through which programs send mail: PHP, Perl, Ruby, Node.js, Python."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.clients.caller import Caller, Mail
+from tests.clients.conftest import Post
+
+pytestmark = pytest.mark.root
+
+BARE = Mail("Greetings", "Hello\n", from_="alice@example.com")
+BLIND = Mail(
+    "Greetings",
+    "Hello\n",
+    from_="alice@example.com",
+    recipients=["bob@example.net", "hidden@example.net"],
+)
+
+CALLERS = [
+    Caller(
+        "PHP mail()",
+        "/usr/bin/php8.2",
+        r"""
+        php8.2 -r 'exit(mail("bob@example.net", "Greetings", "Hello\nagain\r\n.\n",
+            "From: Shop <shop@example.com>\r\nBcc: hidden@example.net") ? 0 : 1);'
+        """,
+        [
+            Mail(
+                "Greetings",
+                "Hello\nagain\n.\n\n",
+                sender="www-data@example.com",
+                recipients=["bob@example.net", "hidden@example.net"],
+                from_="Shop <shop@example.com>",
+            )
+        ],
+        user="www-data",
+    ),
+    Caller(
+        "PHP mail() without From",
+        "/usr/bin/php8.2",
+        """php8.2 -r 'exit(mail("bob@example.net", "Greetings", "Hello") ? 0 : 1);'""",
+        [
+            Mail(
+                "Greetings",
+                "Hello\n",
+                sender="www-data@example.com",
+                from_="www-data <www-data@example.com>",
+            )
+        ],
+        user="www-data",
+    ),
+    Caller(
+        "PHP mail() with -f",
+        "/usr/bin/php8.2",
+        """
+        php8.2 -r 'exit(mail("bob@example.net", "Greetings", "Hello",
+            ["From" => "Shop <shop@example.com>"], "-fbounces@example.com") ? 0 : 1);'
+        """,
+        [
+            Mail(
+                "Greetings",
+                "Hello\n",
+                sender="bounces@example.com",
+                from_="Shop <shop@example.com>",
+            )
+        ],
+        user="www-data",
+    ),
+    Caller(
+        "Perl Email::Sender",
+        "/usr/share/perl5/Email/Sender/Transport/Sendmail.pm",
+        r"""
+        perl -MEmail::Simple -MEmail::Sender::Simple=sendmail -e '
+            sendmail(Email::Simple->create(
+                header => [From => "alice\@example.com", To => "bob\@example.net",
+                           Subject => "Greetings"],
+                body => "Hello\n"), {from => "bounces\@example.com"})'
+        """,
+        [Mail("Greetings", "Hello\n", sender="bounces@example.com", from_="alice@example.com")],
+    ),
+    Caller(
+        "Perl MIME::Lite",
+        "/usr/share/perl5/MIME/Lite.pm",
+        r"""
+        perl -MMIME::Lite -e 'MIME::Lite->new(
+            From => "alice\@example.com", To => "bob\@example.net", Bcc => "hidden\@example.net",
+            Subject => "Greetings", Data => "Hello\n")->send or die'
+        """,
+        [BLIND],
+    ),
+    Caller(
+        "Perl MailTools",
+        "/usr/share/perl5/Mail/Mailer.pm",
+        r"""
+        perl -MMail::Mailer -e '
+            $mailer = Mail::Mailer->new("sendmail");
+            $mailer->open({From => "alice\@example.com", To => "bob\@example.net",
+                           Subject => "Greetings"});
+            print $mailer "Hello\n";
+            $mailer->close or die'
+        """,
+        [BARE],
+    ),
+    Caller(
+        "Ruby mail",
+        "/usr/share/rubygems-integration/all/specifications",
+        """
+        ruby -e 'require "mail"
+            Mail.defaults { delivery_method :sendmail }
+            Mail.deliver {
+                from "alice@example.com"; to "bob@example.net"; bcc "hidden@example.net"
+                subject "Greetings"; body "Hello\n" }'
+        """,
+        [BLIND],
+    ),
+    Caller(
+        "nodemailer",
+        "/usr/lib/node_modules/nodemailer",
+        r"""
+        NODE_PATH=/usr/lib/node_modules node -e '
+            const {createTransport} = require("nodemailer")
+            createTransport({sendmail: true, path: "/usr/sbin/sendmail"}).sendMail({
+                from: "alice@example.com", to: "bob@example.net", bcc: "hidden@example.net",
+                subject: "Greetings", text: "Hello\n"})'
+        """,
+        [BLIND],
+    ),
+    Caller(
+        "Python subprocess",
+        "/usr/bin/env",
+        r"""
+        python3 -c '
+        import subprocess
+        done = subprocess.run(
+            ["/usr/sbin/sendmail", "-t", "-i"], capture_output=True, timeout=20,
+            input=b"To: bob@example.net\nSubject: Greetings\n\nHello\n")
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b""), done'
+        """,
+        [Mail("Greetings", "Hello\n")],
+    ),
+]
+
+
+@pytest.mark.parametrize("caller", CALLERS, ids=str)
+def test_library_sends_one_message(caller: Caller, post: Post) -> None:
+    post.check(caller)
