@@ -17,6 +17,19 @@ BLIND = Mail(
     recipients=["bob@example.net", "hidden@example.net"],
 )
 
+SHOP = Mail(
+    "Greetings",
+    "Hello\n.\nagain\n",
+    sender="shop@example.com",
+    recipients=["bob@example.net", "hidden@example.net"],
+    from_="Shop <shop@example.com>",
+)
+NODEMAILER = r"""
+    node -e 'require("nodemailer").createTransport({sendmail: true, path: "/usr/sbin/sendmail"})
+        .sendMail({from: "alice@example.com", to: "bob@example.net", bcc: "hidden@example.net",
+                   subject: "Greetings", text: "Hello\n"})'
+"""
+
 CALLERS = [
     Caller(
         "PHP mail()",
@@ -68,6 +81,36 @@ CALLERS = [
         user="www-data",
     ),
     Caller(
+        "PHPMailer isSendmail",
+        "/usr/share/php/libphp-phpmailer/src/PHPMailer.php",
+        r"""
+        php8.2 -r 'require "/usr/share/php/libphp-phpmailer/autoload.php";
+            $mail = new PHPMailer\PHPMailer\PHPMailer(true);
+            $mail->isSendmail();
+            $mail->setFrom("shop@example.com", "Shop");
+            $mail->addAddress("bob@example.net"); $mail->addBCC("hidden@example.net");
+            $mail->Subject = "Greetings"; $mail->Body = "Hello\n.\nagain\n";
+            $mail->send();'
+        """,
+        [SHOP],
+        user="www-data",
+    ),
+    Caller(
+        "Symfony Mailer, -t",
+        "/usr/share/php/Symfony/Component/Mailer/autoload.php",
+        r"""
+        php8.2 -r 'require "/usr/share/php/Symfony/Component/Mailer/autoload.php";
+            use Symfony\Component\Mailer\Transport\SendmailTransport;
+            $mail = (new Symfony\Component\Mime\Email())
+                ->from("Shop <shop@example.com>")
+                ->to("bob@example.net")->bcc("hidden@example.net")
+                ->subject("Greetings")->text("Hello\n.\nagain\n");
+            (new SendmailTransport("/usr/sbin/sendmail -t"))->send($mail);'
+        """,
+        [SHOP],
+        user="www-data",
+    ),
+    Caller(
         "Perl Email::Sender",
         "/usr/share/perl5/Email/Sender/Transport/Sendmail.pm",
         r"""
@@ -115,16 +158,39 @@ CALLERS = [
         [BLIND],
     ),
     Caller(
-        "nodemailer",
+        "nodemailer of npm",
         "/usr/lib/node_modules/nodemailer",
-        r"""
-        NODE_PATH=/usr/lib/node_modules node -e '
-            const {createTransport} = require("nodemailer")
-            createTransport({sendmail: true, path: "/usr/sbin/sendmail"}).sendMail({
-                from: "alice@example.com", to: "bob@example.net", bcc: "hidden@example.net",
-                subject: "Greetings", text: "Hello\n"})'
-        """,
+        f"export NODE_PATH=/usr/lib/node_modules; {NODEMAILER}",
         [BLIND],
+    ),
+    Caller(
+        "nodemailer of Debian",
+        "/usr/share/nodejs/nodemailer",
+        f"export NODE_PATH=/usr/share/nodejs; {NODEMAILER}",
+        [BLIND],
+    ),
+    Caller(
+        "Django",
+        "/usr/lib/python-modules/cr_sendmail",
+        r"""
+        export PYTHONPATH=/usr/lib/python-modules PYTHONDONTWRITEBYTECODE=1
+        python3 -c '
+        from django.conf import settings
+        from django.core.mail import EmailMessage
+        settings.configure(EMAIL_BACKEND="cr_sendmail.backends.SendmailBackend")
+        EmailMessage("Grüße", "Grüße\n", "Shop <shop@example.com>", ["Bob <bob@example.net>"],
+                     bcc=["Hidden <hidden@example.net>"]).send()'
+        """,
+        [
+            Mail(
+                "=?utf-8?b?R3LDvMOfZQ==?=",
+                "Grüße\n",
+                sender="alice@example.com",
+                recipients=["bob@example.net", "hidden@example.net"],
+                from_="Shop <shop@example.com>",
+                to="Bob <bob@example.net>",
+            )
+        ],
     ),
     Caller(
         "Python subprocess",
