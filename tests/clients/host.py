@@ -7,8 +7,8 @@ the users root, whose mail goes to admin@example.net, www-data, and alice.
 
 from __future__ import annotations
 
-import os
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -31,10 +31,13 @@ smarthost: {smarthost}
 origin: example.com
 root: admin@example.net
 end
-cd /
-pysendmaild --foreground </dev/null &
-cat >/dev/null
+touch {log} {booted}
+cat
+exit
 """
+BOOTED, LOG = "/run/booted", "/var/log/pysendmaild.log"
+START = f"setsid pysendmaild --foreground </dev/null >>{LOG} 2>&1 & echo $!"
+SOCKET = "/run/pysendmail/submit.sock"
 
 
 class Host:
@@ -44,24 +47,34 @@ class Host:
     """
 
     def __init__(self, directory: Path, smarthost: Smarthost, packages: Path) -> None:
-        place = directory / "machine"
-        place.mkdir()
-        self._log = directory / "daemon.log"
-        boot = overlay.BEGIN + BOOT.format(smarthost=smarthost.url)
-        with open(self._log, "wb") as log:
-            self._outside = subprocess.Popen(
-                overlay.command(place, boot, packages=packages, namespaces=NAMESPACES),
-                env={"PATH": SEARCH_PATH},
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-            )
+        boot = overlay.BEGIN + BOOT.format(smarthost=smarthost.url, log=LOG, booted=BOOTED)
+        self._daemon = ""  # its process id, in there
+        self._outside = subprocess.Popen(
+            overlay.command(directory, boot, packages=packages, namespaces=NAMESPACES),
+            env={"PATH": SEARCH_PATH},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+        )
         try:
-            self._first = wait_until(self._find_first, what="the machine", evidence=self.log)
-            wait_until(self._is_up, what="its daemon", evidence=self.log)
+            self._first = wait_until(self._find_first, what="the machine")
+            wait_until(self._is_up, what="the installation")
+            self.start_daemon()
         except BaseException:
             self.close()
             raise
+
+    def start_daemon(self) -> None:
+        """Start pysendmaild unless it runs; returns when it takes messages."""
+        if not self._daemon:
+            self._daemon = self.run(START).stdout.decode().strip()
+            wait_until(self._answers, what="the daemon", evidence=self.log)
+
+    def stop_daemon(self) -> None:
+        """Stop pysendmaild; returns when it has ended."""
+        self.run(f"kill {self._daemon}")
+        process = self._path(f"/proc/{self._daemon}")
+        wait_until(lambda: not process.exists(), what="the daemon's end", evidence=self.log)
+        self._daemon = ""
 
     def run(
         self, script: str, user: str = "root", *, stdin: bytes = b"", seconds: float = PATIENCE_S
@@ -81,7 +94,7 @@ class Host:
 
     def log(self) -> str:
         """Return the daemon's log."""
-        return self._log.read_text(errors="replace")
+        return self._path(LOG).read_text(errors="replace")
 
     def close(self) -> None:
         """End everything that runs there; nothing of it stays."""
@@ -95,11 +108,18 @@ class Host:
 
     def _find_first(self) -> int:
         """Return the process id, out here, of the first process in there; 0: not yet."""
-        assert self._outside.poll() is None, self.log()
+        assert self._outside.poll() is None, "the machine has gone down"
         pid = self._outside.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return int(children[0]) if children else 0
 
     def _is_up(self) -> bool:
-        assert self._outside.poll() is None, self.log()
-        return os.path.exists(f"/proc/{self._first}/root/run/pysendmail/submit.sock")
+        assert self._outside.poll() is None, "the machine has gone down"
+        return self._path(BOOTED).exists()
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            return probe.connect_ex(str(self._path(SOCKET))) == 0
+
+    def _path(self, name: str) -> Path:
+        return Path(f"/proc/{self._first}/root{name}")
