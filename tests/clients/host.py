@@ -25,6 +25,7 @@ hostname client.example.com
 echo 127.0.0.1 client.example.com client localhost >/etc/hosts
 echo example.com >/etc/mailname
 useradd --create-home --shell /bin/sh --comment "Alice Liddell,Room 1,," alice
+mkdir -p /var/www  # the home of www-data, which a web server's package brings
 install >/dev/null
 cat >/etc/pysendmail/pysendmail.yaml <<end
 smarthost: {smarthost}
@@ -80,11 +81,10 @@ class Host:
         self, script: str, user: str = "root", *, stdin: bytes = b"", seconds: float = PATIENCE_S
     ) -> Completed:
         """Run a shell script as `user`, in his home directory and with a fresh environment."""
-        home = 'cd 2>/dev/null || cd /; eval "$0"'
         enter = ["nsenter", f"--target={self._first}", "--mount", "--pid", "--uts", "--root"]
         become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--reset-env"]
         return subprocess.run(
-            [*enter, "--wd", *become, "/bin/sh", "-euc", home, script],
+            [*enter, "--wd", *become, "/bin/sh", "-euc", 'cd; eval "$0"', script],
             env={"PATH": SEARCH_PATH},
             input=stdin,
             capture_output=True,

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.root
 
 BY_BOB = r"""From: Bob <bob@example.net>\nTo: alice@example.com\nSubject: Greetings\n"""
 BY_BOB += r"""Date: Mon, 01 Jan 2024 00:00:00 +0000\nMessage-ID: <1@example.net>\n\nHello\n"""
+NO_JOBS = "rm -f /etc/crontab /etc/cron.d/* /var/spool/cron/crontabs/*"
 
 
 def for_root(
@@ -73,7 +74,35 @@ CALLERS = [
             ),
         ],
         user="root",
-        prepare="rm -f /etc/crontab /etc/cron.d/*",
+        prepare=NO_JOBS,
+        stop='kill "$(cat /run/crond.pid)"',
+    ),
+    Caller(
+        "cronie",
+        "/usr/lib/trixie/usr/sbin/crond",
+        r"""
+        echo '@reboot echo a; echo .; echo b' | crontab -u alice -
+        printf 'MAILTO=root\nMAILFROM=jobs\n@reboot www-data echo Grüße\n' >/etc/cron.d/job
+        loader=$(echo /usr/lib/trixie/usr/lib/*/ld-linux-*.so.*)
+        "$loader" --library-path "${loader%/*}" /usr/lib/trixie/usr/sbin/crond
+        """,
+        [
+            Mail(
+                "Cron <alice@client> echo a; echo .; echo b",
+                "a\n.\nb\n",
+                recipients=["alice@example.com"],
+                from_='"(Cron Daemon)" <alice@example.com>',
+                to="alice@example.com",
+            ),
+            for_root(
+                "Cron <www-data@client> echo Grüße",
+                "Grüße\n",
+                sender="jobs@example.com",
+                from_='"(Cron Daemon)" <jobs@example.com>',
+            ),
+        ],
+        user="root",
+        prepare=f"{NO_JOBS}; cp /usr/lib/trixie/etc/pam.d/* /etc/pam.d",
         stop='kill "$(cat /run/crond.pid)"',
     ),
     Caller(

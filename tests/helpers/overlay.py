@@ -14,8 +14,8 @@ from pathlib import Path
 from tests.helpers.installed import REPOSITORY, SEARCH_PATH
 
 # $0: an empty directory; $1: the checkout; $2: the script; $3: unpacked packages, or nothing.
-# They are no layer of the root's overlay, for they may lie below the machine's root, and layers must
-# not contain each other; so the large directory has an overlay of its own and the rest is copied.
+# They are no layer of the root's overlay, for they may lie below the machine's root and layers must
+# not contain each other: so the large directory has an overlay of its own, and the rest is copied.
 ENTER = r"""
 set -eu
 mount --make-rprivate /
