@@ -24,6 +24,8 @@ SHOP = Mail(
     recipients=["bob@example.net", "hidden@example.net"],
     from_="Shop <shop@example.com>",
 )
+# where the packages keep what their installation would enable
+PHP_MODULES = "/usr/share/php8.2-common/common:/usr/share/php8.2-mbstring/mbstring"
 NODEMAILER = r"""
     node -e 'require("nodemailer").createTransport({sendmail: true, path: "/usr/sbin/sendmail"})
         .sendMail({from: "alice@example.com", to: "bob@example.net", bcc: "hidden@example.net",
@@ -83,7 +85,8 @@ CALLERS = [
     Caller(
         "PHPMailer isSendmail",
         "/usr/share/php/libphp-phpmailer/src/PHPMailer.php",
-        r"""
+        rf"""
+        export PHP_INI_SCAN_DIR={PHP_MODULES}
         php8.2 -r 'require "/usr/share/php/libphp-phpmailer/autoload.php";
             $mail = new PHPMailer\PHPMailer\PHPMailer(true);
             $mail->isSendmail();
@@ -98,7 +101,8 @@ CALLERS = [
     Caller(
         "Symfony Mailer, -t",
         "/usr/share/php/Symfony/Component/Mailer/autoload.php",
-        r"""
+        rf"""
+        export PHP_INI_SCAN_DIR={PHP_MODULES}
         php8.2 -r 'require "/usr/share/php/Symfony/Component/Mailer/autoload.php";
             use Symfony\Component\Mailer\Transport\SendmailTransport;
             $mail = (new Symfony\Component\Mime\Email())
