@@ -52,7 +52,7 @@ CALLERS = [
         user="www-data",
     ),
     Caller(
-        "PHP mail() without From",
+        "PHP mail(), no From",
         "/usr/bin/php8.2",
         """php8.2 -r 'exit(mail("bob@example.net", "Greetings", "Hello") ? 0 : 1);'""",
         [
@@ -66,7 +66,7 @@ CALLERS = [
         user="www-data",
     ),
     Caller(
-        "PHP mail() with -f",
+        "PHP mail(), -f",
         "/usr/bin/php8.2",
         """
         php8.2 -r 'exit(mail("bob@example.net", "Greetings", "Hello",
@@ -83,7 +83,7 @@ CALLERS = [
         user="www-data",
     ),
     Caller(
-        "PHPMailer isSendmail",
+        "PHPMailer",
         "/usr/share/php/libphp-phpmailer/src/PHPMailer.php",
         rf"""
         export PHP_INI_SCAN_DIR={PHP_MODULES}
@@ -162,13 +162,13 @@ CALLERS = [
         [BLIND],
     ),
     Caller(
-        "nodemailer of npm",
+        "nodemailer, of npm",
         "/usr/lib/node_modules/nodemailer",
         f"export NODE_PATH=/usr/lib/node_modules; {NODEMAILER}",
         [BLIND],
     ),
     Caller(
-        "nodemailer of Debian",
+        "nodemailer, of Debian",
         "/usr/share/nodejs/nodemailer",
         f"export NODE_PATH=/usr/share/nodejs; {NODEMAILER}",
         [BLIND],
@@ -197,8 +197,8 @@ CALLERS = [
         ],
     ),
     Caller(
-        "Python subprocess",
-        "/usr/bin/env",
+        "Python",
+        "/usr/sbin/sendmail",
         r"""
         python3 -c '
         import subprocess

@@ -54,7 +54,7 @@ CALLERS = [
         [GREETINGS],
     ),
     Caller(
-        "alpine, sendmail-path",
+        "Alpine, sendmail-path",
         "/usr/bin/alpine",
         r"""
         echo 'sendmail-path=/usr/sbin/sendmail -oem -t -oi' >.pinerc
@@ -70,7 +70,7 @@ CALLERS = [
         [GREETINGS],
     ),
     Caller(
-        "emacs",
+        "Emacs",
         "/usr/bin/emacs-nox",
         r"""
         emacs-nox --batch --eval '(progn

@@ -1,7 +1,7 @@
 """sendmail in the surroundings that its callers leave it in.
 
-What concerns descriptors 0-2 that are closed, and users without a name, is in the cases of the
-dialect; what the callers themselves bring about is in the modules beside this one.
+Descriptors 0-2 that are closed are in the cases of the dialect; what the callers themselves bring
+about is in the modules beside this one.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tests.helpers.catcher import Catcher
 pytestmark = pytest.mark.root
 
 CALL = "/usr/sbin/sendmail -i bob@example.net"
+PROMPTLY_S = 20.0  # a smarthost may be silent for longer
 TEXT = "Hello\n.\nagain\n"
 MESSAGE = f"To: bob@example.net\nSubject: Greetings\n\n{TEXT}"
 
@@ -97,6 +98,19 @@ def test_message_is_taken_in_silence_and_arrives(
     assert not Mail("Greetings", TEXT).differences(received)
 
 
+def test_user_without_a_name_is_called_by_his_number(
+    daemon: None, host: Host, smarthost: Catcher
+) -> None:
+    before = len(smarthost.received())
+    nameless = "setpriv --reuid=4242 --regid=4242 --clear-groups"
+    done = host.run(f"{nameless} {CALL}", stdin=MESSAGE.encode())
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    host.start_daemon()
+    (received,) = smarthost.wait_for(before + 1)[before:]
+    mail = Mail("Greetings", TEXT, sender="uid4242@example.com", from_="uid4242@example.com")
+    assert not mail.differences(received)
+
+
 def test_message_beyond_the_limit_on_files_is_refused_in_one_line(host: Host) -> None:
     host.stop_daemon()
     done = host.run(f"ulimit -f 8; {CALL}", "alice", stdin=MESSAGE.encode() + b"x" * 100_000)
@@ -134,3 +148,20 @@ def test_many_at_once_from_two_users_arrive_once_each(
     assert sorted(one.subject.decode() for one in received) == sorted(
         f"{user} {number + 1}" for user in users for number in range(BURST)
     )
+
+
+@pytest.mark.parametrize("user", ["alice", "root"])
+def test_caller_that_awaits_the_end_of_output_does_not_await_the_smarthost(
+    user: str, daemon: None, host: Host, smarthost: Catcher
+) -> None:
+    before = len(smarthost.received())
+    smarthost.hang()
+    try:
+        background = "/usr/sbin/sendmail -odb -i bob@example.net"
+        done = host.run(background, user, stdin=MESSAGE.encode(), seconds=PROMPTLY_S)
+    finally:
+        smarthost.start()
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    host.start_daemon()
+    host.run("sendmail -q")
+    smarthost.wait_for(before + 1)
