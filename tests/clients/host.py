@@ -92,6 +92,14 @@ class Host:
             check=False,
         )
 
+    def wait_idle(self) -> None:
+        """Wait until nothing waits in the queue."""
+        wait_until(
+            lambda: b"is empty" in self.run("mailq").stdout,
+            what="an empty queue",
+            evidence=lambda: self.run("mailq").stdout.decode() + self.log(),
+        )
+
     def log(self) -> str:
         """Return the daemon's log."""
         return self._path(LOG).read_text(errors="replace")
