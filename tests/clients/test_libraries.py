@@ -99,6 +99,21 @@ CALLERS = [
         user="www-data",
     ),
     Caller(
+        "PEAR Mail",
+        "/usr/share/php/Mail/sendmail.php",
+        r"""
+        php8.2 -r 'require "Mail.php";
+            $sent = Mail::factory("sendmail")->send(
+                ["bob@example.net", "hidden@example.net"],
+                ["From" => "Shop <shop@example.com>", "To" => "bob@example.net",
+                 "Subject" => "Greetings"],
+                "Hello\n.\nagain\n");
+            exit($sent === true ? 0 : 1);'
+        """,
+        [SHOP],
+        user="www-data",
+    ),
+    Caller(
         "Symfony Mailer, -t",
         "/usr/share/php/Symfony/Component/Mailer/autoload.php",
         rf"""

@@ -33,6 +33,12 @@ CALLERS = [
         [Mail("Greetings", "Hello\n", to="<bob@example.net>")],
     ),
     Caller(
+        "mime-construct",
+        "/usr/bin/mime-construct",
+        "echo Hello | mime-construct --to bob@example.net --subject Greetings --file -",
+        [GREETINGS],
+    ),
+    Caller(
         "mutt",
         "/usr/bin/mutt",
         """

@@ -309,6 +309,16 @@ CALLERS = [
         [forwarded("alice@example.com", "Hello\n\n")],
     ),
     Caller(
+        "vacation",
+        "/usr/bin/vacation",
+        rf"""
+        printf 'Subject: Away\n\nI am away.\n' >.vacation.msg
+        vacation -i
+        printf 'From bob@example.net Mon Jan  1 00:00:00 2024\n{BY_BOB}' | vacation alice
+        """,
+        [Mail("Away", "I am away.\n")],
+    ),
+    Caller(
         "Dovecot sieve",
         "/usr/lib/dovecot/dovecot-lda",
         rf"""
