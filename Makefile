@@ -56,7 +56,7 @@ unit: $(VENV)/complete ## the quick tests
 integration: $(VENV)/complete ## the tests with real programs and servers
 	$(PYTEST) tests/integration
 
-clients: $(VENV)/complete ## the tests with real programs that send mail, fetched from Debian and npm; as root
+clients: $(VENV)/complete ## the tests with real programs that send mail, fetched first; as root
 	tests/clients/fetch
 	$(PYTEST) tests/clients
 
