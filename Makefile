@@ -94,6 +94,8 @@ clean: ## remove what make has made in this directory
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/complete: setup.cfg pyproject.toml
+	@[ ! -L $(VENV) ] || { echo "$(VENV) is a link, and what it leads to is not cleared from here:" \
+		"bring that up to date, then touch $@" >&2; exit 1; }
 	@python=$$(etc/installer/find-python --with ensurepip "$(PYTHON)") && \
 	"$$python" -m venv --clear $(VENV) && \
 	$(RUN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev]' && touch $@
