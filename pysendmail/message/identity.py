@@ -12,10 +12,11 @@ import time
 from pysendmail.message.dates import format_date
 from pysendmail.message.message import format_field
 from pysendmail.message.phrase import format_phrase
+from pysendmail.message.trace import format_received
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pysendmail.message.message import Field, Message
+    from pysendmail.message.message import Message
 
 RESENT = b"Resent-"
 
@@ -60,21 +61,6 @@ def complete(
             *[field for field in message.fields if field.key not in replaced],
         ]
     )
-
-
-def format_received(hostname: bytes, received: bytes, queue_id: str, now: float) -> Field:
-    """Return the trace field of this host (RFC 5321 section 4.4)."""
-    comment = format_comment(b"pysendmail, " + received)
-    value = b"by %b %b\r\n\tid %b; %b" % (hostname, comment, queue_id.encode(), format_date(now))
-    return format_field(b"Received", value)
-
-
-def format_comment(text: bytes) -> bytes:
-    """Return a comment (RFC 5322 section 3.2.2) in which nothing ends the comment or the line."""
-    printable = bytes(octet if 32 <= octet < 127 else ord("?") for octet in text)
-    for special in (b"\\", b"(", b")"):
-        printable = printable.replace(special, b"\\" + special)
-    return b"(" + printable + b")"
 
 
 def format_message_id(queue_id: str, hostname: bytes, now: float) -> bytes:

@@ -25,13 +25,16 @@ def format_phrase(name: bytes) -> bytes:
     words = name[: 4 * NAME_LIMIT].translate(AS_BLANKS).split()
     text = b" ".join(words)
     if not text.isascii():
-        return encoded_words(text)
+        return b" ".join(encoded_words(text, limit=NAME_LIMIT))
     text = text[:NAME_LIMIT].rstrip()
     return quoted(text) if text.translate(None, ATEXT + b" ") else text
 
 
-def encoded_words(text: bytes) -> bytes:
-    """Return octets as encoded words, each of whole characters (RFC 2047 section 5)."""
+def encoded_words(text: bytes, *, limit: int | None = None) -> list[bytes]:
+    """Return octets as encoded words, each of whole characters (RFC 2047 section 5).
+
+    Of the text no more than `limit` octets are taken.
+    """
     try:
         characters = [character.encode() for character in text.decode()]
         charset = b"utf-8"
@@ -42,11 +45,9 @@ def encoded_words(text: bytes) -> bytes:
     total = 0
     for character in characters:
         total += len(character)
-        if total > NAME_LIMIT:
+        if limit is not None and total > limit:
             break
         if len(pieces[-1]) + len(character) > WORD_OCTETS:
             pieces.append(b"")
         pieces[-1] += character
-    return b" ".join(
-        [b"=?%b?B?%b?=" % (charset, b2a_base64(piece, newline=False)) for piece in pieces]
-    )
+    return [b"=?%b?B?%b?=" % (charset, b2a_base64(piece, newline=False)) for piece in pieces]

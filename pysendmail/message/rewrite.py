@@ -11,7 +11,10 @@ from pysendmail.message.message import Field, format_field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from pysendmail.message.address import Mailbox
+    from pysendmail.message.lexer import Token
     from pysendmail.message.message import Message
 
 ADDRESS_FIELDS = frozenset(
@@ -23,7 +26,7 @@ ADDRESS_FIELDS = frozenset(
 
 def qualify_headers(message: Message, origin: bytes) -> Message:
     """Return the message with `@origin` behind every bare name in its address fields."""
-    if is_signed(message):
+    if is_signed(message.fields):
         return message
     return message.with_fields(
         [
@@ -40,7 +43,7 @@ def set_from(message: Message, address: bytes) -> Message:
     A message without From is left as it is.
     """
     author = message.find(b"From")
-    if author is None or is_signed(message):
+    if author is None or is_signed(message.fields):
         return message
     mailboxes, bad = parse_list(author.body)
     if [comparable(mailbox.address) for mailbox in mailboxes] == [comparable(address)]:
@@ -62,9 +65,9 @@ def set_from(message: Message, address: bytes) -> Message:
     return message.with_fields(fields)
 
 
-def is_signed(message: Message) -> bool:
-    """Tell whether the message carries a signature that covers its header (RFC 6376)."""
-    return message.find(b"DKIM-Signature") is not None
+def is_signed(fields: Iterable[Field]) -> bool:
+    """Tell whether a signature among the fields covers header and body (RFC 6376)."""
+    return any(field.key == b"dkim-signature" for field in fields)
 
 
 def with_qualified(field: Field, origin: bytes) -> Field:
@@ -74,12 +77,12 @@ def with_qualified(field: Field, origin: bytes) -> Field:
     return with_replaced(field, bare) if bare else field
 
 
-def with_replaced(field: Field, replacements: list[tuple[Mailbox, bytes]]) -> Field:
-    """Return the field with other addresses where the mailboxes, in ascending order, stand."""
+def with_replaced(field: Field, replacements: Sequence[tuple[Mailbox | Token, bytes]]) -> Field:
+    """Return the field with other octets where the mailboxes or tokens, in ascending order, are."""
     body = field.body
     pieces = []
     position = 0
-    for mailbox, address in replacements:
-        pieces += [body[position : mailbox.start], address]
-        position = mailbox.end
+    for old, new in replacements:
+        pieces += [body[position : old.start], new]
+        position = old.end
     return field.with_body(b"".join([*pieces, body[position:]]))

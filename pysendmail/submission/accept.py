@@ -15,7 +15,9 @@ from pysendmail.message.content import Content
 from pysendmail.message.envelope import Envelope, Recipient
 from pysendmail.message.identity import complete
 from pysendmail.message.outcome import FAILED, Outcome, printable
+from pysendmail.message.repair import shorten_lines
 from pysendmail.message.rewrite import qualify_headers, set_from
+from pysendmail.message.trace import find_loop
 from pysendmail.submission.exit_status import (
     EX_DATAERR,
     EX_UNAVAILABLE,
@@ -44,9 +46,6 @@ if TYPE_CHECKING:
 # ORCPT may have 500 octets (RFC 3461 section 4.2): xtext makes up to three of one, and the form for
 # addresses that are not ASCII (RFC 6533 section 3) up to six.
 ORCPT_LIMIT, ORCPT_UTF8_LIMIT = 160, 80
-
-# RFC 5321 section 6.3 wants at least 100 trace fields tolerated.
-HOPS_LIMIT = 100
 
 
 class Accepted:
@@ -109,8 +108,7 @@ def accept(
     (None: it has been measured before). `now` is the epoch second of the arrival.
     """
     message = read(raw, limit=limit, content=content)
-    if len(message.all(b"received")) + request.hops > HOPS_LIMIT:
-        raise Refused(EX_UNAVAILABLE, b"too many hops: this message goes round in a circle")
+    refuse_loop(request, message)
     mailboxes, bad = asked_recipients(request, message)
     found, failures = resolve(
         mailboxes, local_names(config, None if request.literal else aliases)
@@ -119,6 +117,8 @@ def accept(
     sender = sender_of(request, submitter, config)
     message = intake.strip(message)
     message = finish(request, message, submitter, sender=sender, config=config, now=now)
+    if not request.gateway:
+        message = shorten_lines(message, content=content)
     envelope = Envelope(
         sender,
         tuple(
@@ -141,6 +141,7 @@ def check(request: Request, raw: Readable, *, limit: int) -> list[Outcome]:
     Returns the failures that make the message one for nobody, where a bounce is to tell of them.
     """
     message = read(raw, limit=limit, content=Content)
+    refuse_loop(request, message)
     parse_sender(request)
     mailboxes, bad = asked_recipients(request, message)
     message.close()
@@ -168,6 +169,12 @@ def read(raw: Readable, *, limit: int | None, content: Callable[[], Content]) ->
         raise too_large(limit) from error
     except intake.MessageError as error:
         raise Refused(EX_DATAERR, printable(str(error).encode())) from error
+
+
+def refuse_loop(request: Request, message: Message) -> None:
+    """Raise Refused for a message that goes round in a circle (RFC 3463: 5.4.6)."""
+    if loop := find_loop(message.fields, request.hops):
+        raise Refused(EX_UNAVAILABLE, b"5.4.6 this message goes round in a circle: " + loop)
 
 
 def asked_recipients(request: Request, message: Message) -> tuple[list[Mailbox], list[bytes]]:

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from pysendmail.message.alias_file import parse_aliases
 from pysendmail.message.message import Message
 from pysendmail.message.outcome import FAILED
+from pysendmail.message.trace import HOPS_LIMIT, OWN_HOPS_LIMIT
 from pysendmail.smtp import Recipient, Transaction
 from pysendmail.smtp.arguments import format_mail, format_rcpt
 from pysendmail.smtp.extensions import parse_extensions
-from pysendmail.submission.accept import HOPS_LIMIT, Accepted, check
+from pysendmail.submission.accept import Accepted, check
 from pysendmail.submission.exit_status import EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Refused
 from pysendmail.submission.request import BACKGROUND, INTERACTIVE, QUEUE
 from tests.unit.submission.samples import CONFIG, accepted, raw, request
@@ -307,7 +308,51 @@ def test_message_that_goes_in_a_circle_is_refused(fields: int, hops: int) -> Non
     with pytest.raises(Refused) as refused:
         accepted(BOB, text=fields * b"Received: by x\n" + b"\nx", hops=hops)
     assert refused.value.status == EX_UNAVAILABLE
-    assert b"too many hops" in refused.value.line
+    assert b"5.4.6 this message goes round in a circle: more than 100 hops" in refused.value.line
+
+
+OWN_TRACE = b"Received: by other.example.net (pysendmail, from userid 0)\n\tid X; date\n"
+
+
+def test_message_that_was_here_a_few_times_is_taken() -> None:
+    text = OWN_HOPS_LIMIT * OWN_TRACE + b"\nx"
+    assert len(accepted(BOB, text=text).message.all(b"received")) == OWN_HOPS_LIMIT + 1
+
+
+@pytest.mark.parametrize("sender", [None, b""])
+def test_message_that_comes_here_again_and_again_is_refused(sender: bytes | None) -> None:
+    with pytest.raises(Refused) as refused:
+        accepted(BOB, text=(OWN_HOPS_LIMIT + 1) * OWN_TRACE + b"\nx", sender=sender)
+    assert refused.value.status == EX_UNAVAILABLE
+    assert refused.value.line.startswith(b"5.4.6 this message goes round in a circle: it was here")
+
+
+def test_our_own_trace_is_known_again() -> None:
+    text = b"Subject: t\n\nx"
+    with pytest.raises(Refused, match=r"5\.4\.6"):
+        for _ in range(OWN_HOPS_LIMIT + 2):
+            text = b"".join(accepted(BOB, text=text).message.chunks())
+    assert text.count(b"\nReceived: ") == OWN_HOPS_LIMIT
+
+
+def test_long_lines_are_repaired_but_not_for_a_gateway() -> None:
+    text = b"Subject: t\n\n" + b"x" * 1200 + b"\n"
+    message = accepted(BOB, text=text).message
+    assert value(message, b"Content-Transfer-Encoding") == b"quoted-printable"
+    assert max(len(line) for line in b"".join(message.chunks()).split(b"\r\n")) <= 998
+    kept = accepted(BOB, text=text, gateway=True).message
+    assert b"".join(kept.body.chunks()) == b"x" * 1200 + b"\r\n"
+
+
+def test_eight_bit_text_is_kept_and_noted_until_a_server_cannot_take_it() -> None:
+    one = accepted(BOB, text="Subject: t\n\nGrüße\n".encode())
+    assert b"".join(one.message.body.chunks()) == "Grüße\r\n".encode()
+    assert one.envelope.eight_bit
+
+
+def test_text_that_was_repaired_is_not_eight_bit_any_more() -> None:
+    one = accepted(BOB, text=b"Subject: t\n\n" + "ü".encode() + b" " * 1200 + b"x\n")
+    assert not one.envelope.eight_bit
 
 
 def test_address_beyond_ascii_asks_for_smtputf8_and_has_an_orcpt_of_its_type() -> None:
@@ -379,6 +424,7 @@ def test_check_refuses_a_message_beyond_the_limit() -> None:
         ((), {"from_header": True}, EX_USAGE),
         ((b"a@b@c",), {}, EX_DATAERR),
         ((BOB,), {"sender": b"a b"}, EX_USAGE),
+        ((BOB,), {"hops": 101}, EX_UNAVAILABLE),
     ],
 )
 def test_check_refuses_mistakes_of_the_caller(
