@@ -6,6 +6,7 @@ trouble is told about the first key in the check's row of the table.
 
 from __future__ import annotations
 
+from pysendmail.config.providers import PRESETS
 from pysendmail.config.smarthost_url import parse_smarthost
 
 TYPE_CHECKING = False
@@ -91,6 +92,9 @@ def find_doubts(config: Config) -> list[tuple[str, str]]:
     if b"." not in config.origin and not config.origin.startswith(b"["):
         origin = config.origin.decode()
         doubts.append(("origin", f"bare names become NAME@{origin}, which means nothing elsewhere"))
+    preset = PRESETS.get(config.provider)
+    if preset and preset.account and not (config.sender and config.from_):
+        doubts.append(("provider", "the user is no address: set sender and from to the mailbox's"))
     if config.insecure_password:
         doubts.append(("insecure_password", "the password may travel where others can read it"))
     return doubts

@@ -12,6 +12,7 @@ from pysendmail.config.environment import read_environment
 from pysendmail.config.errors import ConfigError, UnreadableConfigError
 from pysendmail.config.hostname import system_hostname
 from pysendmail.config.keys import KEYS, Config, find_key
+from pysendmail.config.providers import filled_in
 from pysendmail.config.settings import Settings
 from pysendmail.config.snapshot import read_snapshot
 
@@ -27,9 +28,9 @@ _OTHERS_READ = 0o004
 class Loaded:
     """A configuration that can be used.
 
-    `sources` tells for each key name where its value is from: `default`, `FILE:LINE` or the
-    variable. `warnings` are lines for the administrator. `file` is what the file itself said,
-    None when there is none or when its snapshot was taken instead.
+    `sources` tells for each key name where its value is from: `default`, `FILE:LINE`, the variable
+    or the provider. `warnings` are lines for the administrator. `file` is what the file itself
+    said, None when there is none or when its snapshot was taken instead.
     """
 
     __slots__ = ("config", "file", "path", "sources", "warnings")
@@ -73,7 +74,7 @@ def load(
     from_file = _read_file_or_snapshot(path, missing_allowed=not named, use_snapshot=use_snapshot)
     from_environment = read_environment(environ)
     values, sources = _merge(from_file, from_environment)
-    config = _complete(Config(**values))
+    config = _complete(_fill_in(Config(**values), sources))
     _refuse_mistakes(config, sources, from_file, from_environment)
     doubts = [f"{sources[name]}: key {name!r}: {doubt}" for name, doubt in find_doubts(config)]
     return Loaded(
@@ -115,6 +116,19 @@ def _merge(
     values = from_file.values | from_environment.values
     sources = {key.name: places.get(key.name, "default") for key in KEYS}
     return {key.attribute: values[key.name] for key in KEYS if key.name in places}, sources
+
+
+def _fill_in(config: Config, sources: dict[str, str]) -> Config:
+    """Set what the provider stands for, where nothing was set."""
+    missing = {
+        name: value
+        for name, value in filled_in(config.provider, config.user).items()
+        if value and not getattr(config, name)
+    }
+    for key in KEYS:
+        if key.attribute in missing:
+            sources[key.name] = f"provider {config.provider}"
+    return config.replaced(**missing)
 
 
 def _complete(config: Config) -> Config:

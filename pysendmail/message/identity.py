@@ -24,10 +24,9 @@ RESENT = b"Resent-"
 def complete(
     message: Message,
     *,
-    sender: bytes,
+    author: bytes,
     full_name: bytes,
     hostname: bytes,
-    origin: bytes,
     queue_id: str,
     now: float,
     received: bytes,
@@ -35,10 +34,9 @@ def complete(
 ) -> Message:
     """Return the message with what was missing put before the fields it has.
 
-    `sender` is the qualified envelope sender, b"" for the null sender, and with `full_name` makes
-    the From field. `received` says where the message came from (b"from userid 1000"), `now` is the
-    epoch second of its arrival. With `gateway` only Received is added: the message is another
-    host's.
+    `author`, an address, and `full_name` make the From field. `received` says where the message
+    came from (b"from userid 1000"), `now` is the epoch second of its arrival. With `gateway` only
+    Received is added: the message is another host's.
     """
     trace = format_received(hostname, received, queue_id, now)
     if gateway:
@@ -46,7 +44,7 @@ def complete(
     identity = {
         b"Message-ID": format_message_id(queue_id, hostname, now),
         b"Date": format_date(now),
-        b"From": format_author(sender, full_name, origin),
+        b"From": format_author(author, full_name),
     }
     resent = any(field.key.startswith(RESENT.lower()) for field in message.fields)
     again = {RESENT + name: value for name, value in identity.items()} if resent else {}
@@ -69,12 +67,10 @@ def format_message_id(queue_id: str, hostname: bytes, now: float) -> bytes:
     return b"<%04d%02d%02d%02d%02d%02d.%b@%b>" % (*date[:6], queue_id.encode(), hostname)
 
 
-def format_author(sender: bytes, full_name: bytes, origin: bytes) -> bytes:
-    """Return the value of From: the sender with his name, or MAILER-DAEMON for the null sender."""
-    if not sender:
-        return b"MAILER-DAEMON@" + origin
+def format_author(address: bytes, full_name: bytes) -> bytes:
+    """Return the value of From: an address with the name of its owner."""
     phrase = format_phrase(full_name)
-    return b"%b <%b>" % (phrase, sender) if phrase else sender
+    return b"%b <%b>" % (phrase, address) if phrase else address
 
 
 def gecos_name(gecos: bytes, login: bytes) -> bytes:

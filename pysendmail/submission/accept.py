@@ -9,15 +9,13 @@ is a failure that the sender hears of by a bounce.
 from __future__ import annotations
 
 from pysendmail.message import intake
-from pysendmail.message.address import AddressError, parse_list, parse_mailbox, qualify
+from pysendmail.message.address import parse_list, qualify
 from pysendmail.message.aliases import RECIPIENTS_LIMIT, LocalNames, resolve
 from pysendmail.message.content import Content
 from pysendmail.message.envelope import Envelope, Recipient
-from pysendmail.message.identity import complete
 from pysendmail.message.outcome import FAILED, Outcome, printable
-from pysendmail.message.repair import shorten_lines
-from pysendmail.message.rewrite import qualify_headers, set_from
 from pysendmail.message.trace import find_loop
+from pysendmail.submission.completion import completions
 from pysendmail.submission.exit_status import (
     EX_DATAERR,
     EX_UNAVAILABLE,
@@ -29,6 +27,7 @@ from pysendmail.submission.exit_status import (
     too_large,
 )
 from pysendmail.submission.request import BY_MAIL, EIGHT_BIT, MODES
+from pysendmail.submission.senders import find_sender, is_null_sender, parse_sender
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,13 +113,12 @@ def accept(
         mailboxes, local_names(config, None if request.literal else aliases)
     )
     failures += [unusable(element) for element in bad]
-    sender = sender_of(request, submitter, config)
-    message = intake.strip(message)
-    message = finish(request, message, submitter, sender=sender, config=config, now=now)
-    if not request.gateway:
-        message = shorten_lines(message, content=content)
+    sender = find_sender(request, submitter, config)
+    *_, (_reason, message) = completions(
+        request, message, submitter, sender, config=config, now=now, content=content
+    )
     envelope = Envelope(
-        sender,
+        sender.envelope,
         tuple(
             recipient_of(address, qualify(mailbox, config.origin), request.notify)
             for address, mailbox in found
@@ -129,7 +127,7 @@ def accept(
         envid=request.envid,
         eight_bit=request.body_type == EIGHT_BIT
         or not all(chunk.isascii() for chunk in message.chunks()),
-        smtputf8=not all(address.isascii() for address in (sender, *dict(found))),
+        smtputf8=not all(address.isascii() for address in (sender.envelope, *dict(found))),
     )
     mode = request.mode or MODES[config.delivery_mode]
     return Accepted(request, submitter, envelope, message, failures, mode=mode, arrived=now)
@@ -195,63 +193,6 @@ def asked_recipients(request: Request, message: Message) -> tuple[list[Mailbox],
         where = b" in the message header" if request.from_header else b""
         raise Refused(EX_USAGE, b"No recipient addresses found" + where)
     return mailboxes, bad
-
-
-def parse_sender(request: Request) -> Mailbox | None:
-    """Return the sender of -f, None for the null sender or none given; raises Refused."""
-    if request.sender is None or is_null_sender(request):
-        return None
-    try:
-        return parse_mailbox(request.sender.strip())
-    except AddressError as error:
-        raise Refused(EX_USAGE, b"-f: %b" % printable(str(error).encode())) from error
-
-
-def is_null_sender(request: Request) -> bool:
-    """Tell whether -f has asked for the null sender."""
-    return request.sender is not None and request.sender.strip() in (b"", b"<>")
-
-
-def sender_of(request: Request, submitter: Submitter, config: Config) -> bytes:
-    """Return the envelope sender: what -f says, else the submitter, unless one is configured for
-    all.
-
-    The null sender stays in any case: it marks a bounce, and a bounce must not be answered.
-    """
-    if is_null_sender(request):
-        return b""
-    mailbox = parse_sender(request)
-    if config.sender:
-        return qualify(parse_mailbox(config.sender), config.origin)
-    return qualify(mailbox or parse_mailbox(submitter.login), config.origin)
-
-
-def finish(
-    request: Request,
-    message: Message,
-    submitter: Submitter,
-    *,
-    sender: bytes,
-    config: Config,
-    now: float,
-) -> Message:
-    """Return the message with its header completed; -G says that only Received may be added."""
-    if not request.gateway:
-        message = qualify_headers(message, config.origin)
-    message = complete(
-        message,
-        sender=sender,
-        full_name=request.full_name or submitter.full_name,
-        hostname=config.hostname,
-        origin=config.origin,
-        queue_id=request.queue_id,
-        now=now,
-        received=b"from userid %d" % submitter.uid,
-        gateway=request.gateway,
-    )
-    if config.from_ and not request.gateway:
-        message = set_from(message, qualify(parse_mailbox(config.from_), config.origin))
-    return message
 
 
 def local_names(config: Config, aliases: Aliases | None) -> LocalNames:

@@ -18,6 +18,7 @@ from pysendmail.smtp.extensions import parse_extensions
 from pysendmail.submission.accept import Accepted, check
 from pysendmail.submission.exit_status import EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Refused
 from pysendmail.submission.request import BACKGROUND, INTERACTIVE, QUEUE
+from pysendmail.submission.submitter import Submitter
 from tests.unit.submission.samples import CONFIG, accepted, raw, request
 
 BOB = b"bob@example.net"
@@ -219,7 +220,60 @@ def test_configured_from_replaces_the_address_only() -> None:
 def test_configured_from_holds_for_a_generated_one_too() -> None:
     config = CONFIG.replaced(from_=b"noreply@x.test")
     message = accepted(BOB, config=config).message
-    assert b"noreply@x.test" in (value(message, b"From") or b"")
+    assert value(message, b"From") == b"Joe Doe <noreply@x.test>"
+    assert message.find(b"Reply-To") is None  # there is no other author
+
+
+def test_configured_sender_writes_a_missing_from() -> None:
+    config = CONFIG.replaced(sender=b"all@x.test")
+    assert value(accepted(BOB, config=config).message, b"From") == b"Joe Doe <all@x.test>"
+    kept = accepted(BOB, text=b"From: joe@old\n\nx", config=config).message
+    assert value(kept, b"From") == b"joe@old"
+
+
+def test_null_sender_keeps_the_envelope_and_writes_as_configured() -> None:
+    config = CONFIG.replaced(sender=b"all@x.test", from_=b"all@x.test", rewrite="all")
+    one = accepted(BOB, sender=b"", config=config)
+    assert one.envelope.sender == b""
+    assert value(one.message, b"From") == b"all@x.test"
+
+
+CRON = b"From: root (Cron Daemon)\nTo: root\nSubject: t\n\nx\n"
+
+
+@pytest.mark.parametrize(
+    ("identities", "options", "sender", "author"),
+    [
+        ("joe: jd@x.test", {}, b"jd@x.test", b"root@example.org (Cron Daemon)"),
+        ("1000: jd@x.test", {"sender": b"w@old.test"}, b"w@old.test",
+         b"root@example.org (Cron Daemon)"),
+        ("root: admin", {}, b"joe@example.org", b"Cron Daemon <admin@example.org>"),
+        ("@old.test: new@x.test", {"sender": b"w@old.test"}, b"new@x.test",
+         b"root@example.org (Cron Daemon)"),
+    ],
+)  # fmt: skip
+def test_identity_replaces_whom_it_names(
+    identities: str, options: dict[str, bytes], sender: bytes, author: bytes
+) -> None:
+    config = CONFIG.replaced(identities=(identities,))
+    one = accepted(BOB, text=CRON, config=config, **options)
+    assert one.envelope.sender == sender
+    assert value(one.message, b"From") == author
+
+
+def test_uid_without_identity_of_its_own_is_the_one_for_all() -> None:
+    config = CONFIG.replaced(identities=("1000: jd@x.test",), sender=b"a@x.test", rewrite="all")
+    assert accepted(BOB, config=config).envelope.sender == b"jd@x.test"
+    other = Submitter(1001, b"jim", b"")
+    assert accepted(BOB, config=config, submitter=other).envelope.sender == b"a@x.test"
+
+
+def test_signed_message_keeps_its_header_under_another_sender() -> None:
+    config = CONFIG.replaced(sender=b"all@x.test", from_=b"all@x.test", rewrite="all")
+    text = b"DKIM-Signature: v=1\nFrom: a@old.test\nSender: b@old.test\n\nx\n"
+    one = accepted(BOB, text=text, config=config)
+    assert one.envelope.sender == b"all@x.test"
+    assert one.message.header.endswith(text.replace(b"\n", b"\r\n").removesuffix(b"\r\nx\r\n"))
 
 
 # --- header and envelope
