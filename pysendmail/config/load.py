@@ -59,19 +59,28 @@ class Loaded:
 
 
 def load(
-    environ: Mapping[str, str], path: str | None = None, *, use_snapshot: bool = False
+    environ: Mapping[str, str],
+    path: str | None = None,
+    *,
+    use_snapshot: bool = False,
+    file: bool = True,
 ) -> Loaded:
     """Read the configuration.
 
     `path`, or PYSENDMAIL_CONFIG, names the file; that of the default path may be missing.
-    With `use_snapshot` a valid snapshot (config/snapshot.py) spares the YAML parser.
+    With `use_snapshot` a valid snapshot (config/snapshot.py) spares the YAML parser. Without `file`
+    it is not looked at: what it says is unknown then.
 
     Raises ConfigError with all mistakes, UnreadableConfigError (a ConfigError) when the file or a
     secret is there but not readable for this user.
     """
     named = path or environ.get(CONFIG_VARIABLE)
     path = named or CONFIG_PATH
-    from_file = _read_file_or_snapshot(path, missing_allowed=not named, use_snapshot=use_snapshot)
+    from_file = Settings()
+    if file:
+        from_file = _read_file_or_snapshot(
+            path, missing_allowed=not named, use_snapshot=use_snapshot
+        )
     from_environment = read_environment(environ)
     values, sources = _merge(from_file, from_environment)
     config = _complete(_fill_in(Config(**values), sources))

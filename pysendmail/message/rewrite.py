@@ -67,6 +67,15 @@ def set_authors(
     return message.with_fields(fields) if changed else message
 
 
+def would_change(message: Message, author_for: Callable[[bytes], bytes]) -> bool:
+    """Tell whether a field names somebody who would have to be replaced, signed or not."""
+    return any(
+        with_author(field, author_for) is not field
+        for field in message.fields
+        if field.key in AUTHOR_FIELDS or field.key in SENDER_FIELDS
+    )
+
+
 def first_of_each(fields: Iterable[Field], keys: frozenset[bytes]) -> Iterator[Field]:
     """Yield the fields, of those with one of the keys only the first."""
     seen = set()

@@ -38,7 +38,7 @@ def completions(
     -G says that nothing may be added but Received, and nothing rewritten.
     """
     message = strip(message)
-    yield "must not leave", message
+    yield "must not leave this host", message
     if not request.gateway:
         message = qualify_headers(message, config.origin)
         yield "bare names completed with the origin", message
@@ -54,7 +54,7 @@ def completions(
         received=b"from userid %d" % submitter.uid,
         gateway=request.gateway,
     )
-    yield "was missing", message
+    yield "every message needs it", message
     if not request.gateway:
         message = shorten_lines(message, content=content)
         yield "lines of more than 998 octets", message
