@@ -216,7 +216,7 @@ def body_lines(given: Message, message: Message, *, eight_bit: bool) -> Iterator
         yield b"  warning: lines of more than 998 octets remain; the smarthost may refuse them"
     if eight_bit:
         yield b"  octets above 127: the smarthost is told (8BITMIME), or gets them encoded"
-        seven_bit = to_seven_bit(message, content=Content)
+        seven_bit = to_seven_bit(message)
         if not all(chunk.isascii() for chunk in seven_bit.chunks()):
             yield b"  warning: not all can be encoded; a smarthost without 8BITMIME gets them raw"
 

@@ -22,16 +22,19 @@ UNSTRUCTURED_FIELDS = (b"subject", b"comments", b"content-description")
 BETWEEN = b"\r\n "
 
 
-def with_encoded_words(field: Field) -> Field:
-    """Return the field with encoded words for what is not ASCII, where the field may have them."""
+def with_encoded_words(field: Field, charset: bytes = b"") -> Field:
+    """Return the field with encoded words for what is not ASCII, where the field may have them.
+
+    `charset` is what the message declares for its content: the header will be in the same.
+    """
     if field.raw.isascii():
         return field
     if field.key in UNSTRUCTURED_FIELDS or field.key.startswith(b"x-"):
-        return field.with_body(b" " + encoded_text(field.value) + b"\r\n")
-    return with_encoded_names(field) if field.key in ADDRESS_FIELDS else field
+        return field.with_body(b" " + encoded_text(field.value, charset) + b"\r\n")
+    return with_encoded_names(field, charset) if field.key in ADDRESS_FIELDS else field
 
 
-def encoded_text(text: bytes) -> bytes:
+def encoded_text(text: bytes, charset: bytes) -> bytes:
     """Return unstructured text, each row of words beyond ASCII as encoded words.
 
     Blanks between two encoded words are none of the text (RFC 2047 section 6.2), so they go into
@@ -49,11 +52,11 @@ def encoded_text(text: bytes) -> bytes:
                 row = b" " + row
             if number + 1 < len(rows) and rows[number + 1].startswith(b"=?"):
                 row += b" "
-            rows[number] = BETWEEN.join(encoded_words(row))
+            rows[number] = BETWEEN.join(encoded_words(row, charset=charset))
     return BETWEEN.join(rows)
 
 
-def with_encoded_names(field: Field) -> Field:
+def with_encoded_names(field: Field, charset: bytes) -> Field:
     """Return an address field, display names as encoded words where they are not ASCII."""
     body = field.body
     mailboxes, bad = parse_list(body)
@@ -65,7 +68,7 @@ def with_encoded_names(field: Field) -> Field:
         start, end = row[0].start, row[-1].end
         before = b"" if body[start - 1 : start].isspace() else b" "
         after = b"" if body[end : end + 1].isspace() else b" "
-        new = before + BETWEEN.join(encoded_words(b" ".join(words))) + after
+        new = before + BETWEEN.join(encoded_words(b" ".join(words), charset=charset)) + after
         replacements.append((Token(ATOM, start, end), new))
     return with_replaced(field, replacements)
 

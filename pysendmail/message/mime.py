@@ -153,7 +153,7 @@ class Scan:
         """Begin what has these fields and a content from `start` on, a message within included."""
         while True:
             content_type = body_of(fields, b"content-type")
-            kind, boundary = parse_content_type(content_type)
+            kind, parameters = parse_content_type(content_type)
             kind = kind or default
             encoding = words_of(body_of(fields, b"content-transfer-encoding")).lower()
             if kind in SEALED or (of_message and is_signed(fields)):
@@ -167,7 +167,7 @@ class Scan:
             fields, start = found
         if kind.startswith(b"multipart/"):
             if encoding in IDENTITY:
-                self._open_multipart(kind, boundary)
+                self._open_multipart(kind, parameters.get(b"boundary", b""))
         elif not kind.startswith(b"message/"):
             self._leaf = Leaf(
                 start,
@@ -253,23 +253,28 @@ def words_of(text: bytes) -> bytes:
     return b"".join([text[token.start : token.end] for token in tokens_of(text)])
 
 
-def parse_content_type(text: bytes) -> tuple[bytes, bytes]:
-    """Return type, in lower case, and boundary of a Content-Type body (RFC 2045 section 5.1).
+def parse_content_type(text: bytes) -> tuple[bytes, dict[bytes, bytes]]:
+    """Return the type, in lower case, and the parameters of a Content-Type body (RFC 2045, 5.1).
 
-    Each is b"" where it is missing or cannot be read.
+    The type is b"" where it cannot be read. Of parameters with one name the first counts.
     """
-    parameters: list[list[Token]] = [[]]
+    parts: list[list[Token]] = [[]]
     for token in tokens_of(text):
         if token.kind == b";":
-            parameters.append([])
+            parts.append([])
         else:
-            parameters[-1].append(token)
-    kind = b"".join([text[token.start : token.end] for token in parameters[0]]).lower()
-    for tokens in filter(None, parameters[1:]):
+            parts[-1].append(token)
+    kind = b"".join([text[token.start : token.end] for token in parts[0]]).lower()
+    parameters: dict[bytes, bytes] = {}
+    for tokens in filter(None, parts[1:]):
         name, _, value = text[tokens[0].start : tokens[-1].end].partition(b"=")
-        if name.strip().lower() == b"boundary":
-            last = tokens[-1]
-            if last.kind == QUOTED:
-                value = unquoted(text[last.start : last.end])
-            return kind if b"/" in kind else b"", value.strip(b" \t")
-    return kind if b"/" in kind else b"", b""
+        last = tokens[-1]
+        if last.kind == QUOTED:
+            value = unquoted(text[last.start : last.end])
+        parameters.setdefault(name.strip().lower(), value.strip(b" \t"))
+    return kind if b"/" in kind else b"", parameters
+
+
+def charset_parameter(fields: Sequence[Field]) -> bytes:
+    """Return the character set that a header declares for its content, b"" for none."""
+    return parse_content_type(body_of(fields, b"content-type"))[1].get(b"charset", b"")

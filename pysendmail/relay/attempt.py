@@ -93,13 +93,10 @@ def attempt(
     """
     ledger = Ledger(envelope.recipients)
     forms = Forms(message, eight_bit=envelope.eight_bit)
-    try:
-        for smarthost in smarthosts:
-            if not ledger.open:
-                break
-            Offer(envelope, forms, smarthost, sessions, ledger, deadline).run()
-    finally:
-        forms.close()
+    for smarthost in smarthosts:
+        if not ledger.open:
+            break
+        Offer(envelope, forms, smarthost, sessions, ledger, deadline).run()
     if not smarthosts:
         ledger.troubled(ledger.open, POLICY["connection"], b"no smarthost is configured", b"")
     return Attempt(ledger.outcomes(), tried=ledger.tried, reach=ledger.reach)

@@ -6,7 +6,6 @@ stays as it was written, for the next server may take it so.
 
 from __future__ import annotations
 
-from pysendmail.message.content import Content
 from pysendmail.message.repair import to_seven_bit
 
 TYPE_CHECKING = False
@@ -34,11 +33,5 @@ class Forms:
         if not self._eight_bit or b"8BITMIME" in extensions:
             return self._message
         if self._seven_bit is None:
-            self._seven_bit = to_seven_bit(self._message, content=Content)
+            self._seven_bit = to_seven_bit(self._message)
         return self._seven_bit
-
-    def close(self) -> None:
-        """Give back what was made; the message itself is its owner's."""
-        if self._seven_bit is not None and self._seven_bit.body is not self._message.body:
-            self._seven_bit.close()
-        self._seven_bit = None

@@ -36,7 +36,7 @@ def shortened(text: bytes) -> bytes:
 
 
 def in_seven_bit(text: bytes) -> bytes:
-    message = to_seven_bit(taken(text), content=Content)
+    message = to_seven_bit(taken(text))
     result = octets(message)
     assert message.size == len(result)
     return result
@@ -181,7 +181,7 @@ SIGNED = {
 def test_signed_message_is_the_very_same(text: bytes) -> None:
     message = taken(text)
     assert shorten_lines(message, content=Content) is message
-    assert to_seven_bit(message, content=Content) is message
+    assert to_seven_bit(message) is message
 
 
 def test_header_lines_are_folded() -> None:
@@ -214,7 +214,7 @@ def test_memory_holds_no_more_than_a_part_of_a_large_message() -> None:
 
 def test_ascii_message_is_the_very_same_in_seven_bit() -> None:
     message = taken(b"Subject: t\n\n" + LONG + b"\n")
-    assert to_seven_bit(message, content=Content) is message
+    assert to_seven_bit(message) is message
 
 
 def test_text_in_eight_bit_becomes_quoted_printable() -> None:
@@ -274,11 +274,41 @@ def test_display_names_get_encoded_words(header: str, expected: list[tuple[str, 
 
 
 @pytest.mark.parametrize(
+    ("charset", "label"),
+    [
+        ("iso-8859-1", b"=?iso-8859-1?B?"),
+        ("shift_jis", b"=?shift_jis?B?"),
+        ("utf-16", b"=?unknown-8bit?B?"),
+        ("unknown?b", b"=?unknown-8bit?B?"),
+        ("rot13", b"=?unknown-8bit?B?"),
+    ],
+)
+def test_header_is_taken_to_be_in_the_charset_of_the_text(charset: str, label: bytes) -> None:
+    text = "Grüße" if charset != "shift_jis" else "日本語" * 30
+    encoding = charset if label.startswith(b"=?" + charset.encode()) else "latin-1"
+    header = b"Subject: " + text.encode(encoding) + b"\nContent-Type: text/plain; charset="
+    result = in_seven_bit(header + charset.encode() + b"\n\nx\n")
+    assert label in result
+    if encoding == charset:
+        subject = message_from_bytes(result, policy=policy.default)["Subject"]
+        assert subject == text
+
+
+@pytest.mark.parametrize(
     "header",
     ["From: root@x.test (Jörg)", "To: jörg@x.test", "To: ü <", "Content-Type: text/plain; name=ü"],
 )
 def test_field_in_which_no_encoded_word_may_be_is_left_alone(header: str) -> None:
     assert in_seven_bit(header.encode() + b"\n\nx\n").startswith(header.encode() + b"\r\n")
+
+
+@given(st.integers(0, 2500), st.integers(0, 2500))
+def test_reencoded_body_is_read_from_anywhere(start: int, end: int) -> None:
+    message = to_seven_bit(taken(MIXED % ("für\n".encode() * 50, "Änne\n".encode() * 10)))
+    body = b"".join(message.body.chunks())
+    assert message.body.size == len(body) > 1000
+    assert b"".join(message.body.chunks(start, end)) == body[start:end]
+    assert b"".join(message.body.chunks(start)) == body[start:]
 
 
 # --- anything at all, with the standard library as witness
@@ -316,11 +346,11 @@ def test_contents_are_the_same_after_any_repair(parts: list[tuple[bytes, bytes]]
     short = shorten_lines(message, content=Content)
     assert max(lengths(octets(short))) <= LINE_LIMIT
     assert payloads(octets(short)) == payloads(before)
-    seven = to_seven_bit(short, content=Content)
+    seven = to_seven_bit(short)
     assert octets(seven).isascii()
     assert payloads(octets(seven)) == payloads(before)
     assert shorten_lines(seven, content=Content) is seven
-    assert to_seven_bit(seven, content=Content) is seven
+    assert to_seven_bit(seven) is seven
 
 
 @given(PARTS)
