@@ -18,6 +18,7 @@ from pysendmail.command.settings import may_write_spool, settings_of
 from pysendmail.command.stdin import TooLarge, Unreadable, read_message, say
 from pysendmail.config.errors import UnreadableConfigError
 from pysendmail.config.load import load
+from pysendmail.config.secrets import credential_path
 from pysendmail.message.alias_file import read_aliases
 from pysendmail.message.aliases import Aliases, resolve
 from pysendmail.message.content import Content
@@ -69,6 +70,9 @@ MODES = {
 def explain(words: Sequence[str]) -> int:
     """Explain the submission that this command line of sendmail would make; return its status."""
     options = cli.parse_options(b"sendmail", [os.fsencode(word) for word in words])
+    if options.mode == cli.HELP:
+        say(1, b"usage: pysendmail explain [options and recipients of sendmail] < message")
+        return EX_OK
     if options.mode != cli.DELIVER:
         raise Refused(EX_USAGE, b"only the sending of a message can be explained")
     if options.configuration is not None:
@@ -246,8 +250,8 @@ def way_in(settings: PublicSettings, loaded: Loaded) -> str:
 
 def may_read_password(config: Config) -> bool:
     """Tell whether the password's file, where there is one, can be read; it is not."""
-    path = config.password_file
-    return not path.startswith("/") or os.access(path, os.R_OK)
+    name = config.password_file
+    return not name or os.access(credential_path(name, os.environ), os.R_OK)
 
 
 def shown(text: str) -> bytes:

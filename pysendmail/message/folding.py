@@ -18,19 +18,24 @@ def folded(field: Field) -> Field:
     lines = field.raw.removesuffix(CRLF).split(CRLF)
     if max(map(len, lines)) <= LINE_LIMIT:
         return field
-    commas = set()
+    commas: list[int] = []  # places behind them, in ascending order
     body = len(field.raw) - len(field.body)
     if field.key in ADDRESS_FIELDS:
-        commas = {body + token.end for token in tokens_of(field.body) if token.kind == b","}
-    pieces, start = [], 0
+        commas = [body + token.end for token in tokens_of(field.body) if token.kind == b","]
+    pieces, start, passed = [], 0, 0
     for line in lines:
+        end = start + len(line)
+        places = set()
+        while passed < len(commas) and commas[passed] <= end:
+            places.add(commas[passed] - start)
+            passed += 1
+        places.discard(len(line))
         if len(line) <= LINE_LIMIT:
             pieces.append(line)
         else:
-            places = places_to_fold(line, body if start == 0 else 0)
-            behind_commas = {comma - start for comma in commas if 0 < comma - start < len(line)}
-            pieces += cut_at(line, sorted(places | behind_commas))
-        start += len(line) + len(CRLF)
+            places |= places_to_fold(line, body if start == 0 else 0)
+            pieces += cut_at(line, sorted(places))
+        start = end + len(CRLF)
     return Field(field.name, CRLF.join([*pieces, b""]))
 
 

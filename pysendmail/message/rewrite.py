@@ -77,13 +77,14 @@ def would_change(message: Message, author_for: Callable[[bytes], bytes]) -> bool
 
 
 def first_of_each(fields: Iterable[Field], keys: frozenset[bytes]) -> Iterator[Field]:
-    """Yield the fields, of those with one of the keys only the first."""
+    """Yield the fields, of those with one of the keys only the first that says something."""
     seen = set()
     for field in fields:
-        if field.key not in seen:
+        if field.key not in keys:
             yield field
-        if field.key in keys:
+        elif field.value and field.key not in seen:
             seen.add(field.key)
+            yield field
 
 
 def with_author(field: Field, author_for: Callable[[bytes], bytes]) -> Field:

@@ -67,6 +67,11 @@ def test_explain_ends_with_the_status_of_a_real_call(make_site: SiteMaker, plain
             assert site.sendmail(*argv, stdin=b"Subject: t\n\nx\n").returncode == status
 
 
+def test_explain_tells_how_it_is_used(make_site: SiteMaker, plain: Catcher) -> None:
+    done = make_site(plain, user="", ca_file="").run("pysendmail", "explain", "--help")
+    assert (done.returncode, done.stdout[:24]) == (0, b"usage: pysendmail explai")
+
+
 def test_user_who_may_not_read_the_configuration_is_told_so(
     make_site: SiteMaker, plain: Catcher, stranger: int
 ) -> None:

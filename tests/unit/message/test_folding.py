@@ -59,6 +59,18 @@ def test_word_that_is_too_long_stays_and_the_others_are_folded() -> None:
     assert [len(line) > LINE_LIMIT for line in lines_of(one)] == [False, True, False, False]
 
 
+def test_comma_at_the_end_of_a_line_is_no_place_to_fold() -> None:
+    line = b",".join(b"x%d@example.org" % n for n in range(70)) + b","
+    one = folded(field(b" " + line + b"\r\n " + line, b"To"))
+    assert all(0 < len(line) <= LINE_LIMIT for line in lines_of(one))
+    assert one.raw.replace(b"\r\n ", b"") == b"To: " + line + line + b"\r\n"
+
+
+def test_many_long_lines_of_commas_cost_little() -> None:
+    one = folded(field(b" " + b"\r\n ".join([b"a@b," * 260] * 900), b"To"))
+    assert all(len(line) <= LINE_LIMIT for line in lines_of(one))
+
+
 WORDS = st.lists(
     st.tuples(st.sampled_from([b" ", b"\t", b"   ", b" \t"]), st.integers(0, 700)), max_size=12
 )

@@ -362,6 +362,25 @@ def test_parts_in_order_keep_every_octet(parts: list[tuple[bytes, bytes]]) -> No
             assert part.replace(b"\n", b"\r\n") in result
 
 
+PIECES = st.sampled_from(
+    [
+        b"Content-Type: multipart/mixed; boundary=b\n", b"Content-Type: message/rfc822\n",
+        b"Content-Type: multipart/digest; boundary=\"b \"\n", b"Subject: x\n", b"\n", b"--b\n",
+        b"--b--\n", b"--", b"x" * 1100, b"\xff\xc3", b" ", b"Content-Transfer-Encoding: base64\n",
+        b"Content-Transfer-Encoding: quoted-printable\n", b"=", b"\r", b"a,b" * 400, b": ",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=300)
+@given(st.lists(PIECES, max_size=30).map(b"".join))
+def test_nothing_hostile_makes_it_fail_or_leave_canonical_form(text: bytes) -> None:
+    for result in (shortened(text), in_seven_bit(text)):
+        assert b"\r\n\r\n" in b"\r\n" + result
+        assert result.count(b"\n") == result.count(b"\r") == result.count(b"\r\n")
+        assert result.endswith(b"\r\n")
+
+
 @given(HEADERS, BODIES)
 def test_message_of_one_part_is_read_back(header: bytes, body: bytes) -> None:
     text = header + b"\n" + body + b"\n"

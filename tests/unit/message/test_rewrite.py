@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pysendmail.message.address import parse_list
 from pysendmail.message.content import Content
 from pysendmail.message.intake import read_message
-from pysendmail.message.message import Message
+from pysendmail.message.message import Message, parse_fields
 from pysendmail.message.rewrite import qualify_headers, set_authors
 
 
@@ -160,3 +163,28 @@ def test_many_fields_cost_little() -> None:
 def test_reply_to_is_added_only_where_it_is_wanted() -> None:
     message = set_authors(taken(b"From: a@x\r\n"), always_m, reply_to=False)
     assert message.header == b"From: m@o.test\r\n"
+
+
+NAMES = st.sampled_from([b"From", b"FROM", b"Sender", b"Reply-To", b"Resent-From", b"Subject"])
+VALUES = st.lists(
+    st.sampled_from(
+        [b"a@x", b"m@o.test", b"<b@y>", b'"N, M"', b"Name ", b"(note)", b"(", b",", b";", b":",
+         b"=?utf-8?Q?x?=", "ü".encode(), b" ", b"\n\t", b"group: "]
+    ),
+    max_size=6,
+).map(b"".join)  # fmt: skip
+
+
+@given(st.lists(st.tuples(NAMES, VALUES), max_size=6))
+def test_whatever_was_written_one_author_remains(fields: list[tuple[bytes, bytes]]) -> None:
+    message = taken(b"".join(b"%b: %b\n" % field for field in fields) + b"\n")
+    result = set_authors(message, always_m)
+    before = [field for field in message.fields if field.key == b"subject"]
+    assert [field for field in result.fields if field.key == b"subject"] == before
+    for name in (b"from", b"resent-from", b"sender"):
+        for field in result.all(name):
+            assert not field.value or parse_list(field.body)[0][0].address.lower() == b"m@o.test"
+    if any(field.value for field in message.all(b"from")):
+        assert len([field for field in result.all(b"from") if field.value]) >= 1
+    assert set_authors(result, always_m).fields == result.fields
+    assert all(parse_fields(field.raw) == [field] for field in result.fields)
