@@ -40,12 +40,15 @@ def encoded_text(text: bytes, charset: bytes) -> bytes:
     Blanks between two encoded words are none of the text (RFC 2047 section 6.2), so they go into
     one of the words, also beside a word that was encoded before.
     """
-    rows: list[bytes] = []
+    words: list[list[bytes]] = []
+    beyond_ascii = False
     for word in text.split(b" "):
-        if rows and (not word or word.isascii() == rows[-1].isascii()):
-            rows[-1] += b" " + word
+        if words and (not word or word.isascii() != beyond_ascii):
+            words[-1].append(word)
         else:
-            rows.append(word)
+            words.append([word])
+            beyond_ascii = not word.isascii()
+    rows = [b" ".join(row) for row in words]
     for number, row in enumerate(rows):
         if not row.isascii():
             if number and rows[number - 1].endswith(b"?="):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 DEPTH_LIMIT = 50
 PARTS_LIMIT = 10_000
 PART_HEADER_LIMIT = 64 * 1024
+HEADERS_LIMIT = 2 * 1024 * 1024  # of all parts together
 # Lines that begin with two hyphens: each may be a delimiter and has to be looked at.
 DASHED_LINES_LIMIT = 200_000
 # RFC 2046 section 5.1.1 allows a boundary 70 octets; some programs take more.
@@ -101,11 +102,12 @@ def leaves(message: Message) -> list[Leaf]:
 class Scan:
     """The state of one pass: the boundaries of the multiparts that are open, and the open leaf."""
 
-    __slots__ = ("_body", "_leaf", "_parts", "_types", "boundaries", "leaves")
+    __slots__ = ("_body", "_headers", "_leaf", "_parts", "_types", "boundaries", "leaves")
 
     def __init__(self, body: Readable) -> None:
         self._body = body
         self._parts = 0
+        self._headers = 0  # octets
         self._leaf: Leaf | None = None
         self._types: list[bytes] = []  # of the open multiparts, from the outermost
         self.boundaries: dict[bytes, int] = {}  # each with its depth, in that order
@@ -179,10 +181,12 @@ class Scan:
 
     def _read_header(self, start: int) -> tuple[list[Field], int] | None:
         """Return the fields of one more part or message, and where its content begins."""
+        found = read_fields(self._body, start)
         self._parts += 1
-        if self._parts > PARTS_LIMIT:
-            raise Unreadable("too many parts")
-        return read_fields(self._body, start)
+        self._headers += found[1] - start if found else 0
+        if self._parts > PARTS_LIMIT or self._headers > HEADERS_LIMIT:
+            raise Unreadable("too many parts, or too large headers of parts")
+        return found
 
     def _open_multipart(self, kind: bytes, boundary: bytes) -> None:
         if not boundary:

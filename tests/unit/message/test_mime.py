@@ -192,6 +192,12 @@ def test_header_of_a_part_is_bounded() -> None:
         leaves(taken(multipart(b"b", b"--b\n" + header + b"\n\nx\n--b--\n")))
 
 
+def test_headers_of_all_parts_are_bounded_together() -> None:
+    header = b"a:\n" * 10_000
+    with pytest.raises(Unreadable):
+        leaves(taken(multipart(b"b", (b"--b\n" + header + b"\nx\n") * 60)))
+
+
 def test_boundary_used_twice_is_left_alone() -> None:
     with pytest.raises(Unreadable):
         leaves(taken(multipart(b"b", b"--b\n" + multipart(b"b", b"--b\n\nx\n--b--\n"))))

@@ -255,6 +255,12 @@ def test_unstructured_field_gets_encoded_words(header: str, expected: str) -> No
     assert str(make_header(decode_header(value.replace("\r\n", "")))) == expected
 
 
+def test_endless_subject_costs_little() -> None:
+    result = in_seven_bit(b"Subject: " + "ü ".encode() * 150_000 + b"a " * 200_000 + b"\n\nx\n")
+    assert result.isascii()
+    assert max(lengths(result)) <= LINE_LIMIT
+
+
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
