@@ -6,7 +6,7 @@ trouble is told about the first key in the check's row of the table.
 
 from __future__ import annotations
 
-from pysendmail.config.providers import PRESETS
+from pysendmail.config.providers import PRESETS, provider_of
 from pysendmail.config.smarthost_url import parse_smarthost
 
 TYPE_CHECKING = False
@@ -92,12 +92,24 @@ def find_doubts(config: Config) -> list[tuple[str, str]]:
     if b"." not in config.origin and not config.origin.startswith(b"["):
         origin = config.origin.decode()
         doubts.append(("origin", f"bare names become NAME@{origin}, which means nothing elsewhere"))
-    preset = PRESETS.get(config.provider)
-    if preset and preset.account and not (config.sender and config.from_):
-        doubts.append(("provider", "the user is no address: set sender and from to the mailbox's"))
+    doubts += _senders(config)
     if config.insecure_password:
         doubts.append(("insecure_password", "the password may travel where others can read it"))
     return doubts
+
+
+def _senders(config: Config) -> list[tuple[str, str]]:
+    """Return doubts whether the smarthost will take the senders."""
+    preset = PRESETS.get(config.provider)
+    if preset and preset.account and not (config.sender and config.from_):
+        return [("provider", "the user is no address: set sender and from to the mailbox's")]
+    if preset or config.rewrite or (config.sender and config.from_):
+        return []
+    known = filter(None, (provider_of(parse_smarthost(url).host) for url in config.smarthost))
+    return [
+        ("smarthost", f"provider: {name} would make it take the mail of cron and PHP")
+        for name in dict.fromkeys(known)
+    ]
 
 
 def _is_example(address: SmarthostAddress) -> bool:

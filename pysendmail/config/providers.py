@@ -45,6 +45,33 @@ PRESETS: dict[str, Preset] = {
     "sendgrid": VERIFIED_DOMAIN,
 }
 
+# By what a provider's smarthost is known: to remind people of the key, and for nothing else.
+HOSTS = {
+    "smtp.gmail.com": "gmail",
+    "office365.com": "microsoft365",
+    "fastmail.com": "fastmail",
+    "mail.me.com": "icloud",
+    "yandex.com": "yandex",
+    "yandex.ru": "yandex",
+    "zoho.com": "zoho",
+    "zoho.eu": "zoho",
+    "amazonaws.com": "ses",
+    "brevo.com": "brevo",
+    "mailgun.org": "mailgun",
+    "mailjet.com": "mailjet",
+    "postmarkapp.com": "postmark",
+    "sendgrid.net": "sendgrid",
+}
+
+
+def provider_of(host: str) -> str:
+    """Return the provider whose smarthost has this name, "" for none that is known."""
+    labels = host.lower().split(".")
+    for first in range(len(labels)):
+        if found := HOSTS.get(".".join(labels[first:])):
+            return found
+    return ""
+
 
 def filled_in(provider: str, user: bytes) -> dict[str, str | bytes]:
     """Return what a provider stands for, by attribute of `Config`; nothing for none."""

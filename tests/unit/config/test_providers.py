@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pysendmail.config.load import load
-from pysendmail.config.providers import PRESETS, filled_in
+from pysendmail.config.providers import HOSTS, PRESETS, filled_in, provider_of
 
 PAGE = Path(__file__).parents[3] / "docs/identity.md"
 YamlFile = Callable[..., str]
@@ -52,6 +52,43 @@ def test_no_provider_fills_in_nothing() -> None:
 def test_user_who_is_no_address_is_told_of(yaml_file: YamlFile) -> None:
     path = yaml_file("provider: zoho\nuser: me\npassword_file: /x\norigin: o.test\n")
     assert f"{path}:1: key 'provider': the user is no address" in "\n".join(load({}, path).warnings)
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("smtp.gmail.com", "gmail"),
+        ("smtp-relay.gmail.com", ""),
+        ("SMTP.Office365.com", "microsoft365"),
+        ("email-smtp.eu-west-1.amazonaws.com", "ses"),
+        ("notsendgrid.net", ""),
+        ("localhost", ""),
+    ],
+)
+def test_provider_is_known_by_its_host(host: str, name: str) -> None:
+    assert provider_of(host) == name
+
+
+def test_every_provider_has_a_host() -> None:
+    assert set(HOSTS.values()) == set(PRESETS)
+
+
+@pytest.mark.parametrize(
+    ("more", "reminded"),
+    [
+        ("", True),
+        ("from: a@mail.test\n", True),
+        ("provider: gmail\n", False),
+        ("rewrite: foreign\n", False),
+        ("sender: a@mail.test\nfrom: a@mail.test\n", False),
+    ],
+)
+def test_people_are_reminded_of_the_provider(
+    yaml_file: YamlFile, more: str, reminded: bool
+) -> None:
+    text = "smarthost: submission://smtp.gmail.com\nuser: a@mail.test\npassword_file: /x\n"
+    warnings = "\n".join(load({}, yaml_file(text + "origin: o.test\n" + more)).warnings)
+    assert ("provider: gmail would make it take" in warnings) is reminded
 
 
 @pytest.mark.parametrize("name", PRESETS)
