@@ -1,15 +1,16 @@
-"""Header fields in US-ASCII: what is above 127 becomes encoded words (RFC 2047).
+"""Header fields in US-ASCII: what is above 127 becomes encoded words, or extended parameters.
 
-In unstructured fields any word may be one, in address fields the words of display names. Comments,
-parameters and other structured fields are left as they are: there an encoded word would be taken
-for a plain one.
+In unstructured fields any word may be an encoded one, in address fields those of display names (RFC
+2047); in MIME fields a parameter has a form of its own (RFC 2231), as for the names of files.
+Comments and other structured fields are left as they are: there an encoded word would be taken for
+a plain one.
 """
 
 from __future__ import annotations
 
-from pysendmail.message.address import parse_list, unquoted
-from pysendmail.message.lexer import ATOM, QUOTED, Token, tokens_of
-from pysendmail.message.phrase import encoded_words
+from pysendmail.message.address import LETTERS_AND_DIGITS, parse_list, unquoted
+from pysendmail.message.lexer import ATOM, QUOTED, Token, split_parameters, tokens_of
+from pysendmail.message.phrase import encoded_words, split_characters
 from pysendmail.message.rewrite import ADDRESS_FIELDS, with_replaced
 
 TYPE_CHECKING = False
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from pysendmail.message.message import Field
 
 UNSTRUCTURED_FIELDS = (b"subject", b"comments", b"content-description")
+PARAMETER_FIELDS = (b"content-type", b"content-disposition")
+
+# What stands for itself in an extended parameter (RFC 2231 section 7).
+PARAMETER_OCTETS = frozenset(LETTERS_AND_DIGITS + b"!#$&+-.^_`{|}~")
 
 BETWEEN = b"\r\n "
 
@@ -31,6 +36,8 @@ def with_encoded_words(field: Field, charset: bytes = b"") -> Field:
         return field
     if field.key in UNSTRUCTURED_FIELDS or field.key.startswith(b"x-"):
         return field.with_body(b" " + encoded_text(field.value, charset) + b"\r\n")
+    if field.key in PARAMETER_FIELDS:
+        return with_encoded_parameters(field, charset)
     return with_encoded_names(field, charset) if field.key in ADDRESS_FIELDS else field
 
 
@@ -100,3 +107,23 @@ def text_of(token: Token, body: bytes) -> bytes:
     """Return what an atom or a quoted string stands for."""
     word = body[token.start : token.end]
     return unquoted(word) if token.kind == QUOTED else word
+
+
+def with_encoded_parameters(field: Field, charset: bytes) -> Field:
+    """Return a MIME field, its parameters in extended form where they are not ASCII."""
+    body = field.body
+    replacements = []
+    for parameter in split_parameters(body)[1:]:
+        start, end = parameter[0].start, parameter[-1].end
+        name, equals, value = body[start:end].partition(b"=")
+        if not equals or value.isascii() or not name.strip().isascii() or b"*" in name:
+            continue
+        last = parameter[-1]
+        value = unquoted(body[last.start : last.end]) if last.kind == QUOTED else value.strip()
+        known, _characters = split_characters(value, charset)
+        octets = [
+            b"%c" % octet if octet in PARAMETER_OCTETS else b"%%%02X" % octet for octet in value
+        ]
+        extended = b"%b*=%b''%b" % (name.strip(), known, b"".join(octets))
+        replacements.append((Token(ATOM, start, end), extended))
+    return with_replaced(field, replacements)

@@ -12,7 +12,7 @@ nesting or larger part headers than any real one has is `Unreadable`, and to be 
 from __future__ import annotations
 
 from pysendmail.message.address import unquoted
-from pysendmail.message.lexer import QUOTED, tokens_of
+from pysendmail.message.lexer import QUOTED, split_parameters, tokens_of
 from pysendmail.message.message import MessageError, parse_fields
 from pysendmail.message.rewrite import is_signed
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pysendmail.message.content import Readable
-    from pysendmail.message.lexer import Token
     from pysendmail.message.message import Field, Message
 
 DEPTH_LIMIT = 50
@@ -262,15 +261,10 @@ def parse_content_type(text: bytes) -> tuple[bytes, dict[bytes, bytes]]:
 
     The type is b"" where it cannot be read. Of parameters with one name the first counts.
     """
-    parts: list[list[Token]] = [[]]
-    for token in tokens_of(text):
-        if token.kind == b";":
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    kind = b"".join([text[token.start : token.end] for token in parts[0]]).lower()
+    first, *rest = split_parameters(text)
+    kind = b"".join([text[token.start : token.end] for token in first]).lower()
     parameters: dict[bytes, bytes] = {}
-    for tokens in filter(None, parts[1:]):
+    for tokens in rest:
         name, _, value = text[tokens[0].start : tokens[-1].end].partition(b"=")
         last = tokens[-1]
         if last.kind == QUOTED:

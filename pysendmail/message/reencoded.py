@@ -1,4 +1,4 @@
-"""A body some of whose leaves are encoded anew, while it is read; all other octets are copied.
+"""A body some of whose leaves are written anew, while it is read; all other octets are copied.
 
 Nothing is stored: each reading encodes again, in bounded memory, and the body it is made of must
 stay open. Reading raises OSError as that one does.
@@ -26,16 +26,26 @@ BASE64 = b"base64"
 
 
 class Change:
-    """One leaf and how it is written anew; `label`, its new transfer encoding, b"" for the same."""
+    """One leaf and how it is written anew.
 
-    __slots__ = ("encode", "label", "leaf")
+    `encode` makes the new content of the old; `label` is its new transfer encoding, b"" for the
+    same. Each field of a part's header goes through `field`.
+    """
+
+    __slots__ = ("encode", "field", "label", "leaf")
 
     def __init__(
-        self, leaf: Leaf, encode: Callable[[Iterable[bytes]], Iterator[bytes]], label: bytes = b""
+        self,
+        leaf: Leaf,
+        encode: Callable[[Iterable[bytes]], Iterator[bytes]],
+        label: bytes = b"",
+        *,
+        field: Callable[[Field], Field],
     ) -> None:
         self.leaf = leaf
         self.encode = encode
         self.label = label
+        self.field = field
 
     def __repr__(self) -> str:
         return f"Change({self.leaf!r}, {self.encode.__name__}, {self.label!r})"
@@ -74,14 +84,12 @@ class Reencoded:
         whole, position = self._whole, 0
         for change in self._changes:
             leaf = change.leaf
-            if change.label and leaf.header >= 0:
+            if leaf.header >= 0:
                 yield from whole.chunks(position, leaf.header)
                 found = read_fields(whole, leaf.header)
                 for field in relabelled(found[0] if found else (), change, whole):
-                    yield field.raw
+                    yield change.field(field).raw
                 yield CRLF
-                position = leaf.start
-            yield from whole.chunks(position, leaf.start)
             yield from change.encode(whole.chunks(leaf.start, leaf.end))
             position = leaf.end
             if position == whole.size and change.label == BASE64:
@@ -92,6 +100,8 @@ class Reencoded:
 def relabelled(fields: Sequence[Field], change: Change, whole: Readable) -> list[Field]:
     """Return the fields of a leaf's header, so that they say what its content is from now on."""
     leaf = change.leaf
+    if not change.label:
+        return list(fields)
     present = {field.key for field in fields}
     added = []
     if leaf.of_message and MIME_VERSION.lower() not in present:
@@ -107,6 +117,11 @@ def relabelled(fields: Sequence[Field], change: Change, whole: Readable) -> list
         elif encoding not in kept:  # a second one would contradict the first
             kept.append(encoding)
     return [*kept, *added] if encoding in kept else [*kept, *added, encoding]
+
+
+def copied(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the content as it is: for a leaf of which only the header changes."""
+    yield from chunks
 
 
 def charset_of(chunks: Iterable[bytes]) -> bytes:

@@ -23,12 +23,12 @@ from pysendmail.message.folding import folded
 from pysendmail.message.lines import survey
 from pysendmail.message.message import Message
 from pysendmail.message.mime import IDENTITY, Unreadable, charset_parameter, leaves
-from pysendmail.message.reencoded import BASE64, Change, Reencoded, relabelled
+from pysendmail.message.reencoded import BASE64, Change, Reencoded, copied, relabelled
 from pysendmail.message.rewrite import is_signed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pysendmail.message.content import Content
     from pysendmail.message.lines import Survey
@@ -50,7 +50,7 @@ def shorten_lines(message: Message, *, content: Callable[[], Content]) -> Messag
     if is_signed(message.fields):
         return message
     if survey(message.body.chunks()).long_line:
-        new = reencoded(message, lambda found: found.long_line)
+        new = reencoded(message, lambda found: found.long_line, folded)
         if new is not message:
             body = content()
             for chunk in new.body.chunks():
@@ -64,9 +64,13 @@ def to_seven_bit(message: Message) -> Message:
     if is_signed(message.fields):
         return message
     charset = charset_parameter(message.fields)
+
+    def in_ascii(field: Field) -> Field:
+        return folded(with_encoded_words(field, charset))
+
     if not all(chunk.isascii() for chunk in message.body.chunks()):
-        message = reencoded(message, lambda found: found.high > 0)
-    return with_changed(message, lambda field: folded(with_encoded_words(field, charset)))
+        message = reencoded(message, lambda found: found.high > 0, in_ascii)
+    return with_changed(message, in_ascii)
 
 
 def with_changed(message: Message, change: Callable[[Field], Field]) -> Message:
@@ -75,8 +79,10 @@ def with_changed(message: Message, change: Callable[[Field], Field]) -> Message:
     return message if fields == message.fields else message.with_fields(fields)
 
 
-def reencoded(message: Message, is_bad: Callable[[Survey], bool]) -> Message:
-    """Return the message with those leaves written anew whose content is bad."""
+def reencoded(
+    message: Message, is_bad: Callable[[Survey], bool], field: Callable[[Field], Field]
+) -> Message:
+    """Return the message with those leaves written anew whose header or content is bad."""
     whole = message.body
     try:
         found = leaves(message)
@@ -85,23 +91,26 @@ def reencoded(message: Message, is_bad: Callable[[Survey], bool]) -> Message:
     changes = []
     for leaf in found:
         facts = survey(whole.chunks(leaf.start, leaf.end))
-        if is_bad(facts) and (change := change_of(leaf, facts)):
-            changes.append(change)
+        encode, label = encoding_for(leaf, facts) if is_bad(facts) else (copied, b"")
+        header_is_bad = leaf.header >= 0 and is_bad(survey(whole.chunks(leaf.header, leaf.start)))
+        if encode is not copied or header_is_bad:
+            changes.append(Change(leaf, encode, label, field=field))
     if not changes:
         return message
-    first = changes[0]
-    if first.label and first.leaf.header < 0:  # its header is the message's own
-        message = message.with_fields(relabelled(message.fields, first, whole))
-    return Message(message.fields, Reencoded(whole, changes))
+    fields: Sequence[Field] = message.fields
+    if changes[0].leaf.header < 0:  # its header is the message's own
+        fields = relabelled(fields, changes[0], whole)
+    return Message(fields, Reencoded(whole, changes))
 
 
-def change_of(leaf: Leaf, facts: Survey) -> Change | None:
-    """Return how a leaf is written anew, None where we do not know how."""
+def encoding_for(
+    leaf: Leaf, facts: Survey
+) -> tuple[Callable[[Iterable[bytes]], Iterator[bytes]], bytes]:
+    """Return how a content is written anew and its new transfer encoding, b"" for the same."""
     if leaf.encoding in IDENTITY:
         is_text = not leaf.type or leaf.type.startswith(b"text/")
         if is_text and facts.high * READABLE <= facts.size:
-            return Change(leaf, quoted_printable, QUOTED_PRINTABLE)
-        return Change(leaf, base64, BASE64)
-    if leaf.encoding == QUOTED_PRINTABLE:
-        return Change(leaf, mended_quoted_printable)
-    return Change(leaf, mended_base64) if leaf.encoding == BASE64 else None
+            return quoted_printable, QUOTED_PRINTABLE
+        return base64, BASE64
+    mended = {QUOTED_PRINTABLE: mended_quoted_printable, BASE64: mended_base64}
+    return mended.get(leaf.encoding, copied), b""

@@ -280,6 +280,29 @@ def test_display_names_get_encoded_words(header: str, expected: list[tuple[str, 
 
 
 @pytest.mark.parametrize(
+    "parameter",
+    ['filename="Übersicht 1%.pdf"', "filename=Übersicht", 'a=b; filename="ü;\\"x"; c=d'],
+)
+def test_name_of_a_file_becomes_an_extended_parameter(parameter: str) -> None:
+    header = f"Content-Disposition: attachment; {parameter}\n".encode()
+    expected = message_from_bytes(header + b"\n", policy=policy.SMTPUTF8).get_filename()
+    within = (MIXED % (b"short", b"short")).removesuffix(b"--b--\nepilogue") + b"--b\n" + header
+    for text in (header + b"\nx\n", within + b"\nx\n"):
+        result = in_seven_bit(text)
+        assert result.isascii()
+        parts = list(message_from_bytes(result, policy=policy.default).walk())
+        assert parts[-1].get_filename() == expected
+
+
+def test_header_of_a_part_is_repaired_while_its_content_stays() -> None:
+    header = b"Content-Description: " + b"word " * 300 + b"end\n"
+    part = b"--b\n" + header + b"Content-Type: text/plain\n\n text \n"
+    result = shortened(b"Content-Type: multipart/mixed; boundary=b\n\n" + part + b"--b--\n")
+    assert max(lengths(result)) <= LINE_LIMIT
+    assert result.endswith(b"end\r\nContent-Type: text/plain\r\n\r\n text \r\n--b--\r\n")
+
+
+@pytest.mark.parametrize(
     ("charset", "label"),
     [
         ("iso-8859-1", b"=?iso-8859-1?B?"),
@@ -302,7 +325,7 @@ def test_header_is_taken_to_be_in_the_charset_of_the_text(charset: str, label: b
 
 @pytest.mark.parametrize(
     "header",
-    ["From: root@x.test (Jörg)", "To: jörg@x.test", "To: ü <", "Content-Type: text/plain; name=ü"],
+    ["From: root@x.test (Jörg)", "To: jörg@x.test", "To: ü <", "Content-Type: text/plain; ü=x"],
 )
 def test_field_in_which_no_encoded_word_may_be_is_left_alone(header: str) -> None:
     assert in_seven_bit(header.encode() + b"\n\nx\n").startswith(header.encode() + b"\r\n")
