@@ -29,10 +29,10 @@ class Change:
     """One leaf and how it is written anew.
 
     `encode` makes the new content of the old; `label` is its new transfer encoding, b"" for the
-    same. Each field of a part's header goes through `field`.
+    same. `change_field` is asked about each field of a part's header.
     """
 
-    __slots__ = ("encode", "field", "label", "leaf")
+    __slots__ = ("change_field", "encode", "label", "leaf")
 
     def __init__(
         self,
@@ -40,12 +40,12 @@ class Change:
         encode: Callable[[Iterable[bytes]], Iterator[bytes]],
         label: bytes = b"",
         *,
-        field: Callable[[Field], Field],
+        change_field: Callable[[Field], Field],
     ) -> None:
         self.leaf = leaf
         self.encode = encode
         self.label = label
-        self.field = field
+        self.change_field = change_field
 
     def __repr__(self) -> str:
         return f"Change({self.leaf!r}, {self.encode.__name__}, {self.label!r})"
@@ -88,7 +88,7 @@ class Reencoded:
                 yield from whole.chunks(position, leaf.header)
                 found = read_fields(whole, leaf.header)
                 for field in relabelled(found[0] if found else (), change, whole):
-                    yield change.field(field).raw
+                    yield change.change_field(field).raw
                 yield CRLF
             yield from change.encode(whole.chunks(leaf.start, leaf.end))
             position = leaf.end

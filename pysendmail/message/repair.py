@@ -80,7 +80,7 @@ def with_changed(message: Message, change: Callable[[Field], Field]) -> Message:
 
 
 def reencoded(
-    message: Message, is_bad: Callable[[Survey], bool], field: Callable[[Field], Field]
+    message: Message, is_bad: Callable[[Survey], bool], change_field: Callable[[Field], Field]
 ) -> Message:
     """Return the message with those leaves written anew whose header or content is bad."""
     whole = message.body
@@ -94,7 +94,7 @@ def reencoded(
         encode, label = encoding_for(leaf, facts) if is_bad(facts) else (copied, b"")
         header_is_bad = leaf.header >= 0 and is_bad(survey(whole.chunks(leaf.header, leaf.start)))
         if encode is not copied or header_is_bad:
-            changes.append(Change(leaf, encode, label, field=field))
+            changes.append(Change(leaf, encode, label, change_field=change_field))
     if not changes:
         return message
     fields: Sequence[Field] = message.fields
