@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pysendmail import smtp
 from pysendmail.message.outcome import printable
+from pysendmail.relay.forms import Forms
 from pysendmail.relay.ledger import Ledger, said
 from pysendmail.relay.policy import (
     MESSAGE,
@@ -91,10 +92,11 @@ def attempt(
     `deadline` (monotonic seconds) bounds the whole attempt, for when a caller is waiting.
     """
     ledger = Ledger(envelope.recipients)
+    forms = Forms(message, eight_bit=envelope.eight_bit)
     for smarthost in smarthosts:
         if not ledger.open:
             break
-        Offer(envelope, message, smarthost, sessions, ledger, deadline).run()
+        Offer(envelope, forms, smarthost, sessions, ledger, deadline).run()
     if not smarthosts:
         ledger.troubled(ledger.open, POLICY["connection"], b"no smarthost is configured", b"")
     return Attempt(ledger.outcomes(), tried=ledger.tried, reach=ledger.reach)
@@ -107,8 +109,8 @@ class Offer:
         "_deadline",
         "_dsn",
         "_envelope",
+        "_forms",
         "_ledger",
-        "_message",
         "_remote",
         "_sessions",
         "_smarthost",
@@ -117,14 +119,14 @@ class Offer:
     def __init__(
         self,
         envelope: Envelope,
-        message: Message,
+        forms: Forms,
         smarthost: Smarthost,
         sessions: Sessions,
         ledger: Ledger,
         deadline: float | None,
     ) -> None:
         self._envelope = envelope
-        self._message = message
+        self._forms = forms
         self._smarthost = smarthost
         self._remote = smarthost.host.encode()
         self._sessions = sessions
@@ -185,11 +187,12 @@ class Offer:
 
     def _transact(self, client: Client, batch: list[Recipient]) -> Transcript:
         envelope = self._envelope
+        message = self._forms.for_server(client.extensions)
         return client.transaction(
             envelope.sender,
             [smtp.Recipient(who.address, who.notify, who.orcpt) for who in batch],
-            self._message.chunks,
-            size=self._message.size,
+            message.chunks,
+            size=message.size,
             body=b"8BITMIME" if envelope.eight_bit else b"",
             smtputf8=envelope.smtputf8,
             ret=envelope.ret,
