@@ -82,6 +82,10 @@ class Scheduler:
         with self._lock:
             return bool(self._in_hand)
 
+    def drops_wait(self) -> bool:
+        """Tell whether there may be something in the drop directory."""
+        return self._drops.changed()
+
     def retry_now(self) -> None:
         """Have smarthosts that are away tried again at once."""
         self._state.relay.pool.retry_now()
