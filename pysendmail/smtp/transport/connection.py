@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def connect(
     address: Address,
-    timeouts: Timeouts | None = None,
+    timeouts: Timeouts | float | None = None,
     *,
     proxy: str | None = None,
     tls: TlsConfig | None = None,
@@ -34,6 +34,9 @@ def connect(
 ) -> Client:
     """Return a client connected to `(host, port)`, to the Unix socket at a path, or to a `Command`.
 
+    A number as `timeouts` bounds each phase alike; a small one is too short for the answer to the
+    end of data, and makes duplicates.
+
     `proxy` is the URL of a SOCKS5 or HTTP proxy to go by (see `proxy`), which then looks up the
     host. With `tls` the connection is TLS from its first octet, for `server_hostname` or else the
     host. `source_address` is the local IP address to connect from, `deadline` a moment of
@@ -43,7 +46,7 @@ def connect(
     Raises `ConnectError`, `TimedOut`, `TlsError`; `UsageError` for what contradicts itself. Then
     nothing is left open.
     """
-    timeouts = timeouts or Timeouts()
+    timeouts = Timeouts.of(timeouts)
     check_address(address)
     server_hostname = server_hostname or (address[0] if isinstance(address, tuple) else "")
     if tls is not None:
