@@ -65,7 +65,7 @@ def split_header(octets: bytes) -> tuple[bytes, bytes]:
     (see `body`): the fields that we hide are then the fields that the recipients would see. RFC
     5322 section 2.1.
     """
-    lines = []
+    lines: list[bytes] = []
     position = 0
     while position < len(octets):
         end = octets.find(b"\n", position) + 1 or len(octets)
