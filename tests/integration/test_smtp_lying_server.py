@@ -153,6 +153,15 @@ def test_kept_session_stays_usable() -> None:
         client.close()
 
 
+def test_lmtp_and_ignored_extensions_are_told_to_the_client() -> None:
+    with LyingServer(say("220 mx"), hear(), say("250-mx", "250 PIPELINING")) as server:
+        client = connect(server.address, lmtp=True, ignored={b"PIPELINING"})
+        client.helo(b"me")
+        client.close()
+    assert server.heard == [b"LHLO me"]
+    assert b"PIPELINING" not in client.extensions
+
+
 def test_nobody_listens() -> None:
     server = LyingServer()
     with server:

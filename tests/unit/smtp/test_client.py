@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import pytest
 
@@ -62,6 +63,35 @@ def test_greeting_is_read_once() -> None:
     assert peer.writes == []
 
 
+def test_command_waits_for_the_greeting_and_gets_its_own_answer() -> None:
+    peer = Peer(GREETING, b"250 noop\r\n")
+    client = Client(peer, peer)
+    assert client.command(b"NOOP") == (250, [b"noop"])
+    assert client.greeting().lines == (b"mx",)
+    assert peer.writes == [b"NOOP\r\n"]
+
+
+@pytest.mark.parametrize("leave", [Client.quit, Client.leave])
+def test_server_that_has_not_been_heard_is_left_without_a_word(
+    leave: Callable[[Client], None],
+) -> None:
+    peer = Peer(GREETING)
+    leave(Client(peer, peer))
+    assert peer.chunks == [GREETING]
+    assert peer.writes == []
+    assert peer.closed
+
+
+def test_refused_greeting_stands_and_leave_is_taken() -> None:
+    peer = Peer(b"554 no\r\n", b"221 bye\r\n")
+    client = Client(peer, peer)
+    for ask in (client.greeting, client.noop, client.greeting):
+        with pytest.raises(PermanentError, match="greeting was answered 554 no"):
+            ask()
+    client.quit()
+    assert peer.writes == [b"QUIT\r\n"]
+
+
 def test_helo_reads_the_greeting_first_and_keeps_the_answer() -> None:
     peer = Peer(GREETING, PIPELINING)
     client = Client(peer, peer)
@@ -114,6 +144,34 @@ def test_single_commands_say_what_they_should() -> None:
         b"RSET\r\n", b"NOOP\r\n", b"EXPN staff\r\n", b"EXPN secret\r\n", b"HELP\r\n",
         b"HELP MAIL\r\n", b"VRFY a\r\n",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        Client.rset,
+        Client.noop,
+        Client.help,
+        lambda client: client.vrfy(b"x"),
+        lambda client: client.expn(b"x"),
+    ],
+)
+def test_go_ahead_that_nobody_asked_for_ends_the_session(ask: Callable[[Client], object]) -> None:
+    peer = Peer()
+    client = session(peer)
+    peer.chunks.append(b"354 go\r\n")
+    with pytest.raises(ProtocolError, match="another command"):
+        ask(client)
+    assert client.broken
+
+
+def test_mail_needs_ehlo_before_it_as_a_transaction_does() -> None:
+    peer = Peer(GREETING, b"250 ok\r\n")
+    client = Client(peer, peer)
+    for send in (client.mail, lambda sender: client.transaction(sender, RECIPIENT, b"x")):
+        with pytest.raises(UsageError, match="EHLO before it"):
+            send(b"a@x")
+    assert peer.writes == []
 
 
 @pytest.mark.parametrize("line", [b"DATA", b"data", b"BDAT 5", b"AUTH PLAIN xxx", b"STARTTLS"])
