@@ -68,6 +68,7 @@ collect:
   use_crlf
   batch_max = 1000
   create_file = anywhere
+  use_lockfile = false
 
 begin authenticators
 plain:
