@@ -32,6 +32,7 @@ rfc1413_query_timeout = 0s
 received_header_text =
 smtp_accept_max = 0
 queue_run_max = 0
+smtp_accept_queue_per_connection = 0
 message_size_limit = 50M
 smtputf8_advertise_hosts = *
 dsn_advertise_hosts = *

@@ -1,4 +1,4 @@
-"""Messages of awkward shape through real servers: each arrives once, with the octets it should have."""
+"""Messages of awkward shape through real servers: each arrives once, with the right octets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from pysendmail.smtp import Client
 from tests.integration.smtp.conftest import Server, arrived
 
 # with the fields that some servers would else add
-FIELDS = b"Date: Wed, 25 Nov 2026 03:00:00 +0000\r\nMessage-ID: <1@example.com>\r\nSubject: shape\r\n"
+FIELDS = (
+    b"Date: Wed, 25 Nov 2026 03:00:00 +0000\r\nMessage-ID: <1@example.com>\r\n"
+    b"Subject: shape\r\n"
+)
 HEADER = FIELDS + b"\r\n"
 
 SHAPES = {
@@ -25,7 +28,9 @@ SHAPES = {
 
 # Each would end the message early with a server that takes a lone CR or LF for a line end, and what
 # follows would then be commands of an attacker's.
-ENDS = [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r.\r\n", b"\r\n.\r", b"\n.\r", b"\r\n\0.\r\n"]
+ENDS = [
+    b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r.\r\n", b"\r\n.\r", b"\n.\r", b"\r\n\0.\r\n",
+]  # fmt: skip
 INTRUDER = b"intruder@example.com"
 COMMANDS = (
     b"MAIL FROM:<" + INTRUDER + b">\r\nRCPT TO:<a@example.com>\r\nDATA\r\n"
