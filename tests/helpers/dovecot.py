@@ -49,11 +49,7 @@ service anvil {{
   }}
 }}
 {tls}
-passdb {{
-  driver = oauth2
-  mechanisms = oauthbearer xoauth2
-  args = {directory}/oauth2.conf
-}}
+{oauth2}
 passdb {{
   driver = passwd-file
   args = {directory}/users
@@ -71,7 +67,15 @@ ssl_cert = <{directory}/certificate.pem
 ssl_key = <{directory}/certificate.pem
 """
 
-OAUTH2 = """\
+OAUTH2_PASSDB = """\
+passdb {{
+  driver = oauth2
+  mechanisms = oauthbearer xoauth2
+  args = {directory}/oauth2.conf
+}}
+"""
+
+OAUTH2_CONF = """\
 introspection_mode = post
 introspection_url = {introspection}
 force_introspection = yes
@@ -153,9 +157,11 @@ class DovecotSubmission(Peer):
             (self.directory / "certificate.pem").write_bytes(self._certificate)
             (self.directory / "certificate.pem").chmod(0o600)
             tls = TLS.format(**values)
-        configuration = COMMON.format(**values) + SUBMISSION.format(tls=tls, **values)
+        oauth2 = OAUTH2_PASSDB.format(**values) if self._introspection else ""
+        configuration = COMMON.format(**values)
+        configuration += SUBMISSION.format(tls=tls, oauth2=oauth2, **values)
         (self.directory / "dovecot.conf").write_text(configuration)
-        (self.directory / "oauth2.conf").write_text(OAUTH2.format(**values))
+        (self.directory / "oauth2.conf").write_text(OAUTH2_CONF.format(**values))
         (self.directory / "users").write_text(f"{self._user}:{{PLAIN}}{self._password}\n")
         (self.directory / "users").chmod(0o644)
 
