@@ -14,7 +14,6 @@ from tests.helpers.catcher import Catcher
 from tests.helpers.guarded import SEARCH_PATH
 from tests.helpers.peer import Peer
 from tests.helpers.smarthost import Received
-from tests.helpers.waiting import ReservedPort
 
 INSTALL_HINT = "apt-get install dovecot-submissiond dovecot-lmtpd"
 

@@ -161,12 +161,17 @@ def open_client(server: Server, *, ignored: Collection[bytes] = (), **options: A
     return Client(stream, stream, set_timeout=stream.set_timeout, ignored=ignored, **options)
 
 
-def log_in(server: Server, tls_config: TlsConfig, *, trace: Any = None, **options: Any) -> Client:
-    """Return a client that has logged in; without `creds` by the right password."""
+def introduce(client: Client, tls_config: TlsConfig, **options: Any) -> None:
+    """Authenticate: by the right password, unless the options, those of `authenticate`, differ."""
     login = {"user": USER.encode(), "creds": [(b"password", PASSWORD.encode())], **options}
+    authenticate(client, host=b"me.example.com", tls_config=tls_config, tls_peer=NAME, **login)
+
+
+def log_in(server: Server, tls_config: TlsConfig, *, trace: Any = None, **options: Any) -> Client:
+    """Return a client that has been introduced."""
     client = open_client(server, trace=trace)
     try:
-        authenticate(client, host=b"me.example.com", tls_config=tls_config, tls_peer=NAME, **login)
+        introduce(client, tls_config, **options)
     except BaseException:
         client.quit()
         raise
@@ -174,7 +179,7 @@ def log_in(server: Server, tls_config: TlsConfig, *, trace: Any = None, **option
 
 
 @pytest.fixture
-def enter(request: pytest.FixtureRequest, tls_config: TlsConfig) -> Iterator[Callable[..., Client]]:
+def enter(tls_config: TlsConfig) -> Iterator[Callable[..., Client]]:
     """Return a maker of clients that may send: `enter(server)`, closed at the end.
 
     The server says what is needed for that.
@@ -186,10 +191,7 @@ def enter(request: pytest.FixtureRequest, tls_config: TlsConfig) -> Iterator[Cal
         made.append(client)
         client.helo(b"me.example.com")
         if b"STARTTLS" in client.extensions:
-            login = {"user": USER.encode(), "creds": [(b"password", PASSWORD.encode())]}
-            authenticate(
-                client, host=b"me.example.com", tls_config=tls_config, tls_peer=NAME, **login
-            )
+            introduce(client, tls_config)
             client.helo(b"me.example.com")  # a relay's extensions are those it is told now
         return client
 

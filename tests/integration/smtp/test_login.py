@@ -26,6 +26,7 @@ from tests.integration.smtp.conftest import (
     USER,
     Server,
     arrived,
+    introduce,
     log_in,
     open_client,
     postfix_with_logins,
@@ -95,17 +96,13 @@ def test_right_password_opens_the_door(
 
 @for_each(LOGINS)
 def test_wrong_password_is_the_servers_refusal(
-    login: tuple[Server, list[bytes]], tls_config: TlsConfig, sender: bytes
+    login: tuple[Server, list[bytes]], tls_config: TlsConfig
 ) -> None:
     server, mechanisms = login
     trace = Trace()
-    client = open_client(server, trace=trace)
-    options = {"user": USER.encode(), "creds": [(b"password", b"wrong donkey")]}
-    with client, pytest.raises(PermanentError) as caught:
-        authenticate(
-            client, host=b"me", tls_config=tls_config, tls_peer="localhost",
-            sasl_mechs=mechanisms, **options,
-        )  # fmt: skip
+    wrong = [(b"password", b"wrong donkey")]
+    with open_client(server, trace=trace) as client, pytest.raises(PermanentError) as caught:
+        introduce(client, tls_config, sasl_mechs=mechanisms, creds=wrong)
     assert (caught.value.code, caught.value.command) == (535, b"AUTH")
     assert not client.authenticated
     assert trace.text.count(b"C AUTH ") == 1  # no second try by another mechanism
@@ -118,18 +115,11 @@ def test_session_goes_on_after_a_refused_login(
 ) -> None:
     server, mechanisms = login
     with open_client(server) as client:
-        options = {"tls_config": tls_config, "tls_peer": "localhost", "sasl_mechs": mechanisms}
         with pytest.raises(PermanentError):
-            authenticate(
-                client, host=b"me", user=USER.encode(), creds=[(b"password", b"no")], **options
+            introduce(
+                client, tls_config, sasl_mechs=mechanisms, creds=[(b"password", b"wrong donkey")]
             )
-        authenticate(
-            client,
-            host=b"me",
-            user=USER.encode(),
-            creds=[(b"password", PASSWORD.encode())],
-            **options,
-        )
+        introduce(client, tls_config, sasl_mechs=mechanisms)
         assert can_send(client, server, sender)
 
 

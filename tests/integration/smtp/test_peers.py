@@ -21,7 +21,7 @@ from tests.helpers.kerberos import Realm
 from tests.helpers.opensmtpd import OpenSmtpdPeer
 from tests.helpers.peer import Peer
 from tests.helpers.waiting import wait_until
-from tests.integration.smtp.conftest import Server
+from tests.integration.smtp.conftest import Server, arrived
 from tests.integration.test_peers import processes_naming
 
 MESSAGE = b"Subject: hello\r\n\r\n.dot\r\n"
@@ -125,8 +125,7 @@ def test_what_is_sent_is_received(
         everybody = ["a@example.com", "bad@example.com", "b@example.com"]
         refused = client.sendmail(sender.decode(), everybody, MESSAGE)
     assert list(refused) == ["bad@example.com"]
-    server.wait_for(1)
-    received = [one for one in server.received() if one.sender == sender]
+    received = arrived(server, sender)
     assert {address for one in received for address in one.recipients} == {
         b"a@example.com",
         b"b@example.com",
