@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pysendmail.smtp import AuthenticationError, MissingExtension, TlsConfig, TlsError
+from pysendmail.smtp import AuthenticationError, MissingExtension, TlsConfig, TlsError, connect
 from tests.helpers.postfix import PostfixSmarthost
 from tests.helpers.waiting import wait_until
 from tests.integration.conftest import Certificates
-from tests.integration.smtp.conftest import log_in, postfix_with_logins
+from tests.integration.smtp.conftest import NAME, arrived, introduce, log_in, postfix_with_logins
 
 # The ciphers of that time; OpenSSL 3 has to be told that it may.
 OLD_TLS = {
@@ -126,3 +126,33 @@ def test_tls_1_0_is_spoken_where_it_is_asked_for(
     with log_in(postfix_of_old, config) as client:
         assert client.tls_session_props.version == "TLSv1"
         assert client.authenticated
+
+
+@pytest.fixture(scope="module")
+def postfix_of_submissions(
+    postfix_installed: None, certificates: Certificates
+) -> Iterator[PostfixSmarthost]:
+    """A Postfix that speaks TLS from the first octet."""
+    server = postfix_with_logins(certificates, settings={"smtpd_tls_wrappermode": "yes"})
+    yield server
+    server.close()
+
+
+def test_tls_from_the_first_octet_carries_login_and_message(
+    postfix_of_submissions: PostfixSmarthost, tls_config: TlsConfig, sender: bytes
+) -> None:
+    with connect(postfix_of_submissions.address, tls=tls_config, server_hostname=NAME) as client:
+        introduce(client, tls_config)
+        assert client.tls_verified
+        assert b"STARTTLS" not in client.extensions
+        assert client.transaction(sender, [b"a@example.com"], b"Subject: x\r\n\r\n").taken
+    arrived(postfix_of_submissions, sender)
+
+
+def test_tls_from_the_first_octet_with_the_wrong_name_ends_before_the_greeting(
+    postfix_of_submissions: PostfixSmarthost, tls_config: TlsConfig
+) -> None:
+    with pytest.raises(TlsError, match=r"other\.example\.com"):
+        connect(
+            postfix_of_submissions.address, tls=tls_config, server_hostname="other.example.com"
+        )

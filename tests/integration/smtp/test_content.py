@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from pysendmail.smtp import Client
-from tests.integration.smtp.conftest import Server, arrived
+from tests.integration.smtp.conftest import SERVERS, Server, arrived
 
 # with the fields that some servers would else add
 FIELDS = (
@@ -37,7 +37,14 @@ COMMANDS = (
     b"Subject: smuggled\r\n\r\nsmuggled\r\n.\r\n"
 )
 
-WAYS = {"DATA": (b"CHUNKING",), "BDAT": ()}  # the extensions that are not to be used
+# The extensions that are not to be used, and the servers: OpenSMTPD does not offer CHUNKING.
+WAYS = {"DATA": (b"CHUNKING",), "BDAT": ()}
+SERVERS_AND_WAYS = [
+    (name, way)
+    for name in SERVERS
+    for way in WAYS
+    if (name, way) != ("opensmtpd_open", "BDAT")
+]
 
 
 def as_lines(source: bytes) -> bytes:
@@ -48,14 +55,24 @@ def as_lines(source: bytes) -> bytes:
     return text if text.endswith(b"\r\n") or not text else text + b"\r\n"
 
 
-@pytest.fixture(params=WAYS)
-def client(
-    request: pytest.FixtureRequest, server: Server, enter: Callable[..., Client]
-) -> Client:
-    """A client that may send, by DATA or by BDAT."""
-    made = enter(server, ignored=WAYS[request.param])
-    if request.param == "BDAT" and b"CHUNKING" not in made.extensions:
-        pytest.skip("the server does not offer CHUNKING")
+@pytest.fixture(params=SERVERS_AND_WAYS, ids=lambda pair: f"{pair[0].partition('_')[0]} {pair[1]}")
+def way(request: pytest.FixtureRequest) -> tuple[Server, str]:
+    """A server, and how messages go to it."""
+    name, how = request.param
+    return request.getfixturevalue(name), how
+
+
+@pytest.fixture
+def server(way: tuple[Server, str]) -> Server:
+    """The server alone."""
+    return way[0]
+
+
+@pytest.fixture
+def client(way: tuple[Server, str], enter: Callable[..., Client]) -> Client:
+    """A client that may send to it, by DATA or by BDAT."""
+    made = enter(way[0], ignored=WAYS[way[1]])
+    assert (b"CHUNKING" in made.extensions) == (way[1] == "BDAT")
     return made
 
 

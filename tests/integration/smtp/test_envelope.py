@@ -151,6 +151,18 @@ def test_smtputf8_address_is_not_sent_where_it_is_not_offered(
     assert client.transaction(sender, [b"a@example.com"], MESSAGE).taken
 
 
+def test_parameter_that_the_server_does_not_know_is_its_to_refuse(
+    postfix_open: Server, enter: Enter, sender: bytes
+) -> None:
+    client = enter(postfix_open)
+    unknown = [(b"XNONSENSE", b"1")]
+    transcript = client.transaction(sender, [b"a@example.com"], MESSAGE, parameters=unknown)
+    assert transcript.refused
+    assert transcript.mail is not None
+    assert transcript.mail.code == 555
+    assert client.transaction(sender, [b"a@example.com"], MESSAGE).taken
+
+
 # --- LMTP
 
 
