@@ -146,7 +146,6 @@ class EximPeer(Peer):
 
     def prepare(self) -> None:
         self._jail = Jail(self._root, PACKAGE, PROGRAM, [USER])
-        self._root.joinpath(PROGRAM).chmod(0o755)
         for path in ("/var/spool/exim4", "/var/log", "/received"):
             self._jail.make_directory(path, owner=USER)
 

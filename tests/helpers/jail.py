@@ -33,8 +33,8 @@ def why_not(package: str) -> str:
 class Jail:
     """The directory `root`, made of `package`; `program` is its server, `users` who live there.
 
-    Users have the uids and gids from `FIRST_UID` on.  Programs lose their setuid bit, which nobody
-    needs here.
+    Users have the uids and gids from `FIRST_UID` on.  No program is setuid: the server starts as
+    root, and nobody needs to become that again.
     """
 
     def __init__(self, root: Path, package: str, program: str, users: Iterable[str]) -> None:
