@@ -111,7 +111,7 @@ class Realm:
         (self.directory / "kdc.conf").write_text(KDC_CONF.format(**values))
         self._run(["kdb5_util", "create", "-s", "-W", "-P", "master"])
         commands = [
-            f"addprinc -pw {self._password} {self._user}",
+            f'addprinc -pw "{self._password}" {self._user}',
             f"addprinc -randkey {service}",
             f"ktadd -k {self.keytab} {service}",
         ]

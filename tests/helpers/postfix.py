@@ -88,6 +88,11 @@ class PostfixSmarthost:
         return self._port.number
 
     @property
+    def address(self) -> tuple[str, int]:
+        """Where to connect to."""
+        return "127.0.0.1", self.port
+
+    @property
     def url(self) -> str:
         """The smarthost as pysendmail's configuration names it."""
         return f"smtp://{self.host}:{self.port}"
