@@ -72,6 +72,10 @@ class Scheduler:
         """Tell whether any entry is in the workers' hands."""
         return self.runs.busy()
 
+    def drops_wait(self) -> bool:
+        """Tell whether there may be something in the drop directory."""
+        return self._drops.changed()
+
     def retry_now(self) -> None:
         """Have smarthosts that are away tried again at once."""
         self._state.relay.pool.retry_now()
