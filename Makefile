@@ -16,6 +16,9 @@ DEPENDENCIES ?=
 SERVICE_USER ?=
 DIVERT ?=
 
+# How long `make fuzz` stays with each target.
+FUZZ_SECONDS ?= 600
+
 VENV := .venv
 RUN := $(VENV)/bin
 PLACES = $(foreach name,PREFIX DESTDIR SYSCONFDIR LOCALSTATEDIR RUNDIR UNITDIR DEPENDENCIES SERVICE_USER \
@@ -24,7 +27,7 @@ MEASURED := message smtp spool relay
 PYTEST = $(RUN)/python -m pytest
 COMBINE = ls .coverage.* >/dev/null 2>&1 && $(RUN)/coverage combine --quiet --append || true
 
-.PHONY: help install uninstall try test check unit integration clients fault lint type cover cover-smtp bench man-lint dist clean
+.PHONY: help install uninstall try test check unit integration clients fault fuzz lint type cover cover-smtp bench man-lint dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -66,6 +69,9 @@ clients: $(VENV)/complete ## the tests with real programs that send mail, fetche
 fault: $(VENV)/complete ## the tests that kill, fill up and cut off
 	$(PYTEST) tests/fault
 
+fuzz: $(VENV)/complete ## ten minutes of any octets for each of tests/fuzz/targets.py, led by coverage; FUZZ_SECONDS=600
+	$(RUN)/python -m tests.fuzz.run $(FUZZ_SECONDS)
+
 lint: $(VENV)/complete man-lint ## ruff, and the manual pages
 	$(RUN)/ruff check .
 
@@ -98,7 +104,7 @@ dist: ## dist/pysendmail-VERSION.tar.gz of what is committed
 	echo "dist/pysendmail-$$version.tar.gz"
 
 clean: ## remove what make has made in this directory
-	rm -rf $(VENV) .try .clients dist build *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .try .clients dist build *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/complete: setup.cfg pyproject.toml
