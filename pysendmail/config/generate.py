@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from pysendmail.config.keys import Key
+    from pysendmail.config.key import Key
 
 EXAMPLE_PATH = "etc/pysendmail.yaml.example"
 SCHEMA_PATH = "docs/pysendmail.schema.json"
