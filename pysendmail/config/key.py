@@ -20,6 +20,7 @@ KINDS: dict[str, tuple[type, Value, str]] = {
     "count": (int, 0, "a whole number"),
     "boolean": (bool, False, "true or false"),
     "choice": (str, "", "one of"),
+    "choices": (tuple, (), "any of"),
     "text": (bytes, b"", "a printable text on one line"),
     "password": (bytes, b"", "a text on one line, without control characters"),
     "host": (bytes, b"", "a domain name such as example.com"),
@@ -32,6 +33,10 @@ KINDS: dict[str, tuple[type, Value, str]] = {
     "command": (str, "", "a command line"),
     "identities": (tuple, (), "lines of NAME: ADDRESS, such as www-data: web@example.com"),
     "smarthosts": (tuple, (), "a URL such as submission://smtp.example.com, or a list of them"),
+    "mechanisms": (tuple, (), "a SASL mechanism such as SCRAM-SHA-256, or a list of them"),
+    "pins": (tuple, (), "sha256: or spki-sha256: and a digest, or a list of them"),
+    "proxy": (str, "", "a URL such as socks5://proxy.example.com:1080"),
+    "ip": (str, "", "an IP address of this machine, such as 192.0.2.25"),
     "endpoints": (tuple, (), "an address and port such as 127.0.0.1:25 or [::1]:25, or a list"),
 }
 
@@ -41,8 +46,9 @@ class Key:
 
     `default` is a text as the file would have it, empty for "not set"; `low` and `high` bound
     durations (seconds), sizes (octets) and counts; `doc` is prose without markup, whose first
-    sentence stands alone. A `secret` is never shown; for a `mounted` key the environment may
-    name a file that holds the value (`PYSENDMAIL_<KEY>_FILE`).
+    sentence stands alone. A `secret` is never shown (of a proxy the URL is, without user and
+    password); for a `mounted` key the environment may name a file that holds the value
+    (`PYSENDMAIL_<KEY>_FILE`).
     """
 
     __slots__ = (
@@ -123,8 +129,15 @@ class Key:
         found = "a text that is not shown" if hidden else repr(text[:100]) if text else "nothing"
         raise ValueError(f"found {found}, expected {self.expected}{hint}")
 
+    def holds_secret(self, value: object) -> bool:
+        """Tell whether nobody else may see a value; a proxy without a user has no secret."""
+        return self.secret and bool(value) and (self.kind != "proxy" or "@" in str(value))
+
     def show(self, value: object) -> str:
         """Return a value as the file would have it, for people; secrets masked."""
+        if self.kind == "proxy" and isinstance(value, str):
+            scheme, separator, rest = value.partition("://")
+            return scheme + separator + rest.rpartition("@")[2]  # without user and password
         if self.secret:
             return "(not shown)" if value else ""
         if isinstance(value, bool):
@@ -139,7 +152,8 @@ class Key:
 
     def _allows(self, value: Value) -> bool:
         if self.choices:
-            return value in self.choices
+            chosen = value if isinstance(value, tuple) else (value,)
+            return all(one in self.choices for one in chosen)
         if isinstance(value, float | int):
             return self.low <= value <= self.high
         return True

@@ -18,12 +18,14 @@ KEYS: tuple[Key, ...] = (
     Key("smarthost", "smarthosts", "",
         "The server that takes our mail, or a list of them in the order of preference. "
         "smtp:// means port 25, submission:// 587 with STARTTLS, submissions:// 465 with TLS from "
-        "the start; another port is written host:port. "
+        "the start, lmtp://host:port or lmtp:///path/of/a/socket a server that speaks LMTP; "
+        "another port is written host:port. The keys below hold for all of them. "
         "While none is set, mail waits in the spool.",
         example="submission://smtp.example.com"),
     Key("user", "text", "",
         "The name to log in with at the smarthost. "
-        "Without it there is no login.",
+        "Without it there is no login, unless token_file, token_command or sasl_mechanisms make "
+        "one.",
         example="mailer@example.com", mounted=True),
     Key("password", "password", "",
         "The password to log in with. "
@@ -39,6 +41,29 @@ KEYS: tuple[Key, ...] = (
         "A command whose first line of output is the password. "
         "It is split into words as a shell would, but run without a shell, for at most 10 seconds.",
         example="pass show mail/smarthost"),
+    Key("token_file", "credential", "",
+        "The file whose first line is an OAuth 2 access token, to log in with instead of a "
+        "password. "
+        "It is read at each login, so whoever renews it only has to rename a new file into place. "
+        "Others must not be able to read it, but the daemon's user must. A name without a slash "
+        "in front is looked up in the directory of systemd's credentials.",
+        example="/run/pysendmail/token"),
+    Key("token_command", "command", "",
+        "A command whose first line of output is an OAuth 2 access token. "
+        "It is run at each login by the daemon's user, as password_command is.",
+        example="oauth2-token --account mailer@example.com"),
+    Key("sasl_mechanisms", "mechanisms", "",
+        "The mechanisms to log in by, best first; the first that the smarthost offers and that "
+        "credentials and connection are fit for is used, and no other tried. "
+        "Unset: EXTERNAL when there is a certificate of ours, OAUTHBEARER, XOAUTH2, "
+        "SCRAM-SHA-256, SCRAM-SHA-1, PLAIN, LOGIN. By name alone also SCRAM with -PLUS, CRAM-MD5, "
+        "DIGEST-MD5 and GSSAPI. EXTERNAL (by tls_certificate_file) and GSSAPI (by the Kerberos "
+        "tickets of the daemon's user) need no user and password.",
+        example="SCRAM-SHA-256"),
+    Key("sasl_authzid", "text", "",
+        "The identity to act as, when it is not that of the login (SASL's authorization "
+        "identity).",
+        example="newsletter@example.com"),
     Key("origin", "host", "",
         "The domain that completes bare names, in the envelope and in the header. "
         "Unset: the value of hostname.",
@@ -135,16 +160,50 @@ KEYS: tuple[Key, ...] = (
     Key("tls", "choice", "",
         "Whether the connection must be encrypted. "
         "required: no mail without TLS. opportunistic: TLS when it is offered. none: never. "
-        "Unset: required when there is a user or the scheme is submission:// or submissions://, "
-        "otherwise opportunistic.",
+        "Unset: required when there is a login, a certificate of ours or a pin, or the scheme is "
+        "submission:// or submissions://; otherwise opportunistic. A Unix socket has no TLS.",
         choices=("required", "opportunistic", "none"), example="required"),
     Key("ca_file", "path", "",
         "Certificates, in PEM, of the authorities to trust in addition to the system's. "
         "For a smarthost with a certificate of a private authority.",
         example="/etc/pysendmail/ca.pem"),
+    Key("ca_file_only", "boolean", "false",
+        "Whether the authorities of ca_file are the only ones that are trusted."),
     Key("tls_verify", "boolean", "true",
         "Whether the smarthost's certificate is verified. "
         "Without verification no password is sent, unless insecure_password says so."),
+    Key("tls_pins", "pins", "",
+        "Digests of which the smarthost's certificate or key must match one. "
+        "sha256: and the digest of the certificate in hexadecimal (its fingerprint); or "
+        "spki-sha256: and that of its public key in base64. A mismatch tells what was found. With "
+        "tls_verify: false pins stand in the place of authorities.",
+        example="spki-sha256:r/mIkG3eEpVdm+u/ko/cwxzOMo1bk4TyHIlByibiA5E="),
+    Key("tls_certificate_file", "credential", "",
+        "Our own certificate and its chain, in PEM, to show to the smarthost. "
+        "Many then take mail without a login; for a login by it see sasl_mechanisms.",
+        example="/etc/pysendmail/client.pem"),
+    Key("tls_key_file", "credential", "",
+        "The key of our own certificate, in PEM, without a passphrase. "
+        "The daemon's user must be able to read it. Unset: it is in tls_certificate_file.",
+        example="/etc/pysendmail/client.key"),
+    Key("tls_minimum_version", "choice", "1.2",
+        "The oldest version of TLS that is good enough. "
+        "insecure-1.0 takes whatever the OpenSSL of this machine still can.",
+        choices=("1.2", "1.3", "insecure-1.0")),
+    Key("proxy", "proxy", "",
+        "A SOCKS5 or HTTP proxy by which all smarthosts are reached, but for Unix sockets. "
+        "socks5://host:port or http://host:port, with user:password@ before the host if the "
+        "proxy wants them. It looks up the names of the smarthosts. Takes the package "
+        "python-socks.",
+        example="socks5://proxy.example.com:1080", secret=True, mounted=True),
+    Key("source_address", "ip", "",
+        "The address of this machine to connect from. "
+        "Smarthosts are then reached by addresses of its family only.",
+        example="192.0.2.25"),
+    Key("ignore_extensions", "choices", "",
+        "What is not used even where the smarthost offers it, for one that does it wrong.",
+        choices=("PIPELINING", "CHUNKING", "8BITMIME", "SMTPUTF8", "SIZE", "DSN", "LIMITS"),
+        example="PIPELINING"),
     Key("insecure_password", "boolean", "false",
         "Whether the password may be sent over a connection that is not encrypted or not verified. "
         "Whoever listens then has it. Meant for a smarthost on this machine."),
@@ -199,6 +258,10 @@ class Config:
     password: bytes
     password_file: str
     password_command: str
+    token_file: str
+    token_command: str
+    sasl_mechanisms: tuple[str, ...]
+    sasl_authzid: bytes
     origin: bytes
     hostname: bytes
     root: bytes
@@ -221,7 +284,15 @@ class Config:
     listen_password_file: str
     tls: str
     ca_file: str
+    ca_file_only: bool
     tls_verify: bool
+    tls_pins: tuple[str, ...]
+    tls_certificate_file: str
+    tls_key_file: str
+    tls_minimum_version: str
+    proxy: str
+    source_address: str
+    ignore_extensions: tuple[str, ...]
     insecure_password: bool
     log: str
     connections: int
