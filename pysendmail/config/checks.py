@@ -62,6 +62,9 @@ def _given(config: Config) -> list[str]:
 
 
 def _known_otherwise(config: Config) -> bool:
+    """Tell whether a login can do without password and token."""
+    if not config.sasl_mechanisms:
+        return bool(config.tls_certificate_file)  # EXTERNAL is one of the usual mechanisms then
     return not _WITHOUT_CREDENTIALS.isdisjoint(config.sasl_mechanisms)
 
 
@@ -157,9 +160,9 @@ def _listen_login(config: Config) -> str:
 
 # the keys a check looks at: it is left out when one of them is already known to be wrong
 CHECKS: tuple[tuple[tuple[str, ...], Callable[[Config], str]], ...] = (
-    (("user", *CREDENTIAL_KEYS, "sasl_mechanisms"), _credentials),
+    (("user", *CREDENTIAL_KEYS, "sasl_mechanisms", "tls_certificate_file"), _credentials),
     (("sasl_mechanisms", *CREDENTIAL_KEYS, "tls_certificate_file"), _mechanisms),
-    (("sasl_authzid", *CREDENTIAL_KEYS, "sasl_mechanisms"), _authzid),
+    (("sasl_authzid", *CREDENTIAL_KEYS, "sasl_mechanisms", "tls_certificate_file"), _authzid),
     (("tls", *CREDENTIAL_KEYS, "insecure_password", "smarthost"), _encryption),
     (("tls_verify", "tls_pins", *CREDENTIAL_KEYS, "insecure_password"), _verification),
     (("tls_pins", "tls"), _pins),

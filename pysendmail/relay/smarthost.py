@@ -50,7 +50,7 @@ class Login:
         self.read_token = read_token
 
     def __bool__(self) -> bool:
-        return bool(self.user or self.mechanisms or self.read_token)
+        return bool(self.user or self.authzid or self.mechanisms or self.read_token)
 
     def __repr__(self) -> str:
         return f"Login({self.user!r}, mechanisms={self.mechanisms!r})"
@@ -58,7 +58,8 @@ class Login:
     @property
     def name(self) -> bytes:
         """The user for people to read, or what else says who we are."""
-        return self.user or b"what the %b says" % (b"token" if self.read_token else b"connection")
+        known_by = b"token" if self.read_token else b"connection"
+        return self.user or self.authzid or b"what the %b says" % known_by
 
     def creds(self) -> list[tuple[bytes, bytes]]:
         """Return the secrets as the SMTP core takes them, the token read anew."""

@@ -201,6 +201,7 @@ def test_contradiction_is_an_error(yaml_file: Callable[..., str], text: str, tro
         USER + "tls: none\nsmarthost: lmtp:///s\n",
         f"{USER}tls_verify: false\ntls_pins: {PIN}\n",
         "token_file: /t\n",
+        "sasl_authzid: a\ntls_certificate_file: /c\n",
         "user: me\nsasl_mechanisms: [EXTERNAL]\ntls_certificate_file: /c\n",
         "listen: [127.0.0.1:25, '[::1]:25', 127.8.9.10:2525]\n",
         "listen: [10.0.0.1:25, '[fd00::1]:25', 0.0.0.0:2525]\nlisten_for: private\n",
