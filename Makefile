@@ -73,8 +73,9 @@ cover: $(VENV)/complete ## what the last test run covered: at least 95 % of each
 		$(RUN)/coverage report --fail-under=95 --include="pysendmail/$$package/*" || status=1; \
 	done; exit $$status
 
-bench: $(VENV)/complete ## measure
-	@for script in tests/bench/bench_*.py; do $(RUN)/python "$$script" || exit 1; done
+bench: $(VENV)/complete ## measure beside the peers; ONLY="drain storm" RUNS=10 SCALE=1.0 OUT=.bench
+	@$(RUN)/python -m tests.bench --out "$(or $(OUT),.bench)" --runs $(or $(RUNS),10) \
+		--scale $(or $(SCALE),1.0) $(ONLY)
 
 man-lint: ## mandoc -Tlint
 	@if command -v mandoc >/dev/null; then mandoc -Tlint -W warning docs/man/*.[0-9]; \
@@ -86,7 +87,7 @@ dist: ## dist/pysendmail-VERSION.tar.gz of what is committed
 	echo "dist/pysendmail-$$version.tar.gz"
 
 clean: ## remove what make has made in this directory
-	rm -rf $(VENV) .try dist build *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .try .bench dist build *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/complete: setup.cfg pyproject.toml
