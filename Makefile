@@ -23,7 +23,7 @@ PLACES = $(foreach name,PREFIX DESTDIR SYSCONFDIR LOCALSTATEDIR RUNDIR UNITDIR D
 MEASURED := message smtp spool relay
 PYTEST = $(RUN)/python -m pytest
 
-.PHONY: help install uninstall try test check unit integration fault lint type cover bench man-lint dist clean
+.PHONY: help install uninstall try test check unit integration clients fault lint type cover bench man-lint dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -40,7 +40,7 @@ try: $(VENV)/complete ## see it work, all inside this directory; SMARTHOST=... T
 	@SMARTHOST="$(SMARTHOST)" TO="$(TO)" FROM="$(FROM)" $(RUN)/python -m tests.tryout
 
 # installations that tests make take the libraries from here, and ask neither pip nor the system
-test unit integration fault bench: export DEPENDENCIES = \
+test unit integration clients fault bench: export DEPENDENCIES = \
 	$(shell $(RUN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 
 test: $(VENV)/complete ## all tests, with the coverage that is asked for
@@ -55,6 +55,10 @@ unit: $(VENV)/complete ## the quick tests
 
 integration: $(VENV)/complete ## the tests with real programs and servers
 	$(PYTEST) tests/integration
+
+clients: $(VENV)/complete ## the tests with real programs that send mail, fetched first; as root
+	tests/clients/fetch
+	$(PYTEST) tests/clients
 
 fault: $(VENV)/complete ## the tests that kill, fill up and cut off
 	$(PYTEST) tests/fault
@@ -87,10 +91,12 @@ dist: ## dist/pysendmail-VERSION.tar.gz of what is committed
 	echo "dist/pysendmail-$$version.tar.gz"
 
 clean: ## remove what make has made in this directory
-	rm -rf $(VENV) .try .bench dist build *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .try .bench .clients dist build *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/complete: setup.cfg pyproject.toml
+	@[ ! -L $(VENV) ] || { echo "$(VENV) is a link, and what it leads to is not cleared from here:" \
+		"bring that up to date, then touch $@" >&2; exit 1; }
 	@python=$$(etc/installer/find-python --with ensurepip "$(PYTHON)") && \
 	"$$python" -m venv --clear $(VENV) && \
 	$(RUN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev]' && touch $@

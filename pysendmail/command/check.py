@@ -15,7 +15,7 @@ import time
 from pysendmail.command.alias_check import find_alias_errors
 from pysendmail.config.errors import ConfigError
 from pysendmail.config.load import load
-from pysendmail.config.secrets import credential_path, read_password
+from pysendmail.config.secrets import credential_path, read_listen_password, read_password
 from pysendmail.config.snapshot import write_snapshot
 from pysendmail.message.alias_file import read_aliases
 from pysendmail.message.outcome import DELIVERED
@@ -45,6 +45,7 @@ def check(*, connect: bool, send_to: str) -> int:
     try:
         loaded = load(os.environ)
         password = read_password(loaded.config)
+        read_listen_password(loaded.config)
     except ConfigError as error:
         for line in error.errors:
             print(line, file=sys.stderr)

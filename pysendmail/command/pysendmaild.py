@@ -18,10 +18,10 @@ from pysendmail import __version__
 from pysendmail.command.stdin import repair_descriptors, say, set_umask
 from pysendmail.config.errors import ConfigError
 from pysendmail.config.load import load
-from pysendmail.config.secrets import read_password
+from pysendmail.config.secrets import read_listen_password, read_password
 from pysendmail.config.snapshot import write_snapshot
 from pysendmail.daemon.lifecycle import FLUSH, RELOAD, STOP, AlreadyRunning, Daemon, SpoolLock
-from pysendmail.daemon.listener import open_listener
+from pysendmail.daemon.listener import Listeners, bind_endpoints, open_listeners
 from pysendmail.journal import STDERR, SYSLOG, WARNING, Journal
 from pysendmail.spool.directory import DirectorySpool
 from pysendmail.spool.errors import SpoolError
@@ -67,11 +67,14 @@ def run(options: argparse.Namespace) -> int:
     try:
         loaded = load(os.environ)
         password = read_password(loaded.config)
+        # One that lingers takes no mail by SMTP, and its user may not know that password.
+        smtp_password = None if options.linger else read_listen_password(loaded.config)
     except ConfigError as error:
         for line in error.errors:
             say(2, f"pysendmaild: {line}".encode())
         return EX_CONFIG
     config = loaded.config
+    bound, unbound = bind_smtp(config, options)
     try:
         save_snapshot(loaded)
         prepare_directories(config)
@@ -81,7 +84,9 @@ def run(options: argparse.Namespace) -> int:
         lock = SpoolLock(
             config.spool, linger=options.linger, served=lambda: is_served(config.socket)
         )
-        listener = open_listener(config.socket, os.environ)
+        if unbound is not None:
+            raise unbound
+        listeners = open_listeners(config.socket, os.environ, bound)
     except AlreadyRunning as error:
         if not options.linger:
             say(2, f"pysendmaild: {error}".encode())
@@ -89,8 +94,22 @@ def run(options: argparse.Namespace) -> int:
     except (OSError, SpoolError) as error:
         say(2, f"pysendmaild: {error}".encode())
         return EX_TEMPFAIL
-    serve(options, loaded, password, lock, listener)
+    serve(options, loaded, (password, smtp_password), lock, listeners)
     return 0
+
+
+def bind_smtp(
+    config: Config, options: argparse.Namespace
+) -> tuple[list[socket.socket], OSError | None]:
+    """Bind the ports for SMTP, which may take privileges that are given up later.
+
+    The error is for later, too: when another daemon serves the spool, that is what is to be told.
+    A daemon that only lingers is nobody to rely on, so it does not listen.
+    """
+    try:
+        return ([] if options.linger else bind_endpoints(config.listen)), None
+    except OSError as error:
+        return [], error
 
 
 def save_snapshot(loaded: Loaded) -> None:
@@ -134,19 +153,20 @@ def take_spool_owner(spool: str) -> None:
 def serve(
     options: argparse.Namespace,
     loaded: Loaded,
-    password: bytes | None,
+    passwords: tuple[bytes | None, bytes | None],
     lock: SpoolLock,
-    listener: socket.socket,
+    listeners: Listeners,
 ) -> None:
     """Detach where that is wanted, and run until the end."""
     from daemon import DaemonContext
 
     config = loaded.config
+    password, smtp_password = passwords
     context = DaemonContext(
         detach_process=not options.foreground,
         umask=0o077,
         working_directory=config.spool,
-        files_preserve=[lock, listener],
+        files_preserve=[lock, listeners.submission, *listeners.smtp],
         stdin=None,
         stdout=open_if(1) if options.foreground else None,
         stderr=open_if(2) if options.foreground else None,
@@ -166,8 +186,9 @@ def serve(
             DirectorySpool(config.spool),
             journal,
             os.environ,
-            listener,
+            listeners,
             read_configuration,
+            smtp_password=smtp_password,
             linger=options.linger,
         )
         handle_signals(daemon)

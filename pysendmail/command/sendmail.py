@@ -38,6 +38,7 @@ from pysendmail.submission.answer import GRACE_S, Answer
 from pysendmail.submission.drop_door import drop, drop_directory
 from pysendmail.submission.exit_status import (
     EX_CONFIG,
+    EX_DATAERR,
     EX_IOERR,
     EX_OK,
     EX_TEMPFAIL,
@@ -45,12 +46,12 @@ from pysendmail.submission.exit_status import (
     exit_status,
     too_large,
 )
-from pysendmail.submission.request import Request, format_request
+from pysendmail.submission.request import HEAD_LIMIT, Request, format_request
 from pysendmail.submission.socket_door import AnswerLost, NoDaemon, submit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
     from pysendmail.command.options import Options
     from pysendmail.config.snapshot import PublicSettings
@@ -88,6 +89,8 @@ def run(program: bytes, words: list[bytes]) -> int:
         use_private_configuration(os.environ, os.fsdecode(options.configuration))
     if options.mode == modes.DELIVER:
         return deliver(options)
+    if options.mode == modes.SMTP:
+        return converse(options)
     if options.mode == modes.NOTHING:
         return 0
     from pysendmail.command import sendmail_modes
@@ -128,40 +131,66 @@ def take(options: Options) -> Answer:
         raise Refused(EX_IOERR, b"cannot read the message: %b" % str(error).encode()) from error
     except OSError as error:
         raise Refused(EX_TEMPFAIL, b"cannot keep the message: %b" % str(error).encode()) from error
+    return hand_in(request_of(options, size=content.size), content, settings, trouble)
+
+
+def converse(options: Options) -> int:
+    """Take messages by SMTP on standard input; the replies tell all there is to tell."""
+    from pysendmail.command import smtp_session
+
+    settings, trouble = settings_of(os.environ)
+    options.verbose, options.error_mode = False, asked.PRINT
+    return smtp_session.converse(
+        lambda: Content(memory=MEMORY, directory=drop_directory(settings["spool"])),
+        lambda **said: request_of(options, **said),
+        lambda request, content: hand_in(request, content, settings, trouble),
+        size=settings["message_size"],
+    )
+
+
+def request_of(options: Options, **said: Any) -> Request:
+    """Return the request for a message; what is `said` of it in particular overrides the options.
+
+    The names are those of `Request`.
+    """
+    facts: dict[str, Any] = {
+        "queue_id": new_queue_id(),
+        "sender": options.sender,
+        "operands": options.operands,
+        "from_header": options.from_header,
+        "full_name": options.full_name or os.environb.get(b"NAME", b""),
+        "body_type": options.body_type,
+        "notify": options.notify,
+        "ret": options.ret,
+        "envid": options.envid,
+        "gateway": options.gateway,
+        "literal": options.literal,
+        "mode": asked.INTERACTIVE if options.verbose else options.delivery_mode,
+        "error_mode": options.error_mode,
+        "verbose": options.verbose,
+        "hops": options.hops,
+        "tag": options.tag,
+    }
+    return Request(**facts | said)
+
+
+def hand_in(
+    request: Request, content: Content, settings: PublicSettings, trouble: bytes
+) -> Answer:
+    """Hand over a message; where nobody takes it, what is wrong with the configuration is told."""
     try:
-        return hand_over(request_of(options, content.size), content, settings)
+        return hand_over(request, content, settings)
     except Refused as refused:
         if trouble and refused.status == EX_TEMPFAIL:
             raise Refused(EX_CONFIG, trouble) from refused
         raise
 
 
-def request_of(options: Options, size: int) -> Request:
-    """Return the request for a message of `size` octets."""
-    return Request(
-        queue_id=new_queue_id(),
-        size=size,
-        sender=options.sender,
-        operands=options.operands,
-        from_header=options.from_header,
-        full_name=options.full_name or os.environb.get(b"NAME", b""),
-        body_type=options.body_type,
-        notify=options.notify,
-        ret=options.ret,
-        envid=options.envid,
-        gateway=options.gateway,
-        literal=options.literal,
-        mode=asked.INTERACTIVE if options.verbose else options.delivery_mode,
-        error_mode=options.error_mode,
-        verbose=options.verbose,
-        hops=options.hops,
-        tag=options.tag,
-    )
-
-
 def hand_over(request: Request, content: Content, settings: PublicSettings) -> Answer:
     """Try the three doors in order."""
     head = format_request(request)
+    if len(head) > HEAD_LIMIT:
+        raise Refused(EX_DATAERR, b"more recipients than one message can have")
     silence = settings["wait"] + GRACE_S
     try:
         return submit(settings["socket"], head, content.chunks(), silence=silence)

@@ -11,7 +11,6 @@ from pysendmail.command import modes
 from pysendmail.command.asking import ask_queue
 from pysendmail.command.settings import may_write_spool, settings_of
 from pysendmail.command.stdin import say
-from pysendmail.command.usage import usage
 from pysendmail.submission.exit_status import EX_CONFIG, EX_OK
 
 TYPE_CHECKING = False
@@ -46,12 +45,10 @@ def run(options: Options, program: bytes) -> int:
         from pysendmail.command.starting import start_daemon
 
         return start_daemon(mode, options.interval)
-    elif mode in modes.LISTINGS:
+    else:
         action = b"alist" if mode == modes.LIST else b"acount"
         settings, _trouble = settings_of(os.environ)
         return ask_queue(program, settings, [action, *filters(options)])
-    else:
-        raise usage(b"-bs is not supported")
     return EX_OK
 
 

@@ -61,6 +61,28 @@ def _retry(config: Config) -> str:
     return ""
 
 
+def _listen(config: Config) -> str:
+    from pysendmail.config.endpoints import is_wildcard, parse_endpoint, serves  # if wanted at all
+
+    for endpoint in config.listen:
+        address, _port = parse_endpoint(endpoint)
+        if is_wildcard(address) and config.listen_for == "loopback":
+            return f"{endpoint} is for others than this machine: listen_for says who may come"
+        if not is_wildcard(address) and not serves(config.listen_for, address):
+            return f"{endpoint} is no address that is {config.listen_for} (listen_for)"
+    return ""
+
+
+def _listen_login(config: Config) -> str:
+    if config.listen_user and not config.listen_password_file:
+        return "a user needs a password: set listen_password_file"
+    if config.listen_password_file and not config.listen_user:
+        return "listen_password_file is set, but there is no user whose password it is"
+    if config.listen_for == "anyone" and not config.listen_user:
+        return "not set: who listens for anyone must know whose mail he takes"
+    return ""
+
+
 # the keys a check looks at: it is left out when one of them is already known to be wrong
 CHECKS: tuple[tuple[tuple[str, ...], Callable[[Config], str]], ...] = (
     (("smarthost",), _lmtp),
@@ -68,6 +90,8 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[Config], str]], ...] = (
     (("tls", "user", "insecure_password", "smarthost"), _encryption),
     (("tls_verify", "user", "insecure_password"), _verification),
     (("retry_first", "retry_longest"), _retry),
+    (("listen", "listen_for"), _listen),
+    (("listen_user", "listen_password_file", "listen_for"), _listen_login),
 )
 
 
@@ -91,6 +115,8 @@ def find_doubts(config: Config) -> list[tuple[str, str]]:
     if b"." not in config.origin and not config.origin.startswith(b"["):
         origin = config.origin.decode()
         doubts.append(("origin", f"bare names become NAME@{origin}, which means nothing elsewhere"))
+    if config.listen and config.listen_for != "loopback" and not config.listen_user:
+        doubts.append(("listen_for", "whoever has a private address can send mail in our name"))
     if config.insecure_password:
         doubts.append(("insecure_password", "the password may travel where others can read it"))
     return doubts

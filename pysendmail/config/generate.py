@@ -55,6 +55,7 @@ SCHEMA_TYPES: dict[str, dict[str, Any]] = {
     "boolean": {"enum": [True, False, "yes", "no", "on", "off"]},
     "smarthosts": {"type": "string", "pattern": f"^({'|'.join(DEFAULT_PORTS)})://[^@]+$"},
     "domains": {"type": "string", "minLength": 1},
+    "endpoints": {"type": "string", "pattern": r"^([0-9.]+|\[[0-9a-fA-F:.]+\]):[0-9]+$"},
     "path": {"type": "string", "pattern": "^/"},
     "socket": {"type": "string", "pattern": "^/"},
 }

@@ -32,6 +32,7 @@ KINDS: dict[str, tuple[type, Value, str]] = {
     "credential": (str, "", "an absolute path, or the name of a systemd credential"),
     "command": (str, "", "a command line"),
     "smarthosts": (tuple, (), "a URL such as submission://smtp.example.com, or a list of them"),
+    "endpoints": (tuple, (), "an address and port such as 127.0.0.1:25 or [::1]:25, or a list"),
 }
 
 
@@ -223,6 +224,26 @@ KEYS: tuple[Key, ...] = (
     Key("message_size", "size", format_size(defaults.MESSAGE_SIZE),
         "The largest message that is taken from a caller.",
         low=1024, high=4 * 1024**3),
+    Key("listen", "endpoints", "",
+        "Where the daemon takes mail by SMTP, from programs that can do nothing else. "
+        "Unset: nowhere. An IPv6 address stands in brackets, and so in quotes. A port below 1024 "
+        "takes a daemon that root starts, or a socket of systemd's: see pysendmaild(8).",
+        example="127.0.0.1:25"),
+    Key("listen_for", "choice", "loopback",
+        "Who may hand in mail there. "
+        "loopback: this machine, which is to say every user and program on it. private: also "
+        "machines and containers with private addresses (RFC 1918, fc00::/7, link-local). anyone: "
+        "everybody who can reach the port and log in.",
+        choices=("loopback", "private", "anyone")),
+    Key("listen_user", "text", "",
+        "The name that clients must log in with there. "
+        "Unset: nobody has to. The connection is not encrypted, so let the password be good for "
+        "nothing else.",
+        example="intranet"),
+    Key("listen_password_file", "credential", "",
+        "The file whose first line is the password of listen_user. "
+        "Others must not be able to read it, as with password_file.",
+        example="/etc/pysendmail/listen-password"),
     Key("tls", "choice", "",
         "Whether the connection must be encrypted. "
         "required: no mail without TLS. opportunistic: TLS when it is offered. none: never. "
@@ -299,6 +320,10 @@ class Config:
     wait: float
     delivery_mode: str
     message_size: int
+    listen: tuple[str, ...]
+    listen_for: str
+    listen_user: bytes
+    listen_password_file: str
     tls: str
     ca_file: str
     tls_verify: bool

@@ -38,10 +38,19 @@ def read_password(
     if config.password:
         return config.password
     if config.password_file:
-        return _read_password_file(config.password_file, environ)
+        return _read_password_file("password_file", config.password_file, environ)
     if config.password_command:
         return _run_password_command(config.password_command, environ, timeout_s)
     return None
+
+
+def read_listen_password(
+    config: Config, environ: Mapping[str, str] = os.environ
+) -> bytes | None:
+    """Return the password of `listen_user`, None when nobody has to log in; raises as above."""
+    if not config.listen_password_file:
+        return None
+    return _read_password_file("listen_password_file", config.listen_password_file, environ)
 
 
 def credential_path(name: str, environ: Mapping[str, str]) -> str:
@@ -49,9 +58,9 @@ def credential_path(name: str, environ: Mapping[str, str]) -> str:
     return os.path.join(environ.get(CREDENTIALS_VARIABLE, ""), name)
 
 
-def _read_password_file(name: str, environ: Mapping[str, str]) -> bytes:
+def _read_password_file(key: str, name: str, environ: Mapping[str, str]) -> bytes:
     path = credential_path(name, environ)
-    place = f"key 'password_file': {path!r}"
+    place = f"key {key!r}: {path!r}"
     if not path.startswith("/"):
         raise ConfigError([f"{place} is not absolute, and {CREDENTIALS_VARIABLE} is not set"])
     try:

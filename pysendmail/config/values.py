@@ -182,6 +182,16 @@ def parse_smarthosts(text: str) -> tuple[str, ...]:
     return urls
 
 
+def parse_endpoints(text: str) -> tuple[str, ...]:
+    """Return the `address:port` of a comma-separated list, each of them checked."""
+    from pysendmail.config.endpoints import parse_endpoint  # draws in ipaddress
+
+    endpoints = tuple(endpoint.strip() for endpoint in text.split(","))
+    for endpoint in endpoints:
+        parse_endpoint(endpoint)
+    return endpoints
+
+
 PARSERS: dict[str, Callable[[str], Value]] = {
     "duration": parse_duration,
     "size": parse_size,
@@ -199,6 +209,7 @@ PARSERS: dict[str, Callable[[str], Value]] = {
     "credential": parse_credential,
     "command": parse_command,
     "smarthosts": parse_smarthosts,
+    "endpoints": parse_endpoints,
 }
 
 

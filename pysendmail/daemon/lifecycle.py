@@ -20,6 +20,7 @@ from pysendmail.daemon.control import Viewer, respond
 from pysendmail.daemon.drop_intake import DropIntake
 from pysendmail.daemon.scheduler import Scheduler
 from pysendmail.daemon.server import Server
+from pysendmail.daemon.smtp_server import SmtpServer
 from pysendmail.daemon.state import Relay, State
 from pysendmail.daemon.submissions import Submissions
 from pysendmail.daemon.workers import Workers
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
     from pysendmail.config.keys import Config
+    from pysendmail.daemon.listener import Listeners
     from pysendmail.journal import Journal
     from pysendmail.spool.contract import Spool
 
@@ -42,6 +44,11 @@ STOP, RELOAD, FLUSH = "stop", "reload", "flush"
 # How long what is under way may take to end. Who kills us sooner, as containers do after ten
 # seconds, loses nothing: what was answered is in the spool, and what was not stays with its caller.
 DRAIN_S = 25.0
+# What a reload cannot change.
+NEED_A_RESTART = (
+    "spool", "socket", "connections", "listen", "listen_for", "listen_user",
+    "listen_password_file",
+)  # fmt: skip
 LINGER_S = 20.0  # a burst of cron jobs finds the daemon that the first of them started
 
 
@@ -117,7 +124,8 @@ def read_holder(lock: int) -> tuple[str, bool]:
 class Daemon:
     """One daemon; `orders` takes STOP, RELOAD and FLUSH from signal handlers.
 
-    `read_configuration` returns configuration and password; it raises ConfigError.
+    `read_configuration` returns configuration and password; it raises ConfigError. `smtp_password`
+    is what clients of the SMTP listener must know.
     """
 
     def __init__(
@@ -127,9 +135,10 @@ class Daemon:
         spool: Spool,
         journal: Journal,
         environ: MutableMapping[str, str],
-        listener: socket.socket,
+        listeners: Listeners,
         read_configuration: Callable[[], tuple[Config, bytes | None]],
         *,
+        smtp_password: bytes | None = None,
         linger: bool = False,
     ) -> None:
         self.orders: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -151,12 +160,15 @@ class Daemon:
             ),
         )
         self._scheduler = Scheduler(self._state, drops)
-        self._server = Server(listener, self._state, submissions, self._scheduler)
+        self._server = Server(listeners.submission, self._state, submissions, self._scheduler)
+        self._smtp = SmtpServer(listeners.smtp, self._state, submissions, smtp_password)
 
     def run(self) -> None:
         """Serve until told to stop, or until nothing is left to do for a lingering daemon."""
-        for part in (self._scheduler.run, self._server.run):
+        for part in (self._scheduler.run, self._server.run, self._smtp.run):
             threading.Thread(target=part, name=part.__qualname__, daemon=True).start()
+        for address in self._smtp.addresses:
+            self._journal.event("", "takes mail by SMTP", at=address)
         self._journal.event("", "ready", pid=os.getpid(), spool=self._state.config.spool)
         notify(self._environ, b"READY=1")
         idle_since = time.monotonic()
@@ -198,7 +210,7 @@ class Daemon:
         except Exception as error:
             self._journal.event("", "not reloaded", priority=ERROR, said=str(error))
         else:
-            for key in ("spool", "socket", "connections"):
+            for key in NEED_A_RESTART:
                 if getattr(config, key) != getattr(self._state.config, key):
                     self._journal.event("", "needs a restart", priority=WARNING, key=key)
             self._state.reload(Relay(config, password, self._journal))
@@ -209,7 +221,8 @@ class Daemon:
     def _idle(self) -> bool:
         state = self._state
         try:
-            return not (state.spool.count() or self._scheduler.busy()) and self._server.idle()
+            waiting = state.spool.count() or self._scheduler.busy()
+            return not waiting and self._server.idle() and self._smtp.idle()
         except SpoolError:
             return False  # what waits is not known: somebody must stay
 
@@ -220,7 +233,9 @@ class Daemon:
         end = time.monotonic() + DRAIN_S
         state.accepts_deliveries = False
         self._scheduler.stop()
+        self._smtp.stop()
         self._server.close(DRAIN_S)
+        self._smtp.close(max(end - time.monotonic(), 0.0))
         clean = state.workers.close(max(end - time.monotonic(), 0.0))
         state.relay.pool.close()
         self._journal.event("", "stopped" if clean else "stopped with deliveries under way")

@@ -1,32 +1,29 @@
 """The server behind the submission socket: one connection, one request, one answer.
 
-Each connection has a thread of its own, and there are at most `CONNECTIONS` of them,
-`CONNECTIONS_PER_UID` for one user: who asks for more is closed at once and takes the drop
-directory. A head must come within `HEAD_S` and a message must keep coming; nobody holds a thread by
-silence.
+There are at most `CONNECTIONS` at a time, `CONNECTIONS_PER_UID` for one user: who asks for more is
+closed at once and takes the drop directory. A head must come within `HEAD_S` and a message must
+keep coming; nobody holds a thread by silence.
 """
 
 from __future__ import annotations
 
-import os
-import select
-import threading
 import time
-from collections import Counter
 
+from pysendmail.daemon.acceptor import Acceptor
 from pysendmail.daemon.control import respond, viewer_of
 from pysendmail.daemon.listener import peer_of
 from pysendmail.daemon.status import report
-from pysendmail.journal import ERROR as LOG_ERROR
 from pysendmail.submission.answer import ERROR, EXIT, Answer, format_answer, format_record
 from pysendmail.submission.exit_status import EX_TEMPFAIL, EX_USAGE, Refused, too_large
 from pysendmail.submission.request import HEAD_LIMIT, SUBMIT, parse_request, split_head
+from pysendmail.submission.submitter import find_submitter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterable
 
+    from pysendmail.daemon.acceptor import Peer
     from pysendmail.daemon.scheduler import Scheduler
     from pysendmail.daemon.state import State
     from pysendmail.daemon.submissions import Submissions
@@ -47,7 +44,7 @@ class Malformed(Exception):
     """What came is no request; the connection is closed without an answer."""
 
 
-class Server:
+class Server(Acceptor):
     """Serves one listening socket until it is closed."""
 
     def __init__(
@@ -57,100 +54,29 @@ class Server:
         submissions: Submissions,
         scheduler: Scheduler,
     ) -> None:
-        self._listener = listener
+        super().__init__([listener], state.journal, connections=CONNECTIONS, name="submission")
         self._state = state
         self._submissions = submissions
         self._scheduler = scheduler
-        self._changed = threading.Condition()
-        self._connections: Counter[int] = Counter()
-        self._closing = os.eventfd(0, os.EFD_CLOEXEC)
-        self._listening = True
 
-    def run(self) -> None:
-        """Accept connections until `close`; one that cannot be served ends no other."""
-        # Never shut down: a listening socket that systemd keeps would be dead for our successor.
-        self._listener.setblocking(False)
-        poll = select.poll()
-        poll.register(self._listener, select.POLLIN)
-        poll.register(self._closing, select.POLLIN)
-        while True:
-            ready = [fd for fd, _event in poll.poll()]
-            if self._closing in ready:
-                self._stop_listening()
-                return
-            try:
-                self._accept()
-            except BlockingIOError:
-                continue  # the caller has gone again
-            except (OSError, RuntimeError) as error:  # no descriptors, no threads: some come free
-                self._state.journal.event("", "cannot accept", priority=LOG_ERROR, said=str(error))
-                threading.Event().wait(0.1)
+    def identify(self, connection: socket.socket) -> int:
+        """Return the user id of the caller."""
+        _pid, uid, _gid = peer_of(connection)
+        return uid
 
-    def close(self, patience: float) -> None:
-        """Accept nobody any more; wait up to `patience` seconds for those who are served."""
-        os.eventfd_write(self._closing, 1)
-        with self._changed:
-            self._changed.wait_for(lambda: not (self._listening or self._connections), patience)
+    def limit(self, peer: Peer) -> int:
+        """Return how many connections one user may have; root is not kept out by himself."""
+        return CONNECTIONS_PER_UID if peer != 0 else CONNECTIONS
 
-    def _stop_listening(self) -> None:
-        with self._changed:
-            self._listener.close()
-            self._listening = False
-            self._changed.notify_all()
-
-    def _accept(self) -> None:
-        """Accept one connection and give it a thread, or close it."""
-        connection, _ = self._listener.accept()
+    def converse(self, connection: socket.socket, peer: Peer) -> None:
+        """Answer one request."""
+        _pid, uid, gid = peer_of(connection)
         try:
-            _pid, uid, gid = peer_of(connection)
-            if not self._admit(uid):
-                connection.close()
-                return
-        except BaseException:
-            connection.close()
-            raise
-        try:
-            threading.Thread(
-                target=self._serve, args=(connection, uid, gid), name="submission", daemon=True
-            ).start()
-        except BaseException:
-            connection.close()
-            self._leave(uid)
-            raise
+            self._answer(connection, uid, gid)
+        except Malformed:
+            pass  # none of ours
 
-    def idle(self) -> bool:
-        """Tell whether nobody is being served."""
-        with self._changed:
-            return not self._connections
-
-    def _admit(self, uid: int) -> bool:
-        with self._changed:
-            if self._connections.total() >= CONNECTIONS:
-                return False
-            if uid != 0 and self._connections[uid] >= CONNECTIONS_PER_UID:
-                return False
-            self._connections[uid] += 1
-            return True
-
-    def _serve(self, connection: socket.socket, uid: int, gid: int) -> None:
-        try:
-            with connection:
-                self._converse(connection, uid, gid)
-        except (OSError, Malformed):
-            pass  # the caller went away, or is none of ours: it keeps its message
-        except Exception as error:
-            self._state.journal.event("", "internal error", priority=LOG_ERROR, said=repr(error))
-        finally:
-            self._leave(uid)
-
-    def _leave(self, uid: int) -> None:
-        with self._changed:
-            self._connections[uid] -= 1
-            if not self._connections[uid]:
-                del self._connections[uid]
-            self._changed.notify_all()
-
-    def _converse(self, connection: socket.socket, uid: int, gid: int) -> None:
+    def _answer(self, connection: socket.socket, uid: int, gid: int) -> None:
         head, rest = read_head(connection, within=HEAD_S)
         try:
             verb, records = split_head(head)
@@ -196,7 +122,7 @@ class Server:
             if request.size > self._state.config.message_size:
                 raise too_large(self._state.config.message_size)
             read_content(connection, raw, rest, request.size)
-            return self._submissions.submit(request, raw, uid)
+            return self._submissions.submit(request, raw, find_submitter(uid))
         except Refused as refused:
             return Answer(refused.status, errors=[refused.line])
         except OSError as error:

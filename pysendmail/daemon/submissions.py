@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pysendmail.relay.attempt import Attempt
     from pysendmail.spool.contract import Claim
     from pysendmail.submission.request import Request
+    from pysendmail.submission.submitter import Submitter
 
 # What one message may take of the daemon's memory; the rest of it lies in an unnamed file.
 MEMORY = 128 * 1024
@@ -45,10 +46,10 @@ class Submissions:
         """Return an empty place for a message."""
         return Content(memory=MEMORY, directory=self._state.scratch)
 
-    def submit(self, request: Request, raw: Readable, uid: int) -> Answer:
+    def submit(self, request: Request, raw: Readable, submitter: Submitter) -> Answer:
         """Take one submission and return the answer; raises Refused for a caller's mistake."""
         state = self._state
-        accepted = self._accept(request, raw, uid, limit=state.config.message_size)
+        accepted = self._accept(request, raw, submitter, limit=state.config.message_size)
         accepted.require_recipients()
         submission = self._submission(accepted)
         try:
@@ -70,16 +71,17 @@ class Submissions:
         recipients that are of no use. Raises OSError or SpoolError when the spool cannot take it
         now, and Refused for what sendmail would not have left there.
         """
-        self._submission(self._accept(request, raw, uid)).enter("from the drop directory")
+        accepted = self._accept(request, raw, find_submitter(uid))
+        self._submission(accepted).enter("from the drop directory")
 
     def _accept(
-        self, request: Request, raw: Readable, uid: int, limit: int | None = None
+        self, request: Request, raw: Readable, submitter: Submitter, limit: int | None = None
     ) -> Accepted:
         state = self._state
         accepted = accept(
             request,
             raw,
-            find_submitter(uid),
+            submitter,
             config=state.config,
             aliases=state.aliases(),
             now=time.time(),
@@ -89,7 +91,7 @@ class Submissions:
         state.journal.event(
             request.queue_id,
             "submitted",
-            uid=uid,
+            **({"client": submitter.client} if submitter.client else {"uid": submitter.uid}),
             sender=accepted.envelope.sender,
             size=accepted.message.size,
             recipients=len(accepted.envelope.recipients),

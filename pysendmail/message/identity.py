@@ -30,16 +30,19 @@ def complete(
     queue_id: str,
     now: float,
     received: bytes,
+    client: bytes = b"",
+    protocol: bytes = b"",
     gateway: bool = False,
 ) -> Message:
     """Return the message with what was missing put before the fields it has.
 
     `sender` is the qualified envelope sender, b"" for the null sender, and with `full_name` makes
-    the From field. `received` says where the message came from (b"from userid 1000"), `now` is the
+    the From field. `received` says where the message came from (b"from userid 1000"), or for one
+    that came by SMTP `client` and `protocol` do (b"name ([127.0.0.1])", b"ESMTP"). `now` is the
     epoch second of its arrival. With `gateway` only Received is added: the message is another
     host's.
     """
-    trace = format_received(hostname, received, queue_id, now)
+    trace = format_received(hostname, received, queue_id, now, client=client, protocol=protocol)
     if gateway:
         return message.with_fields([trace, *message.fields])
     identity = {
@@ -62,10 +65,21 @@ def complete(
     )
 
 
-def format_received(hostname: bytes, received: bytes, queue_id: str, now: float) -> Field:
+def format_received(
+    hostname: bytes,
+    received: bytes,
+    queue_id: str,
+    now: float,
+    *,
+    client: bytes = b"",
+    protocol: bytes = b"",
+) -> Field:
     """Return the trace field of this host (RFC 5321 section 4.4)."""
-    comment = format_comment(b"pysendmail, " + received)
-    value = b"by %b %b\r\n\tid %b; %b" % (hostname, comment, queue_id.encode(), format_date(now))
+    if client:
+        origin = b"from %b\r\n\tby %b (pysendmail) with %b" % (client, hostname, protocol)
+    else:
+        origin = b"by %b %b" % (hostname, format_comment(b"pysendmail, " + received))
+    value = b"%b\r\n\tid %b; %b" % (origin, queue_id.encode(), format_date(now))
     return format_field(b"Received", value)
 
 

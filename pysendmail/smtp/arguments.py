@@ -65,7 +65,7 @@ def format_mail(extensions: Extensions, transaction: Transaction) -> bytes:
     4954 section 5); `requiretls` asks that TLS be used all the way (RFC 8689).
     """
     sender = transaction.sender
-    command = b"MAIL FROM:<%s>" % (_check_address(sender, transaction.smtputf8) if sender else b"")
+    command = b"MAIL FROM:<%s>" % (check_address(sender, transaction.smtputf8) if sender else b"")
     if transaction.size is not None and b"SIZE" in extensions:
         limit = extensions.size_limit
         if limit is not None and transaction.size > limit:
@@ -90,7 +90,7 @@ def format_mail(extensions: Extensions, transaction: Transaction) -> bytes:
 
 def format_rcpt(extensions: Extensions, recipient: Recipient, *, smtputf8: bool = False) -> bytes:
     """Return the RCPT command; for its parameters see `transaction.Recipient`."""
-    command = b"RCPT TO:<%s>" % _check_address(recipient.address, smtputf8)
+    command = b"RCPT TO:<%s>" % check_address(recipient.address, smtputf8)
     if recipient.notify or recipient.orcpt:
         command += _format_notify(extensions, recipient.notify, recipient.orcpt)
     if recipient.parameters:
@@ -115,8 +115,8 @@ def format_xtext(value: bytes) -> bytes:
     )
 
 
-def _check_address(address: bytes, utf8: bool) -> bytes:
-    """Return `address` when it fits between angle brackets, whoever wrote it."""
+def check_address(address: bytes, utf8: bool) -> bytes:
+    """Return `address` when it fits between angle brackets, whoever wrote it; raises UsageError."""
     if not address or len(address) > MAX_ADDRESS:
         raise UsageError(f"an address has 1 to {MAX_ADDRESS} octets, this one {len(address)}")
     if not address.translate(None, _SAFE_IN_ADDRESS):

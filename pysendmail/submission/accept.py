@@ -111,25 +111,20 @@ def accept(
     message = read(raw, limit=limit, content=content)
     if len(message.all(b"received")) + request.hops > HOPS_LIMIT:
         raise Refused(EX_UNAVAILABLE, b"too many hops: this message goes round in a circle")
-    mailboxes, bad = asked_recipients(request, message)
-    found, failures = resolve(
-        mailboxes, local_names(config, None if request.literal else aliases)
-    )
-    failures += [unusable(element) for element in bad]
+    recipients, failures = recipients_of(request, message, config, aliases)
     sender = sender_of(request, submitter, config)
     message = intake.strip(message)
     message = finish(request, message, submitter, sender=sender, config=config, now=now)
     envelope = Envelope(
         sender,
-        tuple(
-            recipient_of(address, qualify(mailbox, config.origin), request.notify)
-            for address, mailbox in found
-        ),
+        recipients,
         ret=request.ret,
         envid=request.envid,
         eight_bit=request.body_type == EIGHT_BIT
         or not all(chunk.isascii() for chunk in message.chunks()),
-        smtputf8=not all(address.isascii() for address in (sender, *dict(found))),
+        smtputf8=not all(
+            address.isascii() for address in (sender, *(one.address for one in recipients))
+        ),
     )
     mode = request.mode or MODES[config.delivery_mode]
     return Accepted(request, submitter, envelope, message, failures, mode=mode, arrived=now)
@@ -144,7 +139,7 @@ def check(request: Request, raw: Readable, *, limit: int) -> list[Outcome]:
     parse_sender(request)
     mailboxes, bad = asked_recipients(request, message)
     message.close()
-    if mailboxes:
+    if mailboxes or request.recipients:
         return []
     failures = [unusable(element) for element in bad]
     if not is_told_by_mail(request):
@@ -170,6 +165,27 @@ def read(raw: Readable, *, limit: int | None, content: Callable[[], Content]) ->
         raise Refused(EX_DATAERR, printable(str(error).encode())) from error
 
 
+def recipients_of(
+    request: Request, message: Message, config: Config, aliases: Aliases
+) -> tuple[list[Recipient], list[Outcome]]:
+    """Return who gets the message, each once, and the failures; raises Refused where nobody is."""
+    mailboxes, bad = asked_recipients(request, message)
+    wishes: dict[Mailbox, Recipient] = {}
+    for one in request.recipients:
+        try:
+            wishes.setdefault(parse_mailbox(one.address), one)
+        except AddressError:
+            bad.append(one.address)
+    found, failures = resolve(
+        [*mailboxes, *wishes], local_names(config, None if request.literal else aliases)
+    )
+    recipients = [
+        recipient_of(address, qualify(mailbox, config.origin), request.notify, wishes.get(mailbox))
+        for address, mailbox in found
+    ]
+    return recipients, failures + [unusable(element) for element in bad]
+
+
 def asked_recipients(request: Request, message: Message) -> tuple[list[Mailbox], list[bytes]]:
     """Return the recipients of command line and, with -t, header; raises Refused where none is."""
     mailboxes: list[Mailbox] = []
@@ -182,9 +198,9 @@ def asked_recipients(request: Request, message: Message) -> tuple[list[Mailbox],
         found, unreadable = intake.recipients_of(message)
         mailboxes += found
         bad += unreadable
-    if len(mailboxes) + len(bad) > RECIPIENTS_LIMIT:
+    if len(mailboxes) + len(bad) + len(request.recipients) > RECIPIENTS_LIMIT:
         raise Refused(EX_DATAERR, b"more than %d recipients" % RECIPIENTS_LIMIT)
-    if not mailboxes and not bad:
+    if not mailboxes and not bad and not request.recipients:
         where = b" in the message header" if request.from_header else b""
         raise Refused(EX_USAGE, b"No recipient addresses found" + where)
     return mailboxes, bad
@@ -240,6 +256,8 @@ def finish(
         queue_id=request.queue_id,
         now=now,
         received=b"from userid %d" % submitter.uid,
+        client=submitter.client,
+        protocol=submitter.protocol,
         gateway=request.gateway,
     )
     if config.from_ and not request.gateway:
@@ -259,14 +277,19 @@ def local_names(config: Config, aliases: Aliases | None) -> LocalNames:
     )
 
 
-def recipient_of(address: bytes, original: bytes, notify: tuple[bytes, ...]) -> Recipient:
+def recipient_of(
+    address: bytes, original: bytes, notify: tuple[bytes, ...], wish: Recipient | None
+) -> Recipient:
     """Return one recipient; his original address is the one that the sender wrote.
 
     That and NOTIFY go with the message to everybody whom an alias stands for (RFC 3461 sections 4.2
-    and 5.2.7).
+    and 5.2.7); a `wish` of his own goes before what holds for all.
     """
     kind, limit = (b"rfc822", ORCPT_LIMIT) if original.isascii() else (b"utf-8", ORCPT_UTF8_LIMIT)
-    return Recipient(address, notify, kind + b";" + original if len(original) <= limit else b"")
+    orcpt = kind + b";" + original if len(original) <= limit else b""
+    if wish is None:
+        return Recipient(address, notify, orcpt)
+    return Recipient(address, wish.notify or notify, wish.orcpt or orcpt)
 
 
 def unusable(element: bytes) -> Outcome:

@@ -12,6 +12,7 @@ somebody asked for is worse than refusing it.
 
 from __future__ import annotations
 
+from pysendmail.message.envelope import Recipient
 from pysendmail.message.queue_id import is_queue_id
 
 TYPE_CHECKING = False
@@ -29,6 +30,7 @@ INTERACTIVE, BACKGROUND, QUEUE = b"i", b"b", b"q"
 MODES = {"interactive": INTERACTIVE, "background": BACKGROUND, "queue": QUEUE}  # as configured
 NOTIFY = (b"NEVER", b"SUCCESS", b"FAILURE", b"DELAY")
 ENVID_LIMIT = 100  # octets as xtext, RFC 3461 section 4.4
+ORCPT_LIMIT = 500  # likewise, section 4.2
 PRINT, MAIL_BACK, WRITE_BACK, QUIET, ALWAYS_OK = b"p", b"m", b"w", b"q", b"e"
 ERROR_MODES = (PRINT, MAIL_BACK, WRITE_BACK, QUIET, ALWAYS_OK)
 BY_MAIL = (MAIL_BACK, WRITE_BACK, ALWAYS_OK)  # a failure is told by a bounce
@@ -41,14 +43,14 @@ class Request:
     """One submission as it was asked for; nothing in it is trusted.
 
     `sender` is None where -f was not given, b"" for the null sender. `operands` are the recipients
-    of the command line, each an address list in header syntax. `mode` is b"" where the
-    configuration decides.
+    of the command line, each an address list in header syntax; `recipients` those of RCPT, each one
+    address with wishes of its own. `mode` is b"" where the configuration decides.
     """
 
     __slots__ = (
         "body_type", "envid", "error_mode", "from_header", "full_name", "gateway", "hops",
-        "literal", "mode", "notify", "operands", "queue_id", "ret", "sender", "size", "tag",
-        "verbose",
+        "literal", "mode", "notify", "operands", "queue_id", "recipients", "ret", "sender", "size",
+        "tag", "verbose",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +60,7 @@ class Request:
         size: int = 0,
         sender: bytes | None = None,
         operands: tuple[bytes, ...] = (),
+        recipients: tuple[Recipient, ...] = (),
         from_header: bool = False,
         full_name: bytes = b"",
         body_type: bytes = b"",
@@ -76,6 +79,7 @@ class Request:
         self.size = size
         self.sender = sender
         self.operands = operands
+        self.recipients = recipients
         self.from_header = from_header
         self.full_name = full_name
         self.body_type = body_type
@@ -131,6 +135,12 @@ def _records(request: Request) -> Iterator[bytes]:
         yield b"f" + request.sender
     for operand in request.operands:
         yield b"r" + operand
+    for recipient in request.recipients:
+        yield b"c" + recipient.address
+        if recipient.notify:
+            yield b"d" + b",".join(recipient.notify)
+        if recipient.orcpt:
+            yield b"o" + recipient.orcpt
     for notify in request.notify:
         yield b"N" + notify
     for letter, name in _TEXT.items():
@@ -157,12 +167,19 @@ def parse_request(records: list[bytes]) -> Request:
     """Return the submission that the records ask for; raises ValueError."""
     facts: dict[str, object] = {}
     operands, notify = [], []
+    recipients: list[Recipient] = []
     for record in records:
         letter, value = record[:1], record[1:]
         if letter == b"r":
             operands.append(value)
+        elif letter == b"c":
+            recipients.append(Recipient(value))
+        elif letter == b"d" and recipients:
+            recipients[-1].notify = parse_notify(value.split(b","))
+        elif letter == b"o" and recipients:
+            recipients[-1].orcpt = parse_orcpt(value)
         elif letter == b"N":
-            notify.append(parse_notify(value))
+            notify.append(value)
         elif letter == b"i":
             facts["queue_id"] = parse_queue_id(value)
         elif letter == b"f":
@@ -180,11 +197,14 @@ def parse_request(records: list[bytes]) -> Request:
             raise ValueError(f"{name} cannot be {facts[name]!r}")
     if not is_envid(facts.get("envid", b"x")):
         raise ValueError(f"envid cannot be {facts['envid']!r}")
-    if len(set(notify)) < len(notify) or (b"NEVER" in notify and len(notify) > 1):
-        raise ValueError("NOTIFY words are said once, and NEVER stands alone")
     if "queue_id" not in facts:
         raise ValueError("no queue id")
-    return Request(operands=tuple(operands), notify=tuple(notify), **facts)  # type: ignore[arg-type]
+    return Request(
+        operands=tuple(operands),
+        recipients=tuple(recipients),
+        notify=parse_notify(notify),
+        **facts,  # type: ignore[arg-type]
+    )
 
 
 def parse_queue_id(value: bytes) -> str:
@@ -195,10 +215,24 @@ def parse_queue_id(value: bytes) -> str:
     return queue_id
 
 
-def parse_notify(value: bytes) -> bytes:
-    """Return one word of NOTIFY; raises ValueError."""
-    if value not in NOTIFY:
-        raise ValueError(f"notify cannot be {value!r}")
+def parse_notify(words: list[bytes]) -> tuple[bytes, ...]:
+    """Return the words of NOTIFY (RFC 3461 section 4.1); raises ValueError."""
+    for word in words:
+        if word not in NOTIFY:
+            raise ValueError(f"notify cannot be {word!r}")
+    if len(set(words)) < len(words) or (b"NEVER" in words and len(words) > 1):
+        raise ValueError("NOTIFY words are said once, and NEVER stands alone")
+    return tuple(words)
+
+
+def parse_orcpt(value: bytes) -> bytes:
+    """Return an original recipient with its type (RFC 3461 section 4.2); raises ValueError."""
+    kind, _, address = value.partition(b";")
+    named = kind.replace(b"-", b"").isalnum()
+    printable = bool(address) and all(32 <= byte <= 126 for byte in address)
+    escapes = address.count(b"+") + address.count(b"=") + address.count(b" ")
+    if not named or not printable or len(value) + 2 * escapes > ORCPT_LIMIT:
+        raise ValueError(f"orcpt cannot be {value!r}")
     return value
 
 

@@ -15,14 +15,28 @@ from pysendmail.message.identity import gecos_name
 
 
 class Submitter:
-    """A uid, the login name that stands for it in addresses, and its full name (GECOS)."""
+    """A uid, the login name that stands for it in addresses, and its full name (GECOS).
 
-    __slots__ = ("full_name", "login", "uid")
+    Where the message came by SMTP, `client` says from whom, `client.example.com ([127.0.0.1])`, and
+    `protocol` how (RFC 3848); the uid is then the daemon's own.
+    """
 
-    def __init__(self, uid: int, login: bytes, full_name: bytes) -> None:
+    __slots__ = ("client", "full_name", "login", "protocol", "uid")
+
+    def __init__(
+        self,
+        uid: int,
+        login: bytes,
+        full_name: bytes,
+        *,
+        client: bytes = b"",
+        protocol: bytes = b"",
+    ) -> None:
         self.uid = uid
         self.login = login
         self.full_name = full_name
+        self.client = client
+        self.protocol = protocol
 
     def __repr__(self) -> str:
         return f"Submitter({self.uid}, {self.login!r}, {self.full_name!r})"

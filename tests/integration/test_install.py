@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import marshal
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -394,3 +395,23 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_libraries_that_the_system_lacks_come_into_our_own_directory(wheels: Path) -> None:
     fetch_dependencies(sys.executable, str(wheels / "vendor"))
     assert {"yaml", "daemon"} <= everything_in(wheels / "vendor")
+
+
+def test_environment_that_is_only_linked_here_is_not_cleared(tmp_path: Path) -> None:
+    checkout, shared = tmp_path / "checkout", tmp_path / "shared"
+    shutil.copytree(REPOSITORY / "etc", checkout / "etc")
+    for name in ("Makefile", "setup.cfg", "pyproject.toml"):
+        shutil.copy(REPOSITORY / name, checkout)
+    shared.mkdir()
+    (shared / "theirs").touch()
+    (checkout / ".venv").symlink_to(shared)
+    made = subprocess.run(
+        ["make", "-C", str(checkout), ".venv/complete"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode != 0
+    assert ".venv is a link" in made.stderr
+    assert (shared / "theirs").exists()

@@ -8,43 +8,17 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.installed import REPOSITORY, SEARCH_PATH
+from tests.helpers import overlay
+from tests.helpers.overlay import BEGIN
 
 pytestmark = pytest.mark.root
 
 needs_dpkg = pytest.mark.skipif(not shutil.which("dpkg-divert"), reason="no dpkg here")
-
-ENTER = """
-set -eu
-mount --make-rprivate /
-mount -t tmpfs tmpfs "$0"
-mkdir "$0/upper" "$0/work" "$0/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$0/upper,workdir=$0/work" "$0/root"
-mount -t proc proc "$0/root/proc"
-mount --rbind /dev "$0/root/dev"
-mount -t tmpfs -o mode=1777 tmpfs "$0/root/tmp"
-mkdir -p "$0/root$1"
-mount --bind "$1" "$0/root$1"
-mount -o remount,bind,ro "$0/root$1"
-exec chroot "$0/root" /bin/sh -euc "$2"
-"""
-
-# No mail system, and nothing of ours; then the two commands with the libraries of the tests.
-BEGIN = f"""
-names="/usr/sbin/sendmail /usr/sbin/send-mail /usr/lib/sendmail /usr/bin/mailq /usr/bin/newaliases
- /usr/bin/runq /usr/bin/hoststat /usr/bin/purgestat /usr/bin/rmail"
-rm -rf $names /etc/pysendmail /var/spool/pysendmail
-! getent passwd pysendmail >/dev/null || userdel pysendmail
-cd {REPOSITORY}
-install() {{ make --silent install "DEPENDENCIES={sysconfig.get_path("purelib")}" "$@"; }}
-uninstall() {{ make --silent uninstall; }}
-"""
 
 Script = Callable[[str], subprocess.CompletedProcess[str]]
 
@@ -53,20 +27,9 @@ Script = Callable[[str], subprocess.CompletedProcess[str]]
 def script(tmp_path: Path) -> Script:
     """Run a shell script as root in a system of its own; skip where there can be none."""
 
-    def run(text: str) -> subprocess.CompletedProcess[str]:
-        command = ["unshare", "--mount", "/bin/sh", "-c", ENTER, str(tmp_path), str(REPOSITORY)]
-        return subprocess.run(
-            [*command, text],
-            env={"PATH": SEARCH_PATH},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    if (tried := run("true")).returncode != 0:
-        pytest.skip(f"no overlay can be mounted here: {tried.stderr.strip()}")
-    return run
+    if reason := overlay.why_not(tmp_path):
+        pytest.skip(f"no overlay can be mounted here: {reason}")
+    return lambda text: overlay.run_script(tmp_path, text)
 
 
 def told(done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -105,9 +68,13 @@ stat -c '%a %u %G' /var/spool/pysendmail/drop/*
 
 def test_uninstall_takes_everything_out_of_usr(script: Script) -> None:
     remove = """
+list() {
+    ls -d $names /usr/*/pysendmail* /usr/*/*/pysendmail* /usr/*/*/*/pysendmail* 2>/dev/null || true
+}
+list >/tmp/before
 install >/dev/null
 uninstall >/dev/null
-ls -d $names /usr/*/pysendmail* /usr/*/*/pysendmail* /usr/*/*/*/pysendmail* 2>/dev/null || true
+list | diff /tmp/before - >&2
 ! command -v dpkg-divert >/dev/null || ! dpkg-divert --list $names | grep .
 ls -d /etc/pysendmail /var/spool/pysendmail
 """

@@ -67,14 +67,16 @@ class Site:
         self.configuration.chmod(0o644)
         assert write_snapshot(load({}, str(self.configuration)))
 
-    def sendmail(self, *argv: str) -> tuple[subprocess.CompletedProcess[bytes], set[str]]:
+    def sendmail(
+        self, *argv: str, stdin: bytes = MESSAGE
+    ) -> tuple[subprocess.CompletedProcess[bytes], set[str]]:
         """Run sendmail; return how it ended and what it had loaded."""
         reading, writing = os.pipe()
         with os.fdopen(reading, "rb") as report:
             try:
                 done = subprocess.run(
                     [sys.executable, "-IS", "-c", STUB, str(writing), *argv],
-                    input=MESSAGE,
+                    input=stdin,
                     capture_output=True,
                     env={"PYSENDMAIL_CONFIG": str(self.configuration)},
                     pass_fds=[writing],
@@ -155,6 +157,16 @@ def test_third_door_loads_nothing_dear(site: Site, argv: Sequence[str]) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert modules & TOO_DEAR == set()
     assert "pysendmail.submission.accept" in modules
+    [left] = (site.spool / "drop").iterdir()
+    assert left.read_bytes().endswith(b"\0\0" + MESSAGE[:-2] + b"\n")
+
+
+def test_smtp_on_standard_input_loads_nothing_dear(site: Site) -> None:
+    script = b"EHLO x\nMAIL FROM:<a@b>\nRCPT TO:<c@d>\nDATA\n" + MESSAGE + b".\nQUIT\n"
+    done, modules = site.sendmail("-bs", stdin=script)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\r\n250 2.0.0 Ok: queued as " in done.stdout
+    assert modules & TOO_DEAR == set()
     [left] = (site.spool / "drop").iterdir()
     assert left.read_bytes().endswith(b"\0\0" + MESSAGE[:-2] + b"\n")
 

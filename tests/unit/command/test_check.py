@@ -66,6 +66,14 @@ def test_password_is_masked_and_its_readers_are_named(
     assert "very-secret" not in output
 
 
+def test_password_of_the_listener_is_looked_at_too(
+    configure: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(listen_user="me", listen_password_file="/nonexistent/password")
+    assert check(connect=False, send_to="") == 78
+    assert "key 'listen_password_file'" in capsys.readouterr().err
+
+
 def test_broken_configuration_is_told_line_by_line(
     configure: Configure, capsys: pytest.CaptureFixture[str]
 ) -> None:

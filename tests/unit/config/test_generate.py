@@ -62,7 +62,8 @@ def test_each_line_of_the_example_holds_when_its_sign_is_removed(key, tmp_path: 
     (line,) = (line for line in format_example().splitlines() if line.startswith(f"#{key.name}:"))
     companions = {
         "user": "password_file: /p", "password": "user: me", "password_file": "user: me",
-        "password_command": "user: me",
+        "password_command": "user: me", "listen_user": "listen_password_file: /p",
+        "listen_password_file": "listen_user: me",
     }  # fmt: skip
     path = tmp_path / "p.yaml"
     path.write_text(f"{line[1:]}\n{companions.get(key.name, '')}\n")

@@ -131,6 +131,13 @@ USER = "user: me\npassword_file: /p\n"
         (USER + "tls: none\nsmarthost: lmtp:///s\n", "4: key 'smarthost': lmtp:// is not spoken"),
         (USER + "tls_verify: false\n", "3: key 'tls_verify': without verification"),
         ("retry_first: 2h\nretry_longest: 1h\n", "1: key 'retry_first': longer than retry_longest"),
+        ("listen: 10.0.0.1:25\n", "1: key 'listen': 10.0.0.1:25 is no address that is loopback"),
+        ("listen: 0.0.0.0:25\n", "1: key 'listen': 0.0.0.0:25 is for others than this machine"),
+        ("listen: '[::]:25'\n", "1: key 'listen': [::]:25 is for others than this machine"),
+        ("listen_for: private\nlisten: 192.0.2.1:25\n", "2: key 'listen': 192.0.2.1:25 is no"),
+        ("listen: 127.0.0.1:25\nlisten_for: anyone\n", "key 'listen_user': not set"),
+        ("listen_user: me\n", "1: key 'listen_user': a user needs a password"),
+        ("listen_password_file: /p\n", "key 'listen_user': listen_password_file is set"),
     ],
 )
 def test_contradiction_is_an_error(yaml_file: Callable[..., str], text: str, trouble: str) -> None:
@@ -146,6 +153,9 @@ def test_contradiction_is_an_error(yaml_file: Callable[..., str], text: str, tro
         USER + "tls_verify: false\ninsecure_password: true\n",
         "tls_verify: false\n",
         USER + "tls: opportunistic\n",
+        "listen: [127.0.0.1:25, '[::1]:25', 127.8.9.10:2525]\n",
+        "listen: [10.0.0.1:25, '[fd00::1]:25', 0.0.0.0:2525]\nlisten_for: private\n",
+        "listen: 192.0.2.1:25\nlisten_for: anyone\nlisten_user: me\nlisten_password_file: /p\n",
     ],
 )
 def test_what_only_looks_like_a_contradiction_is_allowed(
@@ -179,6 +189,9 @@ def test_doubts_are_warnings_with_their_place(yaml_file: Callable[..., str]) -> 
         (Config(origin=b"[192.0.2.1]", smarthost=("smtp://example",)), ["smarthost"]),
         (Config(origin=b"a.test", smarthost=("lmtp:///s",), insecure_password=True),
          ["insecure_password"]),
+        (Config(origin=b"a.test", smarthost=("smtp://a.test",), listen=("10.0.0.1:25",),
+                listen_for="private"), ["listen_for"]),
+        (Config(origin=b"a.test", smarthost=("smtp://a.test",), listen=("127.0.0.1:25",)), []),
     ],
 )  # fmt: skip
 def test_doubts_are_about_what_is_hardly_meant(config: Config, names: list[str]) -> None:

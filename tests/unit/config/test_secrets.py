@@ -11,7 +11,7 @@ import pytest
 
 from pysendmail.config.errors import ConfigError, UnreadableConfigError
 from pysendmail.config.keys import Config
-from pysendmail.config.secrets import SECRET_LIMIT, read_password
+from pysendmail.config.secrets import SECRET_LIMIT, read_listen_password, read_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,3 +115,12 @@ def test_command_that_hangs_is_ended_with_its_children() -> None:
     start = time.monotonic()
     assert "within 0.2 seconds" in trouble_of(config, timeout_s=0.2)
     assert time.monotonic() - start < 10
+
+
+def test_password_of_the_listener_is_read_and_guarded_alike(secret: Path) -> None:
+    config = Config(listen_user=b"me", listen_password_file=str(secret))
+    assert read_listen_password(config, {}) == b" hunter2 "
+    assert read_listen_password(Config(), {}) is None
+    secret.chmod(0o644)
+    with pytest.raises(ConfigError, match="open to everyone"):
+        read_listen_password(config, {})

@@ -16,6 +16,7 @@ from pysendmail.config.values import (
     parse_credential,
     parse_domains,
     parse_duration,
+    parse_endpoints,
     parse_fallback,
     parse_host,
     parse_password,
@@ -211,6 +212,20 @@ def test_smarthosts_are_a_list_of_urls() -> None:
     assert parse_smarthosts("smtp://a, lmtp:///b") == ("smtp://a", "lmtp:///b")
     with pytest.raises(ValueError, match="begins with"):
         parse_smarthosts("smtp://a,")
+
+
+def test_endpoints_are_a_list_of_addresses_with_ports() -> None:
+    assert parse_endpoints("127.0.0.1:25, [::1]:2525") == ("127.0.0.1:25", "[::1]:2525")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "25", ":25", "127.0.0.1", "localhost:25", "127.0.0.1:", "127.0.0.1:smtp", "::1:25",
+     "127.0.0.1:65536", "127.0.0.1:٢٥", "127.0.0.1:25,", "[127.0.0.1]:25", "127.1:25"],
+)  # fmt: skip
+def test_endpoint_without_address_or_port_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        parse_endpoints(text)
 
 
 @given(st.sampled_from(sorted(PARSERS)), st.text())

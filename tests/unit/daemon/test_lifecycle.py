@@ -29,7 +29,14 @@ from pysendmail.daemon.lifecycle import (
     notify,
     put_aside,
 )
-from pysendmail.daemon.listener import bind, open_listener, take_passed
+from pysendmail.daemon.listener import (
+    Listeners,
+    bind,
+    bind_endpoint,
+    bind_endpoints,
+    open_listeners,
+    take_passed,
+)
 from pysendmail.spool.errors import SpoolError
 from pysendmail.spool.memory import MemorySpool
 from pysendmail.submission.drop_door import make_drop_directory
@@ -168,13 +175,70 @@ def test_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     ],
 )
 def test_socket_passed_to_somebody_else_is_not_ours(environ: dict[str, str]) -> None:
-    assert take_passed(environ) is None
+    assert take_passed(environ) == []
     assert environ == {}
 
 
 def test_listener_is_bound_where_none_was_passed(tmp_path: Path) -> None:
-    with open_listener(str(tmp_path / "s"), {}) as listener:
+    listeners = open_listeners(str(tmp_path / "s"), {})
+    with listeners.submission as listener:
         assert listener.getsockname() == str(tmp_path / "s")
+    assert listeners.smtp == []
+
+
+PASSED = """
+import os, sys
+from pysendmail.daemon.listener import open_listeners
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.environ["LISTEN_FDS"] = "2"
+for descriptor, number in zip(map(int, sys.argv[2:]), (3, 4)):
+    os.dup2(descriptor, number + 100)
+for number in (3, 4):
+    os.dup2(number + 100, number)
+listeners = open_listeners(sys.argv[1], os.environ)
+print(listeners.submission.getsockname())
+print([one.getsockname()[1] for one in listeners.smtp])
+print(os.get_inheritable(3), os.get_inheritable(4), "LISTEN_FDS" in os.environ)
+"""
+
+
+@pytest.mark.parametrize("network_first", [False, True])
+def test_sockets_that_systemd_passed_are_known_by_their_kind(
+    tmp_path: Path, network_first: bool
+) -> None:
+    path = str(tmp_path / "passed")
+    with bind(path) as local, bind_endpoint("127.0.0.1:0") as network:
+        network.listen()
+        passed = [network, local] if network_first else [local, network]
+        done = subprocess.run(
+            [sys.executable, "-c", PASSED, str(tmp_path / "own")]
+            + [str(one.fileno()) for one in passed],
+            pass_fds=[one.fileno() for one in passed],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        port = network.getsockname()[1]
+    assert done.stdout.splitlines() == [path, f"[{port}]", "False False False"]
+
+
+def test_port_that_is_taken_is_told_and_the_others_are_given_back() -> None:
+    with bind_endpoint("127.0.0.1:0") as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}: Address already"):
+            bind_endpoints(["127.0.0.1:0", f"127.0.0.1:{port}"])
+
+
+def test_both_families_listen_on_one_port() -> None:
+    (one,) = bind_endpoints(["127.0.0.1:0"])
+    port = one.getsockname()[1]
+    try:
+        (other,) = bind_endpoints([f"[::1]:{port}"])
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
+    with one, other:
+        assert other.getsockname()[:2] == ("::1", port)
 
 
 # --- notification, put aside
@@ -231,7 +295,7 @@ class House:
             self.spool,
             self.journal,  # type: ignore[arg-type]
             {"NOTIFY_SOCKET": str(directory / "n")},
-            bind(self.path),
+            Listeners(bind(self.path), []),
             self._read,
             **options,
         )

@@ -13,6 +13,7 @@ from pysendmail.daemon.submissions import Submissions
 from pysendmail.spool.errors import SpoolFull
 from pysendmail.spool.memory import MemorySpool
 from pysendmail.submission.exit_status import Refused
+from pysendmail.submission.submitter import find_submitter
 from tests.helpers.waiting import wait_until
 from tests.unit.daemon.house import PATIENCE_S, FakeRelay, make_state
 from tests.unit.relay.peers import LOST, Peer
@@ -27,7 +28,8 @@ class FullSpool(MemorySpool):
 
 
 def submit(state: State, *operands: bytes, **options: Any):
-    return Submissions(state).submit(request(*(operands or (BOB,)), **options), raw(), 0)
+    asked = request(*(operands or (BOB,)), **options)
+    return Submissions(state).submit(asked, raw(), find_submitter(0))
 
 
 def names(state: State) -> list[str]:

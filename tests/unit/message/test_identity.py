@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from pysendmail.message.content import Content
-from pysendmail.message.identity import complete, gecos_name
+from pysendmail.message.identity import complete, format_received, gecos_name
 from pysendmail.message.intake import read_message
 from pysendmail.message.message import Message
 
@@ -116,6 +116,15 @@ def test_origin_of_a_message_cannot_break_out_of_its_comment() -> None:
     assert message.fields[0].raw.startswith(
         b"Received: by client.example.test "
         b"(pysendmail, from x\\) by evil \\(\\\\??Bcc: y?)\r\n\tid "
+    )
+
+
+def test_message_that_came_by_smtp_says_from_where() -> None:
+    field = format_received(
+        b"host.example.test", b"", QUEUE_ID, NOW, client=b"x ([127.0.0.1])", protocol=b"ESMTP"
+    )
+    assert field.raw.startswith(
+        b"Received: from x ([127.0.0.1])\r\n\tby host.example.test (pysendmail) with ESMTP\r\n\tid "
     )
 
 

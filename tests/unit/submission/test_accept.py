@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysendmail.message.alias_file import parse_aliases
+from pysendmail.message.envelope import Recipient as Named
 from pysendmail.message.message import Message
 from pysendmail.message.outcome import FAILED
 from pysendmail.smtp import Recipient, Transaction
@@ -256,6 +257,32 @@ def test_envelope_carries_what_was_asked_for() -> None:
     assert (one.ret, one.envid) == (b"HDRS", b"QQ")
     assert one.recipients[0].notify == (b"NEVER",)
     assert one.recipients[0].orcpt == b"rfc822;bob@example.net"
+
+
+def test_recipients_of_smtp_keep_their_own_wishes() -> None:
+    never = Named(b"a@example.net", (b"NEVER",))
+    other = Named(b"b", (), b"rfc822;c@example.net")
+    again = Named(b"a@EXAMPLE.net", (b"DELAY",))
+    one = accepted(recipients=(never, other, again), notify=(b"SUCCESS",)).envelope
+    assert one.recipients == (
+        Named(b"a@example.net", (b"NEVER",), b"rfc822;a@example.net"),
+        Named(b"b@example.org", (b"SUCCESS",), b"rfc822;c@example.net"),
+    )
+
+
+def test_everyone_behind_an_alias_has_the_wishes_of_its_rcpt() -> None:
+    aliases = parse_aliases(b"team: a@x.test, b@x.test\n")
+    asked = Named(b"team", (b"NEVER",), b"rfc822;team@example.org")
+    one = accepted(recipients=(asked,), aliases=aliases).envelope
+    assert [recipient.address for recipient in one.recipients] == [b"a@x.test", b"b@x.test"]
+    assert {recipient.notify for recipient in one.recipients} == {(b"NEVER",)}
+    assert {recipient.orcpt for recipient in one.recipients} == {b"rfc822;team@example.org"}
+
+
+def test_recipient_of_smtp_that_is_no_address_is_a_failure() -> None:
+    one = accepted(recipients=(Named(b"a,b@c"), Named(b"a@example.net")))
+    assert [failure.recipient for failure in one.failures] == [b"a,b@c"]
+    assert len(one.envelope.recipients) == 1
 
 
 @pytest.mark.parametrize(

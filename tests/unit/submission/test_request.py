@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pysendmail.message.envelope import Recipient
 from pysendmail.submission.request import (
     MAGIC,
     NOTIFY,
@@ -22,6 +23,13 @@ TEXT = st.binary(max_size=40).map(lambda value: value.replace(b"\0", b""))
 IDS = st.text("0123456789ABCDEF", min_size=14, max_size=14)
 PRINTABLE = st.characters(min_codepoint=33, max_codepoint=126)
 ENVIDS = st.just(b"") | st.text(PRINTABLE, min_size=1, max_size=33).map(str.encode)
+NOTIFIES = st.just((b"NEVER",)) | st.lists(st.sampled_from(NOTIFY[1:]), unique=True).map(tuple)
+RECIPIENTS = st.builds(
+    Recipient,
+    TEXT,
+    NOTIFIES,
+    st.just(b"") | st.text(PRINTABLE, min_size=1).map(lambda text: b"rfc822;" + text.encode()),
+)
 REQUESTS = st.builds(
     Request,
     queue_id=IDS,
@@ -31,7 +39,8 @@ REQUESTS = st.builds(
     from_header=st.booleans(),
     full_name=TEXT,
     body_type=st.sampled_from([b"", b"7BIT", b"8BITMIME"]),
-    notify=st.just((b"NEVER",)) | st.lists(st.sampled_from(NOTIFY[1:]), unique=True).map(tuple),
+    recipients=st.lists(RECIPIENTS, max_size=3).map(tuple),
+    notify=NOTIFIES,
     ret=st.sampled_from([b"", b"FULL", b"HDRS"]),
     envid=ENVIDS,
     gateway=st.booleans(),
@@ -97,6 +106,8 @@ def test_head_that_is_none_is_refused(head: bytes) -> None:
         (b"RALL", "ret"),
         (b"NALWAYS", "notify"),
         (b"NNEVER\r\nRCPT TO:<x>", "notify"),
+        (b"d", "unknown record"),
+        (b"orfc822;a", "unknown record"),
         (b"V", "envid"),
         (b"Va b", "envid"),
         (b"V" + 101 * b"x", "envid"),
@@ -116,6 +127,18 @@ def test_head_that_is_none_is_refused(head: bytes) -> None:
 def test_record_that_cannot_be_is_refused(record: bytes, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         parse_request([b"i" + QUEUE_ID.encode(), record])
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"d", b"dALWAYS", b"dNEVER,SUCCESS", b"dDELAY,DELAY", b"o", b"oa@b", b"o;a", b"orfc822;",
+        b"orfc822;a\r\nX: y", b"orf c;a", b"orfc822;" + 200 * b"+", "orfc822;é".encode(),
+    ],
+)  # fmt: skip
+def test_wish_of_a_recipient_that_cannot_be_is_refused(record: bytes) -> None:
+    with pytest.raises(ValueError, match=r"notify|NOTIFY|orcpt"):
+        parse_request([b"i" + QUEUE_ID.encode(), b"ca@b", record])
 
 
 def test_queue_id_is_required() -> None:

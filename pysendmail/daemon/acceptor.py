@@ -1,0 +1,159 @@
+"""Accepting connections: a thread for each, and no more of them than there is room for.
+
+`Acceptor` is the part of a server that knows nothing of what is said. Who asks for more connections
+than are his is closed at once; a connection that cannot be served ends no other.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections import Counter
+
+from pysendmail.journal import ERROR
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+    from typing import TypeAlias
+
+    from pysendmail.journal import Journal
+
+    # Whom a limit is for: a user id, or an address.
+    Peer: TypeAlias = int | str
+
+
+class Acceptor:
+    """Serves listening sockets until it is closed; at most `connections` at a time.
+
+    A server says who is at the other end (`identify`), how many connections are his (`limit`), and
+    what is said (`converse`).
+    """
+
+    def __init__(
+        self, listeners: Sequence[socket.socket], journal: Journal, *, connections: int, name: str
+    ) -> None:
+        self._listeners = {listener.fileno(): listener for listener in listeners}
+        self._journal = journal
+        self._limit = connections
+        self._name = name
+        self._changed = threading.Condition()
+        self._connections: Counter[Peer] = Counter()
+        self._listening = True
+        self.closing = os.eventfd(0, os.EFD_CLOEXEC)  # readable once stopped, to all who poll
+
+    def identify(self, connection: socket.socket) -> Peer | None:
+        """Return who has connected, None for somebody who is not served; raises OSError."""
+        raise NotImplementedError
+
+    def limit(self, peer: Peer) -> int:
+        """Return how many connections one peer may have."""
+        raise NotImplementedError
+
+    def turn_away(self, connection: socket.socket) -> None:
+        """Say what there is to say to a peer for whom there is no room; never waits."""
+
+    def converse(self, connection: socket.socket, peer: Peer) -> None:
+        """Serve one connection; raises OSError when the peer has gone away."""
+        raise NotImplementedError
+
+    def run(self) -> None:
+        """Accept connections until `close`; one that cannot be served ends no other."""
+        # Never shut down: a listening socket that systemd keeps would be dead for our successor.
+        poll = select.poll()
+        for listener in self._listeners.values():
+            listener.setblocking(False)
+            poll.register(listener, select.POLLIN)
+        poll.register(self.closing, select.POLLIN)
+        while True:
+            for fd, _event in poll.poll():
+                if fd == self.closing:
+                    self._stop_listening()
+                    return
+                self._accept_one(self._listeners[fd])
+
+    def stop(self) -> None:
+        """Accept nobody any more."""
+        os.eventfd_write(self.closing, 1)
+
+    def close(self, patience: float) -> None:
+        """Accept nobody any more; wait up to `patience` seconds for those who are served."""
+        self.stop()
+        with self._changed:
+            self._changed.wait_for(lambda: not (self._listening or self._connections), patience)
+
+    def idle(self) -> bool:
+        """Tell whether nobody is being served."""
+        return not self.served()
+
+    def served(self) -> int:
+        """Return how many connections are being served."""
+        with self._changed:
+            return self._connections.total()
+
+    def _stop_listening(self) -> None:
+        with self._changed:
+            for listener in self._listeners.values():
+                listener.close()
+            self._listening = False
+            self._changed.notify_all()
+
+    def _accept_one(self, listener: socket.socket) -> None:
+        try:
+            self._accept(listener)
+        except BlockingIOError:
+            pass  # the caller has gone again
+        except (OSError, RuntimeError) as error:  # no descriptors, no threads: some come free
+            self._journal.event("", "cannot accept", priority=ERROR, said=str(error))
+            threading.Event().wait(0.1)
+
+    def _accept(self, listener: socket.socket) -> None:
+        """Accept one connection and give it a thread, or close it."""
+        connection, _ = listener.accept()
+        try:
+            peer = self.identify(connection)
+            if peer is None or not self._admit(peer):
+                if peer is not None:
+                    self.turn_away(connection)
+                connection.close()
+                return
+        except BaseException:
+            connection.close()
+            raise
+        try:
+            threading.Thread(
+                target=self._serve, args=(connection, peer), name=self._name, daemon=True
+            ).start()
+        except BaseException:
+            connection.close()
+            self._leave(peer)
+            raise
+
+    def _admit(self, peer: Peer) -> bool:
+        with self._changed:
+            if self._connections.total() >= self._limit:
+                return False
+            if self._connections[peer] >= self.limit(peer):
+                return False
+            self._connections[peer] += 1
+            return True
+
+    def _serve(self, connection: socket.socket, peer: Peer) -> None:
+        try:
+            with connection:
+                self.converse(connection, peer)
+        except OSError:
+            pass  # the caller went away: it keeps its message
+        except Exception as error:
+            self._journal.event("", "internal error", priority=ERROR, said=repr(error))
+        finally:
+            self._leave(peer)
+
+    def _leave(self, peer: Peer) -> None:
+        with self._changed:
+            self._connections[peer] -= 1
+            if not self._connections[peer]:
+                del self._connections[peer]
+            self._changed.notify_all()
