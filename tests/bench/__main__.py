@@ -1,50 +1,58 @@
-"""`python -m tests.bench [NAME...]`: measure, all or what is named, and write the results.
+"""`python -m tests.bench [NAME...]`: measure, all or what is named.
 
-Each table is printed when it is there; all of them go, with a plot, into report.md and report.svg
-of the directory for the results.
+Each table is printed when it is there, and kept for `python -m tests.bench.report`.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import os
+import tempfile
 from pathlib import Path
 
-from tests.bench import plot
-from tests.bench.measuring import Settings, Table, machine, progress
+from tests.bench import report
+from tests.bench.measuring import Settings, progress
 
-NAMES = sorted(
-    path.stem.removeprefix("bench_") for path in Path(__file__).parent.glob("bench_*.py")
-)
+NAMES = (
+    "startup", "submission", "delivery", "drain", "storm", "memory", "growth", "idle",
+    "round_trips", "smtp_core",
+)  # fmt: skip
+QUICK_RUNS, QUICK_SCALE = 2, 0.05
 
 
 def main() -> None:
     """Measure what the command line names."""
     parser = argparse.ArgumentParser(prog="make bench", description="Measure, beside the peers.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
-    parser.add_argument("--out", type=Path, default=Path(".bench"), help="for the results")
     parser.add_argument("--runs", type=int, default=10, help="of each contestant")
     parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of messages")
+    parser.add_argument("--quick", action="store_true", help="a look: few runs of few messages")
+    parser.add_argument("--disk", default="/var/tmp", help="where the queues are, %(default)s")
     asked = parser.parse_args()
     if unknown := set(asked.names) - set(NAMES):
-        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
-    settings = Settings(asked.out, runs=asked.runs, scale=asked.scale)
-    settings.out.mkdir(parents=True, exist_ok=True)
-    facts = f"{machine()}; {settings.runs} runs, scale {settings.scale:g}."
-    tables: list[Table] = []
-    for name in asked.names or NAMES:
-        progress(f"bench_{name}")
-        for table in importlib.import_module(f"tests.bench.bench_{name}").measure(settings):
-            print(table.markdown(), flush=True)
-            tables.append(table)
-            write(settings.out, facts, tables)
+        parser.error(f"no such benchmark: {' '.join(sorted(unknown))}; there is {' '.join(NAMES)}")
+    if os.geteuid() != 0:
+        parser.error("only root can give each mail program a place of its own")
+    settings = Settings(runs=asked.runs, scale=asked.scale)
+    if asked.quick:
+        settings = Settings(runs=QUICK_RUNS, scale=QUICK_SCALE)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=asked.disk) as directory:
+        Path(directory).chmod(0o755)
+        tempfile.tempdir = directory
+        for name in asked.names or NAMES:
+            measure(name, settings, keep=not asked.quick)
 
 
-def write(out: Path, facts: str, tables: list[Table]) -> None:
-    """Write what is known by now: a run that is broken off has not been for nothing."""
-    texts = [f"# Measured\n\n{facts}\n", *(table.markdown() for table in tables)]
-    (out / "report.md").write_text("\n".join(texts), encoding="utf-8")
-    (out / "report.svg").write_text(plot.svg(tables), encoding="utf-8")
+def measure(name: str, settings: Settings, *, keep: bool) -> None:
+    """Run one benchmark, print its tables, keep them for the report."""
+    progress(name)
+    load, tables = report.load(), []
+    for table in importlib.import_module(f"tests.bench.bench_{name}").measure(settings):
+        print(table.markdown(), flush=True)
+        tables.append(table)
+        if keep:
+            report.keep(name, tables, settings, load)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every benchmark shares: settings, the clock, figures, and the tables they go into.
+"""What every benchmark shares: settings, taking turns, figures, and the tables they go into.
 
 A benchmark is a module `bench_*` with `measure(settings)`, which yields `Table`s. Contestants take
 turns within each run, so that what else the machine does hits all alike; a figure is the median of
@@ -7,12 +7,16 @@ the runs, with minimum and maximum.
 
 from __future__ import annotations
 
-import os
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+
+OURS = "pysendmail"
+BARE = "python3 -I -S -c pass"
+PAUSE_S = 0.05  # for what the contestant before may still do in the background
+
+Contest = tuple[str, Callable[[], float]]
 
 
 class Settings:
@@ -20,12 +24,11 @@ class Settings:
     for a look.
     """
 
-    def __init__(self, out: Path, *, runs: int = 10, scale: float = 1.0) -> None:
-        self.out = out
+    def __init__(self, *, runs: int = 10, scale: float = 1.0) -> None:
         self.runs = runs
         self.scale = scale
 
-    def count(self, number: int, least: int = 2) -> int:
+    def count(self, number: int, least: int = 10) -> int:
         """Return `number` at this scale."""
         return max(least, round(number * self.scale))
 
@@ -43,60 +46,96 @@ class Figure:
         return statistics.median(self.values)
 
 
+class Target:
+    """What ours should reach: `value`, compared with the limit, `words` say of what."""
+
+    def __init__(self, words: str, value: float, *, most: float = 0.0, least: float = 0.0) -> None:
+        self.words = words
+        self.value = value
+        self.most = most
+        self.least = least
+
+    def markdown(self) -> str:
+        """Return it with its verdict, in one line."""
+        limit = f"at most {shown(self.most)}" if self.most else f"at least {shown(self.least)}"
+        reached = self.value <= self.most if self.most else self.value >= self.least
+        verdict = "reached" if reached else "**missed**"
+        return f"- {self.words}: {limit}; measured {shown(self.value)}, {verdict}"
+
+
 class Table:
-    """Figures of one kind. `base`: the label that ratios are taken to; `target`: what ours should
-    reach, in words. A contestant whose label begins with `OURS` is ours.
+    """Figures of one kind. A contestant whose label begins with `OURS` is ours; ratios are taken to
+    the first of those, and to the one named `base`.
     """
 
     def __init__(
-        self, title: str, unit: str, figures: Sequence[Figure], *, base: str = "", target: str = ""
+        self,
+        title: str,
+        unit: str,
+        figures: Sequence[Figure],
+        *,
+        base: str = "",
+        targets: Sequence[Target] = (),
     ) -> None:
         self.title = title
         self.unit = unit
-        self.figures = figures
+        self.figures = [figure for figure in figures if figure.values]
         self.base = base
-        self.target = target
+        self.targets = [target.markdown() for target in targets]
+
+    def median(self, label: str) -> float:
+        """Return the median of a contestant; 0.0 where it was not measured."""
+        return next((figure.median for figure in self.figures if figure.label == label), 0.0)
 
     def markdown(self) -> str:
         """Return the table in Markdown."""
-        base = next((f.median for f in self.figures if f.label == self.base and f.values), None)
-        ratio = f" ÷ {self.base} |" if base else ""
+        ours = next((f.label for f in self.figures if f.label.startswith(OURS)), "")
+        bases = [label for label in (self.base, ours) if self.median(label)]
+        ratios = "".join(f" ÷ {base} |" for base in bases)
         lines = [
             f"### {self.title}\n",
-            f"Target: {self.target}\n" if self.target else "",
-            f"| {self.unit} | median | min | max |{ratio} |",
-            "|---|---:|---:|---:|" + ("---:|" if base else "") + "---|",
+            f"| {self.unit} | median | min | max |{ratios} |",
+            "|---|---:|---:|---:|" + "---:|" * len(bases) + "---|",
         ]
         for figure in self.figures:
-            if not figure.values:
-                cells = ["–"] * (4 if base else 3)
-            else:
-                cells = [
-                    shown(figure.median), shown(figure.values[0]), shown(figure.values[-1])
-                ]  # fmt: skip
-                cells += [f"{figure.median / base:.2f}"] if base else []
+            values = (figure.median, figure.values[0], figure.values[-1])
+            cells = [*map(shown, values), *(ratio(figure.median, self.median(b)) for b in bases)]
             lines.append(f"| {figure.label} | {' | '.join(cells)} | {figure.note} |")
-        return "\n".join(line for line in lines if line) + "\n"
-
-
-OURS = "pysendmail"
+        return "\n".join([*lines, *([""] if self.targets else []), *self.targets]) + "\n"
 
 
 def shown(value: float) -> str:
     """Return a number with three digits that count."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if 1 <= abs(value) < 10 else f"{value:.3g}"
+
+
+def ratio(value: float, base: float) -> str:
+    return f"{value / base:.2f}"
 
 
 def take_turns(
-    runs: int, contestants: Sequence[tuple[str, Callable[[], float]]]
+    runs: int, contests: Sequence[Contest], *, warm_up: bool = False
 ) -> dict[str, list[float]]:
-    """Run each contestant `runs` times, all once before any twice; return what each gave."""
-    given: dict[str, list[float]] = {label: [] for label, _ in contestants}
+    """Run each contest `runs` times, all once before any twice; return what each gave.
+
+    `warm_up`: once more before, which does not count.
+    """
+    for _, contest in contests if warm_up else ():
+        contest()
+    given: dict[str, list[float]] = {label: [] for label, _ in contests}
     for number in range(runs):
-        for label, contest in contestants:
+        for label, contest in contests:
+            time.sleep(PAUSE_S)
             given[label].append(contest())
             progress(f"{number + 1}/{runs} {label}: {shown(given[label][-1])}")
     return given
+
+
+def figures(given: dict[str, list[float]], factor: float = 1.0) -> list[Figure]:
+    """Return what `take_turns` gave as figures, each value times `factor`."""
+    return [Figure(label, [value * factor for value in values]) for label, values in given.items()]
 
 
 def progress(words: str) -> None:
@@ -109,16 +148,3 @@ def message(name: str = "0", size: int = 2048) -> bytes:
     head = f"From: a@example.com\nTo: b@example.org\nSubject: bench {name}\n\n".encode()
     line = b"An ordinary line of text, as long as most lines of mail are in our days.\n"
     return (head + line * (size // len(line)))[: size - 1] + b"\n"
-
-
-def machine() -> str:
-    """Return what the figures were taken on, in one line."""
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        models = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-    kernel, python = os.uname().release, sys.version.split()[0]
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    return (
-        f"{time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}: {os.cpu_count()} cores of "
-        f"{models[0] if models else 'unknown make'}, kernel {kernel}, Python {python}, "
-        f"load before: {load}"
-    )
