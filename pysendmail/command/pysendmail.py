@@ -1,4 +1,4 @@
-"""pysendmail: the administrator's tool. check, status, queue."""
+"""pysendmail: the administrator's tool. check, explain, status, queue."""
 
 from __future__ import annotations
 
@@ -66,6 +66,13 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     check.add_argument("--send", metavar="ADDRESS", default="", help="send one message there")
     check.set_defaults(run=run_check)
 
+    # Its words are sendmail's, not ours: no prefix of an option is known here.
+    explain = commands.add_parser(
+        "explain", prefix_chars="\0", add_help=False, help="say what sendmail would do"
+    )
+    explain.add_argument("words", nargs="*", metavar="WORD", help="the command line of sendmail")
+    explain.set_defaults(run=run_explain)
+
     status = commands.add_parser("status", help="how the daemon and its smarthosts are")
     status.add_argument("--json", action="store_true", help="for programs")
     status.set_defaults(run=run_status)
@@ -93,6 +100,13 @@ def run_check(options: argparse.Namespace) -> int:
     from pysendmail.command.check import check
 
     return check(connect=not options.offline, send_to=options.send)
+
+
+def run_explain(options: argparse.Namespace) -> int:
+    """Say what sendmail would do with a message."""
+    from pysendmail.command.explain import explain
+
+    return explain(options.words)
 
 
 def run_status(options: argparse.Namespace) -> int:

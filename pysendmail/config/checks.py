@@ -6,6 +6,7 @@ trouble is told about the first key in the check's row of the table.
 
 from __future__ import annotations
 
+from pysendmail.config.providers import PRESETS, provider_of
 from pysendmail.config.smarthost_url import parse_smarthost
 
 TYPE_CHECKING = False
@@ -117,9 +118,24 @@ def find_doubts(config: Config) -> list[tuple[str, str]]:
         doubts.append(("origin", f"bare names become NAME@{origin}, which means nothing elsewhere"))
     if config.listen and config.listen_for != "loopback" and not config.listen_user:
         doubts.append(("listen_for", "whoever has a private address can send mail in our name"))
+    doubts += _senders(config)
     if config.insecure_password:
         doubts.append(("insecure_password", "the password may travel where others can read it"))
     return doubts
+
+
+def _senders(config: Config) -> list[tuple[str, str]]:
+    """Return doubts whether the smarthost will take the senders."""
+    preset = PRESETS.get(config.provider)
+    if preset and preset.account and not (config.sender and config.from_):
+        return [("provider", "the user is no address: set sender and from to the mailbox's")]
+    if preset or config.rewrite or (config.sender and config.from_):
+        return []
+    known = filter(None, (provider_of(parse_smarthost(url).host) for url in config.smarthost))
+    return [
+        ("smarthost", f"provider: {name} would make it take the mail of cron and PHP")
+        for name in dict.fromkeys(known)
+    ]
 
 
 def _is_example(address: SmarthostAddress) -> bool:

@@ -1,4 +1,4 @@
-"""The YAML file: a mapping of keys to texts or lists of texts, and nothing cleverer.
+"""The YAML file: a mapping of keys to texts, lists or mappings of texts, and nothing cleverer.
 
 YAML says where things stand; what they mean is read from the scalar's own text by the table of
 keys, so that `user: 007` keeps its zeros and `wait: 1:30` is an error, not 90. Anchors,
@@ -16,13 +16,13 @@ from pysendmail.config.settings import Settings, nearest, read_limited
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from pysendmail.config.keys import Key
 
 FILE_LIMIT = 1024**2
-# a mapping with lists in it
+# a mapping with lists or mappings in it
 DEPTH_LIMIT = 2
 
 _UTF8_BOM = b"\xef\xbb\xbf"
@@ -103,7 +103,7 @@ def _refuse_tricks(events: Iterable[Any]) -> None:
         elif getattr(event, "tag", None) is not None:
             trick = "tags (!) are not allowed"
         elif depth > DEPTH_LIMIT:
-            trick = "nested too deep, expected texts or lists of texts"
+            trick = "nested too deep, expected texts, or lists or mappings of texts"
         else:
             depth += isinstance(event, kinds.CollectionStartEvent)
             depth -= isinstance(event, kinds.CollectionEndEvent)
@@ -135,11 +135,23 @@ def _take_value(settings: Settings, path: str, key: Key, node: Any) -> None:
     source = f"{path}:{node.start_mark.line + 1}"
     if node.id == "scalar":
         settings.put(key, [(_text(node), _place(path, node))], source)
-    elif node.id == "sequence" and key.type is tuple and node.value:
+    elif node.id == "mapping" and key.kind == "identities" and node.value:
+        settings.put(key, list(_entries(settings, path, key, node)), source)
+    elif node.id == "sequence" and key.type is tuple and key.kind != "identities" and node.value:
         settings.put(key, [(_text(item), _place(path, item)) for item in node.value], source)
     else:
         found = "a mapping" if node.id == "mapping" else "a list" if node.value else "an empty list"
         settings.refuse(key.name, _place(path, node), f"found {found}, expected {key.expected}")
+
+
+def _entries(settings: Settings, path: str, key: Key, node: Any) -> Iterator[tuple[str, str]]:
+    """Yield each `NAME: VALUE` of a mapping as a text, with its place."""
+    seen = set()
+    for name, value in node.value:
+        if _text(name) in seen:
+            settings.refuse(key.name, _place(path, name), f"{_text(name)!r} is repeated")
+        seen.add(_text(name))
+        yield f"{_text(name)}: {_text(value)}", _place(path, name)
 
 
 def _text(node: Any) -> str:

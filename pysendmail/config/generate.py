@@ -100,13 +100,19 @@ def _example_of(key: Key) -> str:
     remark = "Default:" if key.default else "Not set by default; for example:"
     lines = [*_wrapped(key.doc), *_wrapped(f"Expected: {key.expected}."), remark]
     comment = "".join(f"# {line}\n" for line in lines)
-    return f"\n{comment}#{key.name}: {key.default or key.example}\n"
+    value = key.default or key.example
+    if key.kind == "identities":
+        value = f"{{{value}}}"  # a mapping on one line
+    return f"\n{comment}#{key.name}: {value}\n"
 
 
 def _schema_of(key: Key) -> dict[str, Any]:
     schema: dict[str, Any] = {"description": key.doc}
     if key.choices:
         schema["enum"] = list(key.choices)
+    elif key.kind == "identities":
+        schema["type"] = "object"
+        schema["additionalProperties"] = {"type": "string", "minLength": 1}
     elif key.type is tuple:
         one = SCHEMA_TYPES[key.kind]
         schema["anyOf"] = [one, {"type": "array", "items": one, "minItems": 1}]
@@ -118,7 +124,8 @@ def _schema_of(key: Key) -> dict[str, Any]:
         value = key.default_value
         schema["default"] = value if isinstance(value, int) and key.kind != "size" else key.default
     elif key.example:
-        schema["examples"] = [key.example]
+        is_mapping = key.kind == "identities"
+        schema["examples"] = [dict([key.example.split(": ")]) if is_mapping else key.example]
     return schema
 
 

@@ -8,6 +8,7 @@ typed attribute for each key (a test compares the two) and is never changed afte
 from __future__ import annotations
 
 from pysendmail.config import defaults
+from pysendmail.config.providers import PRESETS, SCOPES
 from pysendmail.config.values import PARSERS, format_duration, format_size
 
 TYPE_CHECKING = False
@@ -31,6 +32,7 @@ KINDS: dict[str, tuple[type, Value, str]] = {
     "socket": (str, "", "an absolute path"),
     "credential": (str, "", "an absolute path, or the name of a systemd credential"),
     "command": (str, "", "a command line"),
+    "identities": (tuple, (), "lines of NAME: ADDRESS, such as www-data: web@example.com"),
     "smarthosts": (tuple, (), "a URL such as submission://smtp.example.com, or a list of them"),
     "endpoints": (tuple, (), "an address and port such as 127.0.0.1:25 or [::1]:25, or a list"),
 }
@@ -198,16 +200,37 @@ KEYS: tuple[Key, ...] = (
         "Where mail for a local name goes that has no alias. "
         "forward: to that name at the origin, for the smarthost to decide. reject: back to the "
         "caller. An address: there, as with a mailbox for all."),
+    Key("provider", "choice", "",
+        "Whose service the smarthost is, so that mail goes out under addresses it takes. "
+        "Fills in rewrite and, for those where a login is for one mailbox, sender and from with "
+        "the user; what is set yourself stays.",
+        choices=tuple(PRESETS), example="gmail"),
+    Key("rewrite", "choice", "",
+        "Which addresses of senders are replaced. "
+        "all: every one. foreign: those outside the domain of origin, sender and from. "
+        "By what: see identities. "
+        "Unset: every one in the envelope when there is a sender, in the header when there is a "
+        "from, and none without.",
+        choices=SCOPES, example="foreign"),
     Key("sender", "address", "",
-        "The envelope sender of every message, in place of the caller's. "
+        "The envelope sender of every message, or of those that rewrite says, in place of the "
+        "caller's. "
         "For smarthosts that take mail from one address only. The null sender of a bounce stays. "
         "A bare name is completed with the origin.",
         example="mailer@example.com"),
     Key("from", "address", "",
-        "The address in the From field of every message, in place of the writer's. "
+        "The address in the From field of every message, or of those that rewrite says, in place "
+        "of the writer's. "
         "The name beside it stays, the writer's address goes into Reply-To when there is none; "
         "signed messages are left alone. A bare name is completed with the origin.",
         example="mailer@example.com"),
+    Key("identities", "identities", "",
+        "Under which address single users or senders write, in the envelope and in From. "
+        "A name is a login name, a uid, an address, or a domain with @ before it (in quotes, as "
+        "YAML wants it). Addresses and domains are replaced wherever they are given; what else "
+        "has to be replaced becomes the identity of the user, else sender or from, else the "
+        "user's name at the origin. In the environment: NAME: ADDRESS with commas between.",
+        example="www-data: web@example.com"),
     Key("spool", "path", defaults.SPOOL,
         "The directory where mail waits while no smarthost takes it."),
     Key("socket", "socket", defaults.SOCKET,
@@ -290,6 +313,10 @@ KEYS: tuple[Key, ...] = (
     Key("linger", "boolean", "true",
         "Whether sendmail, when no daemon runs and a message had to be spooled, starts one that "
         "ends when the queue is empty."),
+    Key("idle_exit", "duration", "0s",
+        "After how long without work a daemon ends whose socket systemd keeps: the next message "
+        "starts it again. 0s: never.",
+        high=DAY, example="5m"),
 )  # fmt: skip
 
 
@@ -313,8 +340,11 @@ class Config:
     aliases: str
     local_domains: tuple[str, ...]
     unknown_local: bytes
+    provider: str
+    rewrite: str
     sender: bytes
     from_: bytes
+    identities: tuple[str, ...]
     spool: str
     socket: str
     wait: float
@@ -337,6 +367,7 @@ class Config:
     lifetime: float
     delay_warning: float
     linger: bool
+    idle_exit: float
 
     def __init__(self, **values: object) -> None:
         """Take values by attribute name, already parsed; TypeError for a wrong name or type."""

@@ -12,6 +12,7 @@ from pysendmail.config.environment import read_environment
 from pysendmail.config.errors import ConfigError, UnreadableConfigError
 from pysendmail.config.hostname import system_hostname
 from pysendmail.config.keys import KEYS, Config, find_key
+from pysendmail.config.providers import filled_in
 from pysendmail.config.settings import Settings
 from pysendmail.config.snapshot import read_snapshot
 
@@ -27,9 +28,9 @@ _OTHERS_READ = 0o004
 class Loaded:
     """A configuration that can be used.
 
-    `sources` tells for each key name where its value is from: `default`, `FILE:LINE` or the
-    variable. `warnings` are lines for the administrator. `file` is what the file itself said,
-    None when there is none or when its snapshot was taken instead.
+    `sources` tells for each key name where its value is from: `default`, `FILE:LINE`, the variable
+    or the provider. `warnings` are lines for the administrator. `file` is what the file itself
+    said, None when there is none or when its snapshot was taken instead.
     """
 
     __slots__ = ("config", "file", "path", "sources", "warnings")
@@ -58,22 +59,31 @@ class Loaded:
 
 
 def load(
-    environ: Mapping[str, str], path: str | None = None, *, use_snapshot: bool = False
+    environ: Mapping[str, str],
+    path: str | None = None,
+    *,
+    use_snapshot: bool = False,
+    file: bool = True,
 ) -> Loaded:
     """Read the configuration.
 
     `path`, or PYSENDMAIL_CONFIG, names the file; that of the default path may be missing.
-    With `use_snapshot` a valid snapshot (config/snapshot.py) spares the YAML parser.
+    With `use_snapshot` a valid snapshot (config/snapshot.py) spares the YAML parser. Without `file`
+    it is not looked at: what it says is unknown then.
 
     Raises ConfigError with all mistakes, UnreadableConfigError (a ConfigError) when the file or a
     secret is there but not readable for this user.
     """
     named = path or environ.get(CONFIG_VARIABLE)
     path = named or CONFIG_PATH
-    from_file = _read_file_or_snapshot(path, missing_allowed=not named, use_snapshot=use_snapshot)
+    from_file = Settings()
+    if file:
+        from_file = _read_file_or_snapshot(
+            path, missing_allowed=not named, use_snapshot=use_snapshot
+        )
     from_environment = read_environment(environ)
     values, sources = _merge(from_file, from_environment)
-    config = _complete(Config(**values))
+    config = _complete(_fill_in(Config(**values), sources))
     _refuse_mistakes(config, sources, from_file, from_environment)
     doubts = [f"{sources[name]}: key {name!r}: {doubt}" for name, doubt in find_doubts(config)]
     return Loaded(
@@ -115,6 +125,19 @@ def _merge(
     values = from_file.values | from_environment.values
     sources = {key.name: places.get(key.name, "default") for key in KEYS}
     return {key.attribute: values[key.name] for key in KEYS if key.name in places}, sources
+
+
+def _fill_in(config: Config, sources: dict[str, str]) -> Config:
+    """Set what the provider stands for, where nothing was set."""
+    missing = {
+        name: value
+        for name, value in filled_in(config.provider, config.user).items()
+        if value and not getattr(config, name)
+    }
+    for key in KEYS:
+        if key.attribute in missing:
+            sources[key.name] = f"provider {config.provider}"
+    return config.replaced(**missing)
 
 
 def _complete(config: Config) -> Config:

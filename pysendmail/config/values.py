@@ -144,6 +144,27 @@ def parse_domains(text: str) -> tuple[str, ...]:
     return tuple(parse_host(name).decode() for name in text.split(","))
 
 
+def parse_identities(text: str) -> tuple[str, ...]:
+    """Return the `NAME: ADDRESS` of a comma-separated list, each of them checked.
+
+    A name is a login name, a uid, an address, or a domain with `@` before it.
+    """
+    entries: dict[str, str] = {}
+    for entry in text.split(","):
+        name, colon, address = (part.strip() for part in entry.partition(":"))
+        if not colon:
+            raise ValueError(f"a colon is missing in {entry.strip()!r}")
+        if name in entries:
+            raise ValueError(f"{name!r} is there twice")
+        if name.startswith("@"):
+            parse_host(name[1:])
+        else:
+            parse_address(name)
+        parse_address(address)
+        entries[name] = address
+    return tuple(f"{name}: {address}" for name, address in entries.items())
+
+
 def parse_path(text: str) -> str:
     """Return an absolute path."""
     path = parse_credential(text)
@@ -208,6 +229,7 @@ PARSERS: dict[str, Callable[[str], Value]] = {
     "socket": parse_socket_path,
     "credential": parse_credential,
     "command": parse_command,
+    "identities": parse_identities,
     "smarthosts": parse_smarthosts,
     "endpoints": parse_endpoints,
 }

@@ -12,10 +12,11 @@ import time
 from pysendmail.message.dates import format_date
 from pysendmail.message.message import format_field
 from pysendmail.message.phrase import format_phrase
+from pysendmail.message.trace import format_received
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pysendmail.message.message import Field, Message
+    from pysendmail.message.message import Message
 
 RESENT = b"Resent-"
 
@@ -23,10 +24,9 @@ RESENT = b"Resent-"
 def complete(
     message: Message,
     *,
-    sender: bytes,
+    author: bytes,
     full_name: bytes,
     hostname: bytes,
-    origin: bytes,
     queue_id: str,
     now: float,
     received: bytes,
@@ -36,11 +36,10 @@ def complete(
 ) -> Message:
     """Return the message with what was missing put before the fields it has.
 
-    `sender` is the qualified envelope sender, b"" for the null sender, and with `full_name` makes
-    the From field. `received` says where the message came from (b"from userid 1000"), or for one
-    that came by SMTP `client` and `protocol` do (b"name ([127.0.0.1])", b"ESMTP"). `now` is the
-    epoch second of its arrival. With `gateway` only Received is added: the message is another
-    host's.
+    `author`, an address, and `full_name` make the From field. `received` says where the message
+    came from (b"from userid 1000"), or for one that came by SMTP `client` and `protocol` do
+    (b"name ([127.0.0.1])", b"ESMTP"). `now` is the epoch second of its arrival. With `gateway` only
+    Received is added: the message is another host's.
     """
     trace = format_received(hostname, received, queue_id, now, client=client, protocol=protocol)
     if gateway:
@@ -48,7 +47,7 @@ def complete(
     identity = {
         b"Message-ID": format_message_id(queue_id, hostname, now),
         b"Date": format_date(now),
-        b"From": format_author(sender, full_name, origin),
+        b"From": format_author(author, full_name),
     }
     resent = any(field.key.startswith(RESENT.lower()) for field in message.fields)
     again = {RESENT + name: value for name, value in identity.items()} if resent else {}
@@ -65,44 +64,16 @@ def complete(
     )
 
 
-def format_received(
-    hostname: bytes,
-    received: bytes,
-    queue_id: str,
-    now: float,
-    *,
-    client: bytes = b"",
-    protocol: bytes = b"",
-) -> Field:
-    """Return the trace field of this host (RFC 5321 section 4.4)."""
-    if client:
-        origin = b"from %b\r\n\tby %b (pysendmail) with %b" % (client, hostname, protocol)
-    else:
-        origin = b"by %b %b" % (hostname, format_comment(b"pysendmail, " + received))
-    value = b"%b\r\n\tid %b; %b" % (origin, queue_id.encode(), format_date(now))
-    return format_field(b"Received", value)
-
-
-def format_comment(text: bytes) -> bytes:
-    """Return a comment (RFC 5322 section 3.2.2) in which nothing ends the comment or the line."""
-    printable = bytes(octet if 32 <= octet < 127 else ord("?") for octet in text)
-    for special in (b"\\", b"(", b")"):
-        printable = printable.replace(special, b"\\" + special)
-    return b"(" + printable + b")"
-
-
 def format_message_id(queue_id: str, hostname: bytes, now: float) -> bytes:
     """Return a Message-ID; it is as unique as the queue id is, on this host in this second."""
     date = time.gmtime(now)
     return b"<%04d%02d%02d%02d%02d%02d.%b@%b>" % (*date[:6], queue_id.encode(), hostname)
 
 
-def format_author(sender: bytes, full_name: bytes, origin: bytes) -> bytes:
-    """Return the value of From: the sender with his name, or MAILER-DAEMON for the null sender."""
-    if not sender:
-        return b"MAILER-DAEMON@" + origin
+def format_author(address: bytes, full_name: bytes) -> bytes:
+    """Return the value of From: an address with the name of its owner."""
     phrase = format_phrase(full_name)
-    return b"%b <%b>" % (phrase, sender) if phrase else sender
+    return b"%b <%b>" % (phrase, address) if phrase else address
 
 
 def gecos_name(gecos: bytes, login: bytes) -> bytes:

@@ -65,6 +65,17 @@ def tokens_of(text: bytes) -> Iterator[Token]:
             position = token.end
 
 
+def split_parameters(text: bytes) -> list[list[Token]]:
+    """Return the tokens between semicolons, as in MIME fields; of empty ones only the first."""
+    parts: list[list[Token]] = [[]]
+    for token in tokens_of(text):
+        if token.kind == b";":
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return [parts[0], *filter(None, parts[1:])]
+
+
 def next_token(text: bytes, start: int, octet: int) -> Token:
     """Return the token at `start`, where neither a blank nor a comment is."""
     if octet in MARKS:

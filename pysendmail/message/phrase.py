@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 
-from pysendmail.message.address import ATEXT, quoted
+from pysendmail.message.address import ATEXT, LETTERS_AND_DIGITS, quoted
 
 # Octets of a name that are kept: a name goes on one line, which may have 998 (RFC 5322, 2.1.1),
 # and encoding makes it longer.
 NAME_LIMIT = 256
-# Octets in an encoded word: 45 make 60 of base64, and 75 are allowed in all (RFC 2047 section 2).
-WORD_OCTETS = 45
+# Octets of an encoded word (RFC 2047 section 2), `=?NAME?B?` and `?=` included.
+WORD_LIMIT = 75
+
+# What the name of a character set is made of, in an encoded word that is short enough.
+CHARSET_OCTETS = LETTERS_AND_DIGITS + b"-_"
+CHARSET_LIMIT = 20
 
 CONTROLS = bytes(range(32)) + b"\x7f"
 AS_BLANKS = bytes.maketrans(CONTROLS, b" " * len(CONTROLS))
@@ -25,28 +29,44 @@ def format_phrase(name: bytes) -> bytes:
     words = name[: 4 * NAME_LIMIT].translate(AS_BLANKS).split()
     text = b" ".join(words)
     if not text.isascii():
-        return encoded_words(text)
+        return b" ".join(encoded_words(text, limit=NAME_LIMIT))
     text = text[:NAME_LIMIT].rstrip()
     return quoted(text) if text.translate(None, ATEXT + b" ") else text
 
 
-def encoded_words(text: bytes) -> bytes:
-    """Return octets as encoded words, each of whole characters (RFC 2047 section 5)."""
-    try:
-        characters = [character.encode() for character in text.decode()]
-        charset = b"utf-8"
-    except UnicodeDecodeError:
-        characters = [b"%c" % octet for octet in text]
-        charset = b"unknown-8bit"  # RFC 1428 section 3
+def encoded_words(text: bytes, *, charset: bytes = b"", limit: int | None = None) -> list[bytes]:
+    """Return octets as encoded words, each of whole characters (RFC 2047 section 5).
+
+    What is no UTF-8 may be in `charset`. Of the text no more than `limit` octets are taken.
+    """
+    name, characters = split_characters(text, charset)
+    room = (WORD_LIMIT - len(b"=?%b?B??=" % name)) // 4 * 3  # as base64 makes four of three
     pieces = [b""]
     total = 0
     for character in characters:
         total += len(character)
-        if total > NAME_LIMIT:
+        if limit is not None and total > limit:
             break
-        if len(pieces[-1]) + len(character) > WORD_OCTETS:
+        if len(pieces[-1]) + len(character) > room:
             pieces.append(b"")
         pieces[-1] += character
-    return b" ".join(
-        [b"=?%b?B?%b?=" % (charset, b2a_base64(piece, newline=False)) for piece in pieces]
-    )
+    return [b"=?%b?B?%b?=" % (name, b2a_base64(piece, newline=False)) for piece in pieces]
+
+
+def split_characters(text: bytes, charset: bytes) -> tuple[bytes, list[bytes]]:
+    """Return the character set that the text is in, and its characters as octets.
+
+    A set in which characters cannot stand alone, as those with shifts and marks of byte order, does
+    not count, nor does one that we do not know: then each octet is a character of an unknown set.
+    """
+    for name in (b"utf-8", charset):
+        if not name or len(name) > CHARSET_LIMIT or name.translate(None, CHARSET_OCTETS):
+            continue
+        try:
+            encoding = name.decode()
+            characters = [character.encode(encoding) for character in text.decode(encoding)]
+        except (UnicodeError, LookupError):
+            continue
+        if b"".join(characters) == text:
+            return name, characters
+    return b"unknown-8bit", [b"%c" % octet for octet in text]  # RFC 1428 section 3

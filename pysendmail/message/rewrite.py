@@ -1,6 +1,6 @@
-"""Rewriting of address fields: bare names are completed, From is set, and nothing else moves.
+"""Rewriting of address fields: bare names are completed, authors replaced, and nothing else moves.
 
-Only the octets of an address are replaced, in place; names, comments, folding and order stay. A
+Only the octets of an address are replaced, in place; names, folding and order stay. A
 message with a DKIM signature is never touched: the signature is worth more than our improvements.
 """
 
@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from pysendmail.message.address import comparable, parse_list, qualify
 from pysendmail.message.message import Field, format_field
+from pysendmail.message.phrase import format_phrase
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
     from pysendmail.message.address import Mailbox
+    from pysendmail.message.lexer import Token
     from pysendmail.message.message import Message
 
 ADDRESS_FIELDS = frozenset(
@@ -20,10 +24,13 @@ ADDRESS_FIELDS = frozenset(
     for name in (b"from", b"to", b"cc", b"reply-to", b"sender")
 )
 
+AUTHOR_FIELDS = frozenset((b"from", b"resent-from"))
+SENDER_FIELDS = frozenset((b"sender", b"resent-sender"))
+
 
 def qualify_headers(message: Message, origin: bytes) -> Message:
     """Return the message with `@origin` behind every bare name in its address fields."""
-    if is_signed(message):
+    if is_signed(message.fields):
         return message
     return message.with_fields(
         [
@@ -33,38 +40,94 @@ def qualify_headers(message: Message, origin: bytes) -> Message:
     )
 
 
-def set_from(message: Message, address: bytes) -> Message:
-    """Return the message with `address` in From, the display name kept.
+def set_authors(
+    message: Message, author_for: Callable[[bytes], bytes], *, reply_to: bool = True
+) -> Message:
+    """Return the message with the address in From (and Resent-From) that `author_for` gives for it.
 
-    The author's own address goes into Reply-To when there is none, so that answers still find him.
-    A message without From is left as it is.
+    The display name is kept. The author's own address goes into Reply-To when there is none, so
+    that answers still find him, unless `reply_to` says no. A Sender who would have to be replaced
+    is left out: who sends is in From. A message without From is left as it is.
     """
-    author = message.find(b"From")
-    if author is None or is_signed(message):
+    if is_signed(message.fields):
         return message
-    mailboxes, bad = parse_list(author.body)
-    if [comparable(mailbox.address) for mailbox in mailboxes] == [comparable(address)]:
-        return message
-    if len(mailboxes) == 1 and not bad:
-        changed = with_replaced(author, [(mailboxes[0], address)])
-    else:
-        changed = format_field(author.name, address)
-    fields = [
-        changed if field is author else field
+    changed: dict[bytes, Field] = {}
+    fields = []
+    for field in message.fields:
+        new = field
+        if field.key in AUTHOR_FIELDS or field.key in SENDER_FIELDS:
+            new = with_author(field, author_for)
+        if new is not field:
+            changed.setdefault(field.key, field)
+        if new is field or field.key in AUTHOR_FIELDS:
+            fields.append(new)
+    fields = list(first_of_each(fields, frozenset(changed)))  # a second From would undo the first
+    if reply_to and b"from" in changed:
+        fields = with_reply_to(fields, changed[b"from"])
+    return message.with_fields(fields) if changed else message
+
+
+def would_change(message: Message, author_for: Callable[[bytes], bytes]) -> bool:
+    """Tell whether a field names somebody who would have to be replaced, signed or not."""
+    return any(
+        with_author(field, author_for) is not field
         for field in message.fields
-        if field is author or field.key != author.key  # a second From would undo the first
-    ]
-    reply_to = message.find(b"Reply-To")
-    if mailboxes and (reply_to is None or not reply_to.value):
-        authors = b",\r\n\t".join([mailbox.address for mailbox in mailboxes])
-        fields = [field for field in fields if field is not reply_to]
-        fields.insert(fields.index(changed) + 1, format_field(b"Reply-To", authors))
-    return message.with_fields(fields)
+        if field.key in AUTHOR_FIELDS or field.key in SENDER_FIELDS
+    )
 
 
-def is_signed(message: Message) -> bool:
-    """Tell whether the message carries a signature that covers its header (RFC 6376)."""
-    return message.find(b"DKIM-Signature") is not None
+def first_of_each(fields: Iterable[Field], keys: frozenset[bytes]) -> Iterator[Field]:
+    """Yield the fields, of those with one of the keys only the first that says something."""
+    seen = set()
+    for field in fields:
+        if field.key not in keys:
+            yield field
+        elif field.value and field.key not in seen:
+            seen.add(field.key)
+            yield field
+
+
+def with_author(field: Field, author_for: Callable[[bytes], bytes]) -> Field:
+    """Return the field with the address that `author_for` gives, itself where that is the same.
+
+    For several authors one address stands, the first's. An old `root (Cron Daemon)` becomes
+    `Cron Daemon <…>`: not every server that looks so closely at From reads the old form.
+    """
+    mailboxes, bad = parse_list(field.body)
+    given = [mailbox.address for mailbox in mailboxes] or [b""]
+    wanted = [author_for(address) for address in given]
+    if not field.value or list(map(comparable, wanted)) == list(map(comparable, given)):
+        return field
+    if len(mailboxes) != 1 or bad:
+        return format_field(field.name, wanted[0])
+    if name := name_in_comment(field.body, mailboxes[0]):
+        return format_field(field.name, b"%b <%b>" % (name, wanted[0]))
+    return with_replaced(field, [(mailboxes[0], wanted[0])])
+
+
+def name_in_comment(body: bytes, mailbox: Mailbox) -> bytes:
+    """Return, as a phrase, the comment that is all there is beside the one address, or b""."""
+    before, comment = body[: mailbox.start].strip(), body[mailbox.end :].strip()
+    name = comment[1:-1]
+    if before or comment[:1] + comment[-1:] != b"()" or any(mark in name for mark in b"()\\"):
+        return b""
+    return format_phrase(name)
+
+
+def with_reply_to(fields: list[Field], author: Field) -> list[Field]:
+    """Return the fields with the addresses of `author` in Reply-To, where no other is."""
+    addresses = [mailbox.address for mailbox in parse_list(author.body)[0]]
+    if not addresses or any(field.key == b"reply-to" and field.value for field in fields):
+        return fields
+    reply_to = format_field(b"Reply-To", b",\r\n\t".join(addresses))
+    rest = [field for field in fields if field.key != reply_to.key]  # there may be empty ones
+    place = [field.key for field in rest].index(b"from") + 1
+    return [*rest[:place], reply_to, *rest[place:]]
+
+
+def is_signed(fields: Iterable[Field]) -> bool:
+    """Tell whether a signature among the fields covers header and body (RFC 6376)."""
+    return any(field.key == b"dkim-signature" for field in fields)
 
 
 def with_qualified(field: Field, origin: bytes) -> Field:
@@ -74,12 +137,12 @@ def with_qualified(field: Field, origin: bytes) -> Field:
     return with_replaced(field, bare) if bare else field
 
 
-def with_replaced(field: Field, replacements: list[tuple[Mailbox, bytes]]) -> Field:
-    """Return the field with other addresses where the mailboxes, in ascending order, stand."""
+def with_replaced(field: Field, replacements: Sequence[tuple[Mailbox | Token, bytes]]) -> Field:
+    """Return the field with other octets where the mailboxes or tokens, in ascending order, are."""
     body = field.body
     pieces = []
     position = 0
-    for mailbox, address in replacements:
-        pieces += [body[position : mailbox.start], address]
-        position = mailbox.end
+    for old, new in replacements:
+        pieces += [body[position : old.start], new]
+        position = old.end
     return field.with_body(b"".join([*pieces, body[position:]]))

@@ -13,9 +13,9 @@ from pysendmail.message.address import AddressError, parse_list, parse_mailbox, 
 from pysendmail.message.aliases import RECIPIENTS_LIMIT, LocalNames, resolve
 from pysendmail.message.content import Content
 from pysendmail.message.envelope import Envelope, Recipient
-from pysendmail.message.identity import complete
 from pysendmail.message.outcome import FAILED, Outcome, printable
-from pysendmail.message.rewrite import qualify_headers, set_from
+from pysendmail.message.trace import find_loop
+from pysendmail.submission.completion import completions
 from pysendmail.submission.exit_status import (
     EX_DATAERR,
     EX_UNAVAILABLE,
@@ -27,6 +27,7 @@ from pysendmail.submission.exit_status import (
     too_large,
 )
 from pysendmail.submission.request import BY_MAIL, EIGHT_BIT, MODES
+from pysendmail.submission.senders import find_sender, is_null_sender, parse_sender
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,9 +45,6 @@ if TYPE_CHECKING:
 # ORCPT may have 500 octets (RFC 3461 section 4.2): xtext makes up to three of one, and the form for
 # addresses that are not ASCII (RFC 6533 section 3) up to six.
 ORCPT_LIMIT, ORCPT_UTF8_LIMIT = 160, 80
-
-# RFC 5321 section 6.3 wants at least 100 trace fields tolerated.
-HOPS_LIMIT = 100
 
 
 class Accepted:
@@ -109,21 +107,21 @@ def accept(
     (None: it has been measured before). `now` is the epoch second of the arrival.
     """
     message = read(raw, limit=limit, content=content)
-    if len(message.all(b"received")) + request.hops > HOPS_LIMIT:
-        raise Refused(EX_UNAVAILABLE, b"too many hops: this message goes round in a circle")
+    refuse_loop(request, message)
     recipients, failures = recipients_of(request, message, config, aliases)
-    sender = sender_of(request, submitter, config)
-    message = intake.strip(message)
-    message = finish(request, message, submitter, sender=sender, config=config, now=now)
+    sender = find_sender(request, submitter, config)
+    *_, (_reason, message) = completions(
+        request, message, submitter, sender, config=config, now=now, content=content
+    )
     envelope = Envelope(
-        sender,
+        sender.envelope,
         recipients,
         ret=request.ret,
         envid=request.envid,
         eight_bit=request.body_type == EIGHT_BIT
         or not all(chunk.isascii() for chunk in message.chunks()),
         smtputf8=not all(
-            address.isascii() for address in (sender, *(one.address for one in recipients))
+            address.isascii() for address in (sender.envelope, *(one.address for one in recipients))
         ),
     )
     mode = request.mode or MODES[config.delivery_mode]
@@ -136,6 +134,7 @@ def check(request: Request, raw: Readable, *, limit: int) -> list[Outcome]:
     Returns the failures that make the message one for nobody, where a bounce is to tell of them.
     """
     message = read(raw, limit=limit, content=Content)
+    refuse_loop(request, message)
     parse_sender(request)
     mailboxes, bad = asked_recipients(request, message)
     message.close()
@@ -163,6 +162,12 @@ def read(raw: Readable, *, limit: int | None, content: Callable[[], Content]) ->
         raise too_large(limit) from error
     except intake.MessageError as error:
         raise Refused(EX_DATAERR, printable(str(error).encode())) from error
+
+
+def refuse_loop(request: Request, message: Message) -> None:
+    """Raise Refused for a message that goes round in a circle (RFC 3463: 5.4.6)."""
+    if loop := find_loop(message.fields, request.hops):
+        raise Refused(EX_UNAVAILABLE, b"5.4.6 this message goes round in a circle: " + loop)
 
 
 def recipients_of(
@@ -204,65 +209,6 @@ def asked_recipients(request: Request, message: Message) -> tuple[list[Mailbox],
         where = b" in the message header" if request.from_header else b""
         raise Refused(EX_USAGE, b"No recipient addresses found" + where)
     return mailboxes, bad
-
-
-def parse_sender(request: Request) -> Mailbox | None:
-    """Return the sender of -f, None for the null sender or none given; raises Refused."""
-    if request.sender is None or is_null_sender(request):
-        return None
-    try:
-        return parse_mailbox(request.sender.strip())
-    except AddressError as error:
-        raise Refused(EX_USAGE, b"-f: %b" % printable(str(error).encode())) from error
-
-
-def is_null_sender(request: Request) -> bool:
-    """Tell whether -f has asked for the null sender."""
-    return request.sender is not None and request.sender.strip() in (b"", b"<>")
-
-
-def sender_of(request: Request, submitter: Submitter, config: Config) -> bytes:
-    """Return the envelope sender: what -f says, else the submitter, unless one is configured for
-    all.
-
-    The null sender stays in any case: it marks a bounce, and a bounce must not be answered.
-    """
-    if is_null_sender(request):
-        return b""
-    mailbox = parse_sender(request)
-    if config.sender:
-        return qualify(parse_mailbox(config.sender), config.origin)
-    return qualify(mailbox or parse_mailbox(submitter.login), config.origin)
-
-
-def finish(
-    request: Request,
-    message: Message,
-    submitter: Submitter,
-    *,
-    sender: bytes,
-    config: Config,
-    now: float,
-) -> Message:
-    """Return the message with its header completed; -G says that only Received may be added."""
-    if not request.gateway:
-        message = qualify_headers(message, config.origin)
-    message = complete(
-        message,
-        sender=sender,
-        full_name=request.full_name or submitter.full_name,
-        hostname=config.hostname,
-        origin=config.origin,
-        queue_id=request.queue_id,
-        now=now,
-        received=b"from userid %d" % submitter.uid,
-        client=submitter.client,
-        protocol=submitter.protocol,
-        gateway=request.gateway,
-    )
-    if config.from_ and not request.gateway:
-        message = set_from(message, qualify(parse_mailbox(config.from_), config.origin))
-    return message
 
 
 def local_names(config: Config, aliases: Aliases | None) -> LocalNames:

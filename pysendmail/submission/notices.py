@@ -12,7 +12,9 @@ from pysendmail.message.aliases import FORWARD, Aliases, resolve
 from pysendmail.message.bounce import FAILURE, compose_report, reportable
 from pysendmail.message.envelope import Recipient
 from pysendmail.message.queue_id import new_queue_id
+from pysendmail.message.rewrite import set_authors
 from pysendmail.submission.accept import local_names
+from pysendmail.submission.senders import MAILER_DAEMON, senders_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +59,8 @@ def notice(
     if composed is None:
         return []
     own, report = composed
+    senders = senders_of(config, MAILER_DAEMON)
+    report = set_authors(report, senders.author_for, reply_to=False)
     sender = [parse_mailbox(recipient.address) for recipient in own.recipients]
     # The sender of most mail is a login name that was completed with the origin.
     local = config.replaced(

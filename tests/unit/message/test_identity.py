@@ -24,17 +24,16 @@ def taken(text: bytes) -> Message:
 def completed(
     text: bytes,
     *,
-    sender: bytes = b"alice@example.test",
+    author: bytes = b"alice@example.test",
     full_name: bytes = b"Alice Liddell",
     received: bytes = b"from userid 1000",
     gateway: bool = False,
 ) -> Message:
     return complete(
         taken(text),
-        sender=sender,
+        author=author,
         full_name=full_name,
         hostname=b"client.example.test",
-        origin=b"example.test",
         queue_id=QUEUE_ID,
         now=NOW,
         received=received,
@@ -94,10 +93,6 @@ def test_author_has_the_given_name(full_name: bytes, author: bytes) -> None:
     assert value(completed(b"\n", full_name=full_name), b"From") == author
 
 
-def test_author_of_the_null_sender_is_the_mailer_daemon() -> None:
-    assert value(completed(b"\n", sender=b""), b"From") == b"MAILER-DAEMON@example.test"
-
-
 def test_resent_message_gets_the_resent_fields_that_are_missing() -> None:
     message = completed(b"Resent-To: r@x\nResent-From: bob@x\nTo: a@x\nFrom: c@x\n\n")
     assert value(message, b"Resent-From") == b"bob@x"
@@ -128,9 +123,9 @@ def test_message_that_came_by_smtp_says_from_where() -> None:
     )
 
 
-def test_hostile_sender_cannot_add_a_field() -> None:
+def test_hostile_author_cannot_add_a_field() -> None:
     with pytest.raises(ValueError, match="more than one field"):
-        completed(b"\n", sender=b"a@x>\r\nBcc: <b@x")
+        completed(b"\n", author=b"a@x>\r\nBcc: <b@x")
 
 
 def test_fields_are_understood_by_others() -> None:

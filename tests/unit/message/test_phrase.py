@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from binascii import a2b_base64
 from email.header import decode_header, make_header
 from email.utils import parseaddr
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysendmail.message.phrase import format_phrase
+from pysendmail.message.phrase import encoded_words, format_phrase
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,20 @@ def test_encoded_words_are_short_and_of_whole_characters() -> None:
     assert str(make_header(decode_header(phrase.decode()))) == "ë" * 128
     for word in words:
         assert set(str(make_header(decode_header(word.decode())))) == {"ë"}
+
+
+@pytest.mark.parametrize("charset", [b"utf-8", b"windows-1252", b"euc-jp", b"unknown"])
+@given(text=st.binary(max_size=300))
+def test_encoded_words_hold_the_text_whatever_its_charset(charset: bytes, text: bytes) -> None:
+    words = encoded_words(text, charset=charset)
+    assert all(len(word) <= 75 for word in words)
+    parts = [word.split(b"?") for word in words]
+    assert len({part[1] for part in parts}) == 1
+    decoded = [a2b_base64(part[3]) for part in parts]
+    assert b"".join(decoded) == text
+    name = parts[0][1].decode()
+    if name != "unknown-8bit":
+        assert "".join(piece.decode(name) for piece in decoded) == text.decode(name)
 
 
 @given(st.binary(max_size=400))

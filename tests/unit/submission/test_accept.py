@@ -12,12 +12,14 @@ from pysendmail.message.alias_file import parse_aliases
 from pysendmail.message.envelope import Recipient as Named
 from pysendmail.message.message import Message
 from pysendmail.message.outcome import FAILED
+from pysendmail.message.trace import HOPS_LIMIT, OWN_HOPS_LIMIT
 from pysendmail.smtp import Recipient, Transaction
 from pysendmail.smtp.arguments import format_mail, format_rcpt
 from pysendmail.smtp.extensions import parse_extensions
-from pysendmail.submission.accept import HOPS_LIMIT, Accepted, check
+from pysendmail.submission.accept import Accepted, check
 from pysendmail.submission.exit_status import EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Refused
 from pysendmail.submission.request import BACKGROUND, INTERACTIVE, QUEUE
+from pysendmail.submission.submitter import Submitter
 from tests.unit.submission.samples import CONFIG, accepted, raw, request
 
 BOB = b"bob@example.net"
@@ -219,7 +221,60 @@ def test_configured_from_replaces_the_address_only() -> None:
 def test_configured_from_holds_for_a_generated_one_too() -> None:
     config = CONFIG.replaced(from_=b"noreply@x.test")
     message = accepted(BOB, config=config).message
-    assert b"noreply@x.test" in (value(message, b"From") or b"")
+    assert value(message, b"From") == b"Joe Doe <noreply@x.test>"
+    assert message.find(b"Reply-To") is None  # there is no other author
+
+
+def test_configured_sender_writes_a_missing_from() -> None:
+    config = CONFIG.replaced(sender=b"all@x.test")
+    assert value(accepted(BOB, config=config).message, b"From") == b"Joe Doe <all@x.test>"
+    kept = accepted(BOB, text=b"From: joe@old\n\nx", config=config).message
+    assert value(kept, b"From") == b"joe@old"
+
+
+def test_null_sender_keeps_the_envelope_and_writes_as_configured() -> None:
+    config = CONFIG.replaced(sender=b"all@x.test", from_=b"all@x.test", rewrite="all")
+    one = accepted(BOB, sender=b"", config=config)
+    assert one.envelope.sender == b""
+    assert value(one.message, b"From") == b"all@x.test"
+
+
+CRON = b"From: root (Cron Daemon)\nTo: root\nSubject: t\n\nx\n"
+
+
+@pytest.mark.parametrize(
+    ("identities", "options", "sender", "author"),
+    [
+        ("joe: jd@x.test", {}, b"jd@x.test", b"root@example.org (Cron Daemon)"),
+        ("1000: jd@x.test", {"sender": b"w@old.test"}, b"w@old.test",
+         b"root@example.org (Cron Daemon)"),
+        ("root: admin", {}, b"joe@example.org", b"Cron Daemon <admin@example.org>"),
+        ("@old.test: new@x.test", {"sender": b"w@old.test"}, b"new@x.test",
+         b"root@example.org (Cron Daemon)"),
+    ],
+)  # fmt: skip
+def test_identity_replaces_whom_it_names(
+    identities: str, options: dict[str, bytes], sender: bytes, author: bytes
+) -> None:
+    config = CONFIG.replaced(identities=(identities,))
+    one = accepted(BOB, text=CRON, config=config, **options)
+    assert one.envelope.sender == sender
+    assert value(one.message, b"From") == author
+
+
+def test_uid_without_identity_of_its_own_is_the_one_for_all() -> None:
+    config = CONFIG.replaced(identities=("1000: jd@x.test",), sender=b"a@x.test", rewrite="all")
+    assert accepted(BOB, config=config).envelope.sender == b"jd@x.test"
+    other = Submitter(1001, b"jim", b"")
+    assert accepted(BOB, config=config, submitter=other).envelope.sender == b"a@x.test"
+
+
+def test_signed_message_keeps_its_header_under_another_sender() -> None:
+    config = CONFIG.replaced(sender=b"all@x.test", from_=b"all@x.test", rewrite="all")
+    text = b"DKIM-Signature: v=1\nFrom: a@old.test\nSender: b@old.test\n\nx\n"
+    one = accepted(BOB, text=text, config=config)
+    assert one.envelope.sender == b"all@x.test"
+    assert one.message.header.endswith(text.replace(b"\n", b"\r\n").removesuffix(b"\r\nx\r\n"))
 
 
 # --- header and envelope
@@ -334,7 +389,51 @@ def test_message_that_goes_in_a_circle_is_refused(fields: int, hops: int) -> Non
     with pytest.raises(Refused) as refused:
         accepted(BOB, text=fields * b"Received: by x\n" + b"\nx", hops=hops)
     assert refused.value.status == EX_UNAVAILABLE
-    assert b"too many hops" in refused.value.line
+    assert b"5.4.6 this message goes round in a circle: more than 100 hops" in refused.value.line
+
+
+OWN_TRACE = b"Received: by other.example.net (pysendmail, from userid 0)\n\tid X; date\n"
+
+
+def test_message_that_was_here_a_few_times_is_taken() -> None:
+    text = OWN_HOPS_LIMIT * OWN_TRACE + b"\nx"
+    assert len(accepted(BOB, text=text).message.all(b"received")) == OWN_HOPS_LIMIT + 1
+
+
+@pytest.mark.parametrize("sender", [None, b""])
+def test_message_that_comes_here_again_and_again_is_refused(sender: bytes | None) -> None:
+    with pytest.raises(Refused) as refused:
+        accepted(BOB, text=(OWN_HOPS_LIMIT + 1) * OWN_TRACE + b"\nx", sender=sender)
+    assert refused.value.status == EX_UNAVAILABLE
+    assert refused.value.line.startswith(b"5.4.6 this message goes round in a circle: it was here")
+
+
+def test_our_own_trace_is_known_again() -> None:
+    text = b"Subject: t\n\nx"
+    with pytest.raises(Refused, match=r"5\.4\.6"):
+        for _ in range(OWN_HOPS_LIMIT + 2):
+            text = b"".join(accepted(BOB, text=text).message.chunks())
+    assert text.count(b"\nReceived: ") == OWN_HOPS_LIMIT
+
+
+def test_long_lines_are_repaired_but_not_for_a_gateway() -> None:
+    text = b"Subject: t\n\n" + b"x" * 1200 + b"\n"
+    message = accepted(BOB, text=text).message
+    assert value(message, b"Content-Transfer-Encoding") == b"quoted-printable"
+    assert max(len(line) for line in b"".join(message.chunks()).split(b"\r\n")) <= 998
+    kept = accepted(BOB, text=text, gateway=True).message
+    assert b"".join(kept.body.chunks()) == b"x" * 1200 + b"\r\n"
+
+
+def test_eight_bit_text_is_kept_and_noted_until_a_server_cannot_take_it() -> None:
+    one = accepted(BOB, text="Subject: t\n\nGrüße\n".encode())
+    assert b"".join(one.message.body.chunks()) == "Grüße\r\n".encode()
+    assert one.envelope.eight_bit
+
+
+def test_text_that_was_repaired_is_not_eight_bit_any_more() -> None:
+    one = accepted(BOB, text=b"Subject: t\n\n" + "ü".encode() + b" " * 1200 + b"x\n")
+    assert not one.envelope.eight_bit
 
 
 def test_address_beyond_ascii_asks_for_smtputf8_and_has_an_orcpt_of_its_type() -> None:
@@ -406,6 +505,7 @@ def test_check_refuses_a_message_beyond_the_limit() -> None:
         ((), {"from_header": True}, EX_USAGE),
         ((b"a@b@c",), {}, EX_DATAERR),
         ((BOB,), {"sender": b"a b"}, EX_USAGE),
+        ((BOB,), {"hops": 101}, EX_UNAVAILABLE),
     ],
 )
 def test_check_refuses_mistakes_of_the_caller(

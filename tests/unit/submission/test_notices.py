@@ -67,6 +67,14 @@ def test_no_notice_where_nobody_wants_to_hear(kind: Kind, outcome: Outcome, sent
     assert made(kind, sent, outcome) == []
 
 
+def test_notice_is_written_by_whom_the_smarthost_takes() -> None:
+    config = CONFIG.replaced(sender=b"all@x.test", from_=b"all@x.test", rewrite="all")
+    [(_, sent, report, _)] = made(FAILURE, envelope(), FAILED_ONE, config)
+    assert sent.sender == b""
+    assert b"<all@x.test>" in report.all(b"From")[0].value
+    assert report.find(b"Reply-To") is None
+
+
 def test_notice_to_root_follows_the_configuration(tmp_path: Path) -> None:
     config = CONFIG.replaced(root=b"admin@x.net")
     [(_, sent, _, _)] = made(FAILURE, envelope(), FAILED_ONE, config)
