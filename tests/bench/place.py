@@ -216,7 +216,9 @@ class Stopwatch:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps(order), file=self._process.stdin, flush=True)
-        result: dict[str, Any] = json.loads(self._process.stdout.readline())
+        line = self._process.stdout.readline()
+        assert line, f"{argv}: cannot be run, or takes for ever"
+        result: dict[str, Any] = json.loads(line)
         assert not result["failed"], f"{argv}: exit status {result['failed']}"
         self.began = float(result["began"])
         return float(result["seconds"])

@@ -39,7 +39,7 @@ class OpenSMTPD(Peer):
         return sendmail()
 
     def listing(self) -> list[str]:
-        return ["mailq"]
+        return ["smtpctl", "show", "queue"]
 
     def start_waiting(self) -> None:
         # what was attempted in vain is not attempted again by `smtpctl schedule all`

@@ -97,11 +97,13 @@ class Pysendmail(Peer):
     def listing(self) -> list[str]:
         return ["mailq"]
 
-    def fill(self, count: int) -> None:
+    def fill(self, count: int, *, due_after: str = "1d") -> None:
+        """See `Peer.fill`; nothing is due, without a flush, until so long has passed."""
         self.smarthost.stop()
         self.stop()
         port = ReservedPort()
-        self.configure(listen=f"127.0.0.1:{port.number}", delivery_mode="queue")
+        keys = {"delivery_mode": "queue", "retry_first": due_after, "retry_longest": "1d"}
+        self.configure(listen=f"127.0.0.1:{port.number}", **keys)
         self.start()
         fill_by_smtp(self.place, port.number, count)
         assert self.status()["waiting"] == count, self.status()
