@@ -8,7 +8,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.helpers.postfix import GUARD, LONG_AGO, MASTER, SEARCH_PATH
+from tests.helpers.guarded import GUARD, SEARCH_PATH
+from tests.helpers.postfix import LONG_AGO, MASTER
 from tests.helpers.postfix_config import QUEUE_DIRECTORIES
 
 COMMON = {
