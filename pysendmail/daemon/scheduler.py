@@ -13,7 +13,8 @@ import time
 
 from pysendmail.daemon.queue_runs import QueueRuns
 from pysendmail.journal import ERROR, WARNING
-from pysendmail.spool.errors import SpoolError
+from pysendmail.relay import retry
+from pysendmail.spool.errors import EntryBusy, SpoolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,5 +114,18 @@ class Scheduler:
         try:
             for finding in self._state.spool.sweep(time.time()):
                 journal.event("", "swept", priority=WARNING, name=finding.name, found=finding.text)
+            self._bring_back_stranded()
         except (OSError, SpoolError) as error:
             journal.event("", "spool trouble", priority=WARNING, said=str(error))
+
+    def _bring_back_stranded(self) -> None:
+        """Make due what a clock that was ahead would have wait for that time to come."""
+        state, config = self._state, self._state.relay.config
+        pauses = {"first": config.retry_first, "longest": config.retry_longest}
+        for entry in state.spool.entries():
+            if retry.stranded(due=entry.next_attempt, now=time.time(), **pauses):
+                try:
+                    state.spool.change(entry.queue_id, "expedite")
+                except EntryBusy:
+                    continue  # it gets a new time from who has it in hand
+                state.journal.event(entry.queue_id, "due at once", why="the clock was ahead")

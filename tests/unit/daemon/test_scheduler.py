@@ -9,7 +9,7 @@ import pytest
 
 from pysendmail.daemon import scheduler as module
 from pysendmail.daemon.scheduler import LOOK_S
-from pysendmail.spool.errors import SpoolFull
+from pysendmail.spool.errors import EntryBusy, SpoolFull
 from pysendmail.spool.memory import MemorySpool
 from tests.helpers.waiting import wait_until
 from tests.unit.daemon.house import PATIENCE_S, FakeDrops, FakeRelay, House
@@ -28,7 +28,7 @@ FUTURE = 4e9
 def test_due_entries_are_delivered_and_others_wait() -> None:
     house = House()
     enter(house.spool, FIRST)
-    enter(house.spool, SECOND, next_attempt=FUTURE)
+    enter(house.spool, SECOND, next_attempt=house.state.started + 3600)
     house.run(lambda: house.spool.count() == 1)
     assert len(house.relay.delivered) == 1
     assert house.spool.find(SECOND) is not None
@@ -119,3 +119,26 @@ def test_house_is_kept_beside_all_else() -> None:
     spool.swept.clear()
     house.scheduler.keep_house()
     assert not spool.swept.is_set()
+
+
+@pytest.mark.trap(27)
+def test_entry_whose_time_a_fast_clock_has_set_is_brought_back() -> None:
+    house = House()
+    enter(house.spool, FIRST, next_attempt=FUTURE)
+    house.run(lambda: house.spool.count() == 0)
+    assert "due at once" in house.names()
+
+
+def test_entry_in_hand_is_not_brought_back() -> None:
+    class Busy(MemorySpool):
+        asked = threading.Event()
+
+        def change(self, queue_id: str, action: str) -> bool:
+            self.asked.set()
+            raise EntryBusy(queue_id)
+
+    house = House(spool=Busy())
+    enter(house.spool, FIRST, next_attempt=FUTURE)
+    house.run(house.spool.asked.is_set)
+    assert "due at once" not in house.names()
+    assert "spool trouble" not in house.names()
