@@ -160,8 +160,8 @@ KEYS: tuple[Key, ...] = (
     Key("tls", "choice", "",
         "Whether the connection must be encrypted. "
         "required: no mail without TLS. opportunistic: TLS when it is offered. none: never. "
-        "Unset: required when there is a login, a certificate of ours or a pin, or the scheme is "
-        "submission:// or submissions://; otherwise opportunistic. A Unix socket has no TLS.",
+        "Unset: required when there is a login, a certificate of ours or a pin, or scheme or port "
+        "is one of submission (587, 465); otherwise opportunistic. A Unix socket has no TLS.",
         choices=("required", "opportunistic", "none"), example="required"),
     Key("ca_file", "path", "",
         "Certificates, in PEM, of the authorities to trust in addition to the system's. "
