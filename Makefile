@@ -16,14 +16,18 @@ DEPENDENCIES ?=
 SERVICE_USER ?=
 DIVERT ?=
 
+# How long `make fuzz` stays with each target.
+FUZZ_SECONDS ?= 600
+
 VENV := .venv
 RUN := $(VENV)/bin
 PLACES = $(foreach name,PREFIX DESTDIR SYSCONFDIR LOCALSTATEDIR RUNDIR UNITDIR DEPENDENCIES SERVICE_USER \
 	DIVERT,"$(name)=$($(name))")
 MEASURED := message smtp spool relay
 PYTEST = $(RUN)/python -m pytest
+COMBINE = ls .coverage.* >/dev/null 2>&1 && $(RUN)/coverage combine --quiet --append || true
 
-.PHONY: help install uninstall try test check unit integration clients fault lint type cover bench man-lint dist clean
+.PHONY: help install uninstall try test check unit integration clients fault fuzz lint type cover cover-smtp bench man-lint dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -45,7 +49,9 @@ test unit integration clients fault bench: export DEPENDENCIES = \
 
 test: $(VENV)/complete ## all tests, with the coverage that is asked for
 	@rm -f .coverage .coverage.*
-	$(RUN)/coverage run -m pytest
+	$(RUN)/coverage run -m pytest tests/unit/smtp
+	@$(MAKE) --no-print-directory cover-smtp
+	$(RUN)/coverage run -m pytest --ignore=tests/unit/smtp
 	@$(MAKE) --no-print-directory cover
 
 check: lint type test ## what has to pass before a commit
@@ -63,6 +69,9 @@ clients: $(VENV)/complete ## the tests with real programs that send mail, fetche
 fault: $(VENV)/complete ## the tests that kill, fill up and cut off
 	$(PYTEST) tests/fault
 
+fuzz: $(VENV)/complete ## ten minutes of any octets for each of tests/fuzz/targets.py, led by coverage; FUZZ_SECONDS=600
+	$(RUN)/python -m tests.fuzz.run $(FUZZ_SECONDS)
+
 lint: $(VENV)/complete man-lint ## ruff, and the manual pages
 	$(RUN)/ruff check .
 
@@ -71,11 +80,16 @@ type: $(VENV)/complete ## mypy --strict
 	$(RUN)/mypy --explicit-package-bases etc/installer
 
 cover: $(VENV)/complete ## what the last test run covered: at least 95 % of each of message, smtp, spool, relay
-	@ls .coverage.* >/dev/null 2>&1 && $(RUN)/coverage combine --quiet || true
+	@$(COMBINE)
 	@status=0; for package in $(MEASURED); do \
 		echo "coverage of pysendmail/$$package:"; \
 		$(RUN)/coverage report --fail-under=95 --include="pysendmail/$$package/*" || status=1; \
 	done; exit $$status
+
+cover-smtp: $(VENV)/complete ## what tests/unit/smtp covered: every branch of smtp but for its connections
+	@$(COMBINE)
+	@echo "coverage of pysendmail/smtp by its own tests:"
+	@$(RUN)/coverage report --fail-under=100 --include="pysendmail/smtp/*" --omit="pysendmail/smtp/transport/*"
 
 bench: $(VENV)/complete ## measure
 	@for script in tests/bench/bench_*.py; do $(RUN)/python "$$script" || exit 1; done
@@ -90,7 +104,7 @@ dist: ## dist/pysendmail-VERSION.tar.gz of what is committed
 	echo "dist/pysendmail-$$version.tar.gz"
 
 clean: ## remove what make has made in this directory
-	rm -rf $(VENV) .try .clients dist build *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .try .clients dist build *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/complete: setup.cfg pyproject.toml

@@ -20,7 +20,8 @@ from pysendmail.config.snapshot import write_snapshot
 from pysendmail.message.alias_file import read_aliases
 from pysendmail.message.outcome import DELIVERED
 from pysendmail.message.queue_id import new_queue_id
-from pysendmail.relay.attempt import attempt, told
+from pysendmail.relay.attempt import attempt
+from pysendmail.relay.offer import told
 from pysendmail.relay.session import open_session
 from pysendmail.relay.smarthost import smarthosts_of
 from pysendmail.smtp import SmtpError

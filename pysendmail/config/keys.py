@@ -313,6 +313,10 @@ KEYS: tuple[Key, ...] = (
     Key("linger", "boolean", "true",
         "Whether sendmail, when no daemon runs and a message had to be spooled, starts one that "
         "ends when the queue is empty."),
+    Key("idle_exit", "duration", "0s",
+        "After how long without work a daemon ends whose socket systemd keeps: the next message "
+        "starts it again. 0s: never.",
+        high=DAY, example="5m"),
 )  # fmt: skip
 
 
@@ -363,6 +367,7 @@ class Config:
     lifetime: float
     delay_warning: float
     linger: bool
+    idle_exit: float
 
     def __init__(self, **values: object) -> None:
         """Take values by attribute name, already parsed; TypeError for a wrong name or type."""

@@ -16,7 +16,7 @@ from pysendmail.journal import ERROR
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
     from pysendmail.journal import Journal
@@ -78,6 +78,20 @@ class Acceptor:
         """Accept nobody any more."""
         os.eventfd_write(self.closing, 1)
 
+    def stop_if(self, nothing_waits: Callable[[], bool]) -> bool:
+        """Accept nobody any more if nobody is served and `nothing_waits`; tell whether that is so.
+
+        No connection is accepted meanwhile, so none is accepted and then not served: who calls now
+        waits in the listening socket for our successor, or is told by the kernel that nobody is
+        there.
+        """
+        with self._changed:
+            if self._connections or not nothing_waits():
+                return False
+            self._listening = False
+        self.stop()
+        return True
+
     def close(self, patience: float) -> None:
         """Accept nobody any more; wait up to `patience` seconds for those who are served."""
         self.stop()
@@ -111,17 +125,20 @@ class Acceptor:
 
     def _accept(self, listener: socket.socket) -> None:
         """Accept one connection and give it a thread, or close it."""
-        connection, _ = listener.accept()
-        try:
-            peer = self.identify(connection)
-            if peer is None or not self._admit(peer):
-                if peer is not None:
-                    self.turn_away(connection)
-                connection.close()
+        with self._changed:
+            if not self._listening:
                 return
-        except BaseException:
-            connection.close()
-            raise
+            connection, _ = listener.accept()
+            try:
+                peer = self.identify(connection)
+                if peer is None or not self._admit(peer):
+                    if peer is not None:
+                        self.turn_away(connection)
+                    connection.close()
+                    return
+            except BaseException:
+                connection.close()
+                raise
         try:
             threading.Thread(
                 target=self._serve, args=(connection, peer), name=self._name, daemon=True
@@ -132,13 +149,12 @@ class Acceptor:
             raise
 
     def _admit(self, peer: Peer) -> bool:
-        with self._changed:
-            if self._connections.total() >= self._limit:
-                return False
-            if self._connections[peer] >= self.limit(peer):
-                return False
-            self._connections[peer] += 1
-            return True
+        if self._connections.total() >= self._limit:
+            return False
+        if self._connections[peer] >= self.limit(peer):
+            return False
+        self._connections[peer] += 1
+        return True
 
     def _serve(self, connection: socket.socket, peer: Peer) -> None:
         try:

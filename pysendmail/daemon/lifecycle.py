@@ -2,8 +2,9 @@
 
 One daemon for one spool: the lock is held by the process and dies with it. SIGTERM and SIGINT drain
 (no new submissions, what is under way ends or is spooled), SIGHUP reloads the configuration,
-SIGUSR1 runs the queue. A lingering daemon ends by itself when nothing has waited and nobody has
-called for a while.
+SIGUSR1 runs the queue. A daemon that will be started again ends by itself when nothing has waited
+and nobody has called for a while: one that lingers, and with `idle_exit` one whose socket the
+service manager keeps.
 """
 
 from __future__ import annotations
@@ -145,6 +146,7 @@ class Daemon:
         self._environ = environ
         self._journal = journal
         self._linger = linger
+        self._kept = listeners.kept
         self._read_configuration = read_configuration
         workers = Workers(config.connections, self._worker_failed)
         relay = Relay(config, password, journal)
@@ -164,27 +166,40 @@ class Daemon:
         self._smtp = SmtpServer(listeners.smtp, self._state, submissions, smtp_password)
 
     def run(self) -> None:
-        """Serve until told to stop, or until nothing is left to do for a lingering daemon."""
+        """Serve until told to stop, or until nothing is left to do for one that may end then."""
         for part in (self._scheduler.run, self._server.run, self._smtp.run):
             threading.Thread(target=part, name=part.__qualname__, daemon=True).start()
         for address in self._smtp.addresses:
             self._journal.event("", "takes mail by SMTP", at=address)
+        if self._state.config.idle_exit and not (self._linger or self._kept):
+            self._journal.event(
+                "", "idle_exit is ignored", priority=WARNING, said="nobody would start us again"
+            )
         self._journal.event("", "ready", pid=os.getpid(), spool=self._state.config.spool)
         notify(self._environ, b"READY=1")
-        idle_since = time.monotonic()
-        while True:
-            try:
-                order = self.orders.get(timeout=1.0)
-            except queue.Empty:
-                if not self._linger or not self._idle():
-                    idle_since = time.monotonic()
-                elif time.monotonic() - idle_since > LINGER_S:
-                    break
-                continue
-            if order == STOP:
-                break
+        while (order := self._next_order()) != STOP:
             self._obey(order)
         self._drain()
+
+    def _next_order(self) -> str:
+        """Return the next order; STOP when there was nothing to do for as long as we stay then."""
+        idle_since = time.monotonic()
+        while True:
+            patience = self._idle_exit()
+            try:
+                # A signal may interrupt another thread than this one, which then has to look.
+                return self.orders.get(timeout=min(patience / 4, 1.0) if patience else 1.0)
+            except queue.Empty:
+                if not patience or not self._idle():
+                    idle_since = time.monotonic()
+                elif time.monotonic() - idle_since > patience and self._stop_if_idle():
+                    return STOP
+
+    def _idle_exit(self) -> float:
+        """Return after how many seconds without work the daemon ends; 0: never."""
+        if self._linger:
+            return LINGER_S
+        return self._state.config.idle_exit if self._kept else 0.0
 
     def _obey(self, order: str) -> None:
         if order == FLUSH:
@@ -219,12 +234,21 @@ class Daemon:
         notify(self._environ, b"READY=1")
 
     def _idle(self) -> bool:
-        state = self._state
+        """Tell whether nobody is served and nothing waits."""
+        return self._server.idle() and self._smtp.idle() and self._nothing_waits()
+
+    def _nothing_waits(self) -> bool:
+        """Tell whether queue and drop directory are empty."""
         try:
-            waiting = state.spool.count() or self._scheduler.busy()
-            return not waiting and self._server.idle() and self._smtp.idle()
+            return not (
+                self._state.spool.count() or self._scheduler.busy() or self._scheduler.drops_wait()
+            )
         except SpoolError:
             return False  # what waits is not known: somebody must stay
+
+    def _stop_if_idle(self) -> bool:
+        """Take nothing more if there is nothing to do; tell whether that is so."""
+        return self._server.stop_if(lambda: self._smtp.stop_if(self._nothing_waits))
 
     def _drain(self) -> None:
         """End in order: nobody new comes in, nothing new begins, what runs may finish."""

@@ -24,13 +24,20 @@ BACKLOG = 512
 
 
 class Listeners:
-    """The submission socket, and those for SMTP, all of them listening."""
+    """The submission socket, and those for SMTP, all of them listening.
 
-    __slots__ = ("smtp", "submission")
+    `kept` tells whether the service manager listens on all of them when we do not, and starts a
+    daemon for whoever calls.
+    """
 
-    def __init__(self, submission: socket.socket, smtp: list[socket.socket]) -> None:
+    __slots__ = ("kept", "smtp", "submission")
+
+    def __init__(
+        self, submission: socket.socket, smtp: list[socket.socket], *, kept: bool = False
+    ) -> None:
         self.submission = submission
         self.smtp = smtp
+        self.kept = kept
 
 
 def open_listeners(
@@ -43,10 +50,11 @@ def open_listeners(
     passed = take_passed(environ)
     local = [one for one in passed if one.family == socket.AF_UNIX]
     smtp = [one for one in passed if one.family != socket.AF_UNIX]
-    for listener in bound:
+    ours = list(bound)
+    for listener in ours:
         listener.listen(BACKLOG)
-        smtp.append(listener)
-    return Listeners(local[0] if local else bind(path), smtp)
+    kept = bool(local) and not ours
+    return Listeners(local[0] if local else bind(path), smtp + ours, kept=kept)
 
 
 def take_passed(environ: MutableMapping[str, str]) -> list[socket.socket]:

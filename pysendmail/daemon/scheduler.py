@@ -11,12 +11,9 @@ from __future__ import annotations
 import threading
 import time
 
-from pysendmail.daemon.settle import settle
+from pysendmail.daemon.queue_runs import QueueRuns
 from pysendmail.journal import ERROR, WARNING
-from pysendmail.message.outcome import DELIVERED
-from pysendmail.relay.attempt import attempt
 from pysendmail.spool.errors import SpoolError
-from pysendmail.submission.answer import GRACE_S
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +21,6 @@ if TYPE_CHECKING:
 
     from pysendmail.daemon.drop_intake import DropIntake
     from pysendmail.daemon.state import State
-    from pysendmail.message.outcome import Outcome
 
 LOOK_S = 1.0  # how often the drop directory and the idle connections are looked at
 HOUSEKEEPING_S = 3600.0
@@ -36,18 +32,14 @@ class Scheduler:
     def __init__(self, state: State, drops: DropIntake) -> None:
         self._state = state
         self._drops = drops
-        self._in_hand: set[str] = set()
-        self._resting: dict[str, float] = {}  # entries whose delivery failed in itself, until when
-        # What was delivered and could not be written down, by entry and recipient: not sent again.
-        self._unrecorded: dict[str, dict[bytes, Outcome]] = {}
-        self._lock = threading.Lock()
+        self.runs = QueueRuns(state)
         self._stopping = threading.Event()
         self._swept = float("-inf")
 
     def run(self) -> None:
         """Bring entries to the workers until `stop`; no trouble of one round ends the next."""
         while not self._stopping.is_set():
-            sound = [self._do(step) for step in (self.keep_house, self.take_drops, self.dispatch)]
+            sound = [self._do(step) for step in (self.keep_house, self.take_drops, self.runs.fill)]
             if not (all(sound) and self._do(self._wait)):
                 self._stopping.wait(LOOK_S)
 
@@ -73,14 +65,16 @@ class Scheduler:
         self._state.spool.wake()
 
     def attempting(self, queue_id: str) -> bool:
-        """Tell whether an entry is in the workers' hands."""
-        with self._lock:
-            return queue_id in self._in_hand
+        """Tell whether an entry is being attempted."""
+        return self.runs.attempting(queue_id)
 
     def busy(self) -> bool:
         """Tell whether any entry is in the workers' hands."""
-        with self._lock:
-            return bool(self._in_hand)
+        return self.runs.busy()
+
+    def drops_wait(self) -> bool:
+        """Tell whether there may be something in the drop directory."""
+        return self._drops.changed()
 
     def retry_now(self) -> None:
         """Have smarthosts that are away tried again at once."""
@@ -90,24 +84,6 @@ class Scheduler:
         """Take in the drop directory where it has changed."""
         if self._drops.changed():
             self._drops.sweep(time.time())
-
-    def dispatch(self) -> None:
-        """Give the workers as many due entries as they can begin at once."""
-        state = self._state
-        spare = state.workers.spare
-        if not spare or not state.relay.pool.admits():
-            return
-        now = time.monotonic()
-        with self._lock:
-            self._resting = {name: end for name, end in self._resting.items() if end > now}
-            out_of_sight = len(self._in_hand) + len(self._resting)
-        for queue_id in state.spool.due(time.time(), spare + out_of_sight):
-            with self._lock:
-                if queue_id in self._in_hand or queue_id in self._resting or spare <= 0:
-                    continue
-                self._in_hand.add(queue_id)
-            spare -= 1
-            state.workers.put(self._delivery(queue_id))
 
     def pause(self) -> float:
         """Return how long to wait for the bell: until something is due, at most LOOK_S.
@@ -119,7 +95,7 @@ class Scheduler:
         if due is None or not state.workers.spare:
             return LOOK_S
         pause = max(due - time.time(), state.relay.pool.next_probe())
-        shortest = LOOK_S if self._resting else LOOK_S / 20
+        shortest = LOOK_S if self.runs.resting else LOOK_S / 20
         return min(max(pause, shortest), LOOK_S)
 
     def keep_house(self) -> None:
@@ -139,54 +115,3 @@ class Scheduler:
                 journal.event("", "swept", priority=WARNING, name=finding.name, found=finding.text)
         except (OSError, SpoolError) as error:
             journal.event("", "spool trouble", priority=WARNING, said=str(error))
-
-    def _delivery(self, queue_id: str) -> Callable[[], None]:
-        def deliver() -> None:
-            try:
-                self.deliver(queue_id)
-            except BaseException:
-                rest = self._state.config.retry_first
-                with self._lock:
-                    self._resting[queue_id] = time.monotonic() + rest
-                raise
-            finally:
-                with self._lock:
-                    self._in_hand.discard(queue_id)
-                self._state.spool.wake()
-
-        return deliver
-
-    def _answer_may_be_lost(self, arrived: float) -> bool:
-        """Tell whether a daemon before us may have died with this entry's answer on its lips.
-
-        Its caller then leaves the same message in the drop directory, and may do so after the
-        entry is gone: the id must stay taken.
-        """
-        patience = self._state.config.wait + 2 * GRACE_S
-        return 0 <= self._state.started - arrived < patience
-
-    def deliver(self, queue_id: str) -> None:
-        """Make one attempt at one entry, where nobody else has it."""
-        state = self._state
-        claim = state.spool.claim(queue_id)
-        if claim is None:
-            return
-        try:
-            entry, relay = claim.entry, state.relay
-            delivered = self._unrecorded.get(queue_id, {})
-            pending = tuple(r for r in entry.pending if r.address not in delivered)
-            envelope = entry.envelope.with_recipients(pending)
-            result = attempt(envelope, claim.message(), relay.smarthosts, relay.pool)
-            result.outcomes += delivered.values()
-            result.tried |= bool(delivered)
-            if self._answer_may_be_lost(entry.arrived):
-                self._do(lambda: state.spool.remember(queue_id, time.time()))
-            self._unrecorded[queue_id] = {
-                outcome.recipient: outcome
-                for outcome in result.outcomes
-                if outcome.kind == DELIVERED
-            }
-            settle(claim, result, config=relay.config, journal=state.journal, now=time.time())
-            del self._unrecorded[queue_id]
-        finally:
-            claim.release()

@@ -21,16 +21,26 @@ if TYPE_CHECKING:
     from pysendmail.spool.contract import Claim, Notice
 
 
-def settle(claim: Claim, attempt: Attempt, *, config: Config, journal: Journal, now: float) -> None:
-    """Record an attempt; raises OSError or SpoolError when the spool cannot, with nothing changed.
+def settle(
+    claim: Claim,
+    attempt: Attempt,
+    *,
+    config: Config,
+    journal: Journal,
+    now: float,
+    sync: bool = True,
+) -> bool:
+    """Record an attempt; return whether that was the end of the entry.
 
-    An attempt that reached no smarthost is no attempt, unless the entry's life is over.
+    Without `sync` the entry's removal is durable only after the spool's next `sync`. An attempt
+    that reached no smarthost is no attempt, unless the entry's life is over. Raises OSError or
+    SpoolError when the spool cannot record it, with nothing changed.
     """
     entry = claim.entry
     over = retry.expired(arrived=entry.arrived, now=now, lifetime=config.lifetime)
     if not attempt.tried and not over:
         claim.release()
-        return
+        return False
     outcomes = attempt.outcomes
     if over:
         outcomes = [expire(outcome) for outcome in outcomes]
@@ -50,18 +60,23 @@ def settle(claim: Claim, attempt: Attempt, *, config: Config, journal: Journal, 
             arrived=entry.arrived,
             now=now,
         )
-    due = next_attempt(attempt, attempts=entry.attempts + 1, config=config, now=now)
+    due = now
+    if deferrals or failures:
+        due = next_attempt(attempt, attempts=entry.attempts + 1, config=config, now=now)
     try:
-        claim.settle(outcomes, due, now=now, notices=notices, warned=entry.warned or warn)
+        claim.settle(
+            outcomes, due, now=now, notices=notices, warned=entry.warned or warn, sync=sync
+        )
     except SpoolError:
         if not notices:
             raise
         # No room for a notice: who was delivered is crossed off all the same, the others wait.
         outcomes, notices, failures = [unsaid(outcome) for outcome in outcomes], [], []
-        claim.settle(outcomes, due, now=now)
+        claim.settle(outcomes, due, now=now, sync=sync)
     journal.outcomes(entry.queue_id, outcomes, arrived=entry.arrived, now=now)
     log_notices(journal, entry.queue_id, notices)
     log_untold(journal, entry.queue_id, entry.envelope, failures)
+    return all(outcome.kind != DEFERRED for outcome in outcomes)
 
 
 def unsaid(outcome: Outcome) -> Outcome:

@@ -24,7 +24,7 @@ class Workers:
 
     def __init__(self, most: int, failed: Callable[[Exception], None]) -> None:
         self._most = most
-        self._failed = failed
+        self.failed = failed
         self._changed = threading.Condition()
         self._urgent: deque[Callable[[], None]] = deque()
         self._waiting: deque[Callable[[], None]] = deque()
@@ -60,6 +60,13 @@ class Workers:
             begin = free - len(self._urgent) - len(self._waiting)
             return max(begin, self._share - self._queued - len(self._waiting), 0)
 
+    @property
+    def pressed(self) -> bool:
+        """True when a caller's delivery waits and no thread is free for it."""
+        with self._changed:
+            full = len(self._threads) >= self._most
+            return self._closed or (bool(self._urgent) and not self._idle and full)
+
     def close(self, patience: float) -> bool:
         """Run nothing new, wait up to `patience` seconds for what is running; tell whether all
         ended.
@@ -89,7 +96,7 @@ class Workers:
             try:
                 delivery()
             except Exception as error:
-                self._failed(error)
+                self.failed(error)
             finally:
                 with self._changed:
                     self._queued -= not urgent

@@ -2,7 +2,8 @@
 
 `Content` keeps what is written to it in memory, and beyond a bound in a file without a name, so
 that memory stays bounded whatever callers send and nothing is left behind by a crash. `FileSlice`
-reads a part of a file that exists; `Slice` reads a part of either. All three are `Readable`.
+reads a part of a file that exists, `Octets` is what is small and was read already; `Slice` reads a
+part of any of them. All four are `Readable`.
 
 Reading is by position (pread), so several threads may read at once. A file that turns out shorter
 than it was raises OSError: half a message must never look like a whole one.
@@ -131,6 +132,28 @@ class FileSlice:
         if self._owns and self._fd >= 0:
             os.close(self._fd)
         self._fd = -1
+
+
+class Octets:
+    """Octets in memory, for good."""
+
+    __slots__ = ("_octets", "size")
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
+        self.size = len(octets)
+
+    def __repr__(self) -> str:
+        return f"<Octets: {self.size}>"
+
+    def chunks(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Yield the octets from `start` to `end`, if any, as one piece."""
+        piece = self._octets[start:end]
+        if piece:
+            yield piece
+
+    def close(self) -> None:
+        """Nothing is held that has to be given back."""
 
 
 class Slice:

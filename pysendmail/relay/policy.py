@@ -79,7 +79,7 @@ def opening_trouble(error: Exception) -> Rule:
     return POLICY["connection"]
 
 
-def transaction_trouble(error: Exception) -> Rule:
+def transaction_trouble(error: Exception, *, may_be_duplicate: bool) -> Rule:
     """Return the rule for what ended a transaction in an open session."""
     if isinstance(error, MissingExtension):
         return POLICY["extension"]
@@ -87,7 +87,7 @@ def transaction_trouble(error: Exception) -> Rule:
         return POLICY["size"]
     if isinstance(error, UsageError):
         return POLICY["ours"]
-    if getattr(error, "after_end_of_data", False):
+    if may_be_duplicate:
         return POLICY["after the dot"]
     if isinstance(error, ReplyError):
         return POLICY["leaving"]

@@ -14,8 +14,8 @@ from __future__ import annotations
 import threading
 import time
 
-from pysendmail.relay.attempt import Away
 from pysendmail.relay.breaker import Breaker
+from pysendmail.relay.offer import Away
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,12 +114,23 @@ class Pool:
         line.served[id(client)] = 0
         return client, False
 
-    def give_back(self, smarthost: Smarthost, client: Client) -> None:
+    def room(self, smarthost: Smarthost, client: Client) -> int:
+        """Return how many messages more a borrowed session may carry, one at least.
+
+        What the smarthost says of itself counts as well (RFC 9422: MAILMAX).
+        """
+        served = self._lines[id(smarthost)].served.get(id(client), 0)
+        return max(self._most(client) - served, 1)
+
+    def _most(self, client: Client) -> int:
+        return min(self._messages, client.extensions.limits.get(b"MAILMAX", self._messages))
+
+    def give_back(self, smarthost: Smarthost, client: Client, messages: int) -> None:
         """Keep a sound session warm, end any other."""
         line = self._lines[id(smarthost)]
         with self._changed:
-            served = line.served.pop(id(client), 0) + 1
-            keep = not client.broken and served < self._messages and not self._closed
+            served = line.served.pop(id(client), 0) + messages
+            keep = not client.broken and served < self._most(client) and not self._closed
             if keep:
                 line.served[id(client)] = served
                 line.idle.append((client, self._clock()))

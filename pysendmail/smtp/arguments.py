@@ -49,8 +49,8 @@ def format_envelope(
     extensions: Extensions, transaction: Transaction
 ) -> tuple[bytes, list[bytes]]:
     """Return the MAIL command of a transaction and its RCPT commands, all checked."""
-    if not (transaction.recipients and extensions.lines):
-        raise UsageError("a transaction needs a recipient, and EHLO before it")
+    if not transaction.recipients:
+        raise UsageError("a transaction needs a recipient")
     mail = format_mail(extensions, transaction)
     smtputf8 = transaction.smtputf8
     return mail, [format_rcpt(extensions, who, smtputf8=smtputf8) for who in transaction.recipients]
@@ -64,6 +64,8 @@ def format_mail(extensions: Extensions, transaction: Transaction) -> bytes:
     sections 4.3 and 4.4); `auth` is who submitted the message, `b"<>"` for who is not known (RFC
     4954 section 5); `requiretls` asks that TLS be used all the way (RFC 8689).
     """
+    if not extensions.lines:
+        raise UsageError("a transaction needs EHLO before it")
     sender = transaction.sender
     command = b"MAIL FROM:<%s>" % (check_address(sender, transaction.smtputf8) if sender else b"")
     if transaction.size is not None and b"SIZE" in extensions:

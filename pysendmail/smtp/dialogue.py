@@ -71,11 +71,16 @@ def starttls() -> Dialogue[Reply]:
     return reply
 
 
-def command(line: bytes, phase: Phase = phases.OTHER, verb: bytes = b"") -> Dialogue[Reply]:
-    """Say one complete command line and return its reply 2yz or 3yz."""
+def command(
+    line: bytes, phase: Phase = phases.OTHER, verb: bytes = b"", *, refusal: int = 300
+) -> Dialogue[Reply]:
+    """Say one complete command line and return its reply; from the code `refusal` on it is raised.
+
+    A 3yz asks for more, and none of the commands of RFC 5321 but DATA has more to say.
+    """
     yield line
     reply: Reply = yield phase
-    if reply.code >= 400:
+    if reply.code >= refusal:
         raise reply_error(reply, verb or phase.command)
     return reply
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from .phases import Phase, Timeouts
-    from .steps import Dialogue, Step
+    from .steps import Dialogue
 
     T = TypeVar("T")
 
@@ -152,24 +152,25 @@ class Driver:
                 self.broken = True
         return not self.broken
 
-    def _carry_out(self, step: Step) -> Reply | bool | None:
+    def _carry_out(
+        self, step: bytes | Secret | Body | Chunk | Mark | Phase
+    ) -> Reply | bool | None:
         if isinstance(step, phases.Phase):
             return self._reply(step)
-        if isinstance(step, bytes):
-            self._show_commands(step)
-            self._put(step)
-        elif isinstance(step, Mark):
-            if self._trouble is None:
-                self._outbox.mark(step)
-        elif isinstance(step, Secret):
-            if self._trace is not None:
-                self._trace(b"C", step.octets[: step.shown] + b" ***")
-            self._put(step.octets)
-        elif isinstance(step, Body | Chunk):
+        if isinstance(step, Body | Chunk):
             if self._trace is not None:
                 self._trace(b"C", b"[%d octets of message]" % len(step.octets))
             self._put(step.octets, message=isinstance(step, Body))
             return self._trouble is not None
+        if isinstance(step, bytes):
+            self._show_commands(step)
+            self._put(step)
+        elif isinstance(step, Secret):
+            if self._trace is not None:
+                self._trace(b"C", step.octets[: step.shown] + b" ***")
+            self._put(step.octets)
+        elif self._trouble is None:
+            self._outbox.mark(step)
         return None
 
     def _put(self, octets: bytes, *, message: bool = False) -> None:

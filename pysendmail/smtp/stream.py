@@ -110,7 +110,7 @@ class Stream:
                     yield from self._say_data(delivery)
             yield from self._hear(0)
         except SmtpError as trouble:
-            self.usable = False
+            self.usable = trouble.session_usable = False
             for delivery in self._under_way:
                 yield Told(delivery.verdict(trouble))
 

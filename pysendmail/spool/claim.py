@@ -43,6 +43,7 @@ class DirectoryClaim:
         now: float,
         notices: Sequence[Notice] = (),
         warned: bool | None = None,
+        sync: bool = True,
     ) -> None:
         """Record an attempt, durably, and end the claim (see `contract`)."""
         if self._over:
@@ -57,7 +58,7 @@ class DirectoryClaim:
             finally:
                 for notice in entered_notices:
                     self._store.give_back(notice)
-            if not settled.pending:
+            if not settled.pending and sync:
                 # Should the removal be lost in a power cut, a delivered message goes out again.
                 self._store.flush_queue()
                 self._store.step("settle: removal durable")

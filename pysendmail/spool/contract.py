@@ -47,8 +47,12 @@ class Claim(Protocol):
         now: float,
         notices: Sequence[Notice] = (),
         warned: bool | None = None,
+        sync: bool = True,
     ) -> None:
         """Record an attempt, durably, and end the claim.
+
+        Without `sync` the removal of an entry with nobody left is durable only after the spool's
+        next `sync`: until then a power cut may bring the delivered message out again.
 
         First the notices are entered (one whose id is taken was entered by an earlier try at this
         very settle). Then delivered and failed recipients are crossed off; deferred ones, and those
@@ -122,6 +126,9 @@ class Spool(Entering, Protocol):
 
     def open_message(self, queue_id: str) -> Message | None:
         """Return the message of an entry, for reading only; None when there is none. Close it."""
+
+    def sync(self) -> None:
+        """Make durable what was settled without `sync`."""
 
     def change(self, queue_id: str, action: str) -> bool:
         """Hold, release, expedite (due at once) or remove an entry, durably; False: it is gone.

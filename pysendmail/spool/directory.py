@@ -172,6 +172,12 @@ class DirectorySpool:
         file = self._store.read(queue_id)
         return None if file is None else file.message(own=True)
 
+    def sync(self) -> None:
+        """Make durable what was settled without `sync`."""
+        with as_spool_error("sync the queue"):
+            self._store.flush_queue()
+            self._store.step("settle: removal durable")
+
     # Changing
 
     def change(self, queue_id: str, action: str) -> bool:

@@ -157,6 +157,9 @@ class MemorySpool:
             }
         return []
 
+    def sync(self) -> None:
+        """Nothing here outlives the process."""
+
     def close(self) -> None:
         """Nothing to close."""
 
@@ -221,6 +224,7 @@ class MemoryClaim:
         now: float,
         notices: Sequence[Notice] = (),
         warned: bool | None = None,
+        sync: bool = True,
     ) -> None:
         """Record an attempt and end the claim (see `contract`)."""
         if self._over:

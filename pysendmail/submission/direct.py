@@ -63,7 +63,11 @@ class OneSession:
             return kept, True
         return open_session(smarthost, hostname=self._hostname, deadline=deadline), False
 
-    def give_back(self, smarthost: Smarthost, client: Client) -> None:
+    def room(self, _smarthost: Smarthost, _client: Client) -> int:
+        """A message has not so many transactions that it could be too many."""
+        return 1_000_000
+
+    def give_back(self, smarthost: Smarthost, client: Client, messages: int) -> None:
         """Keep a sound session for the next transaction of the same message."""
         if client.broken:
             client.close()

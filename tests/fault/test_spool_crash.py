@@ -128,6 +128,13 @@ def settle_last(spool):
     spool.claim(FIRST).settle(outcomes, 5000.0, now=1100.0, notices=[notice()])
 
 
+def settle_last_and_sync_later(spool):
+    outcomes = [delivered(ALICE), failed(BOB), failed(CAROL)]
+    claim = spool.claim(FIRST)
+    claim.settle(outcomes, 5000.0, now=1100.0, notices=[notice()], sync=False)
+    spool.sync()
+
+
 def remember(spool):
     spool.remember(FIRST, 1000.0)
 
@@ -218,6 +225,9 @@ OPERATIONS = [
         three_wait, settle_without_notice, check_settled_without_notice, id="settle in part"
     ),
     pytest.param(three_wait, settle_last, check_settled_last, id="last settle with bounce"),
+    pytest.param(
+        three_wait, settle_last_and_sync_later, check_settled_last, id="last settle, synced later"
+    ),
     pytest.param(nothing, remember, check_remembered, id="remember"),
     pytest.param(three_wait, changing("hold"), check_held, id="hold"),
     pytest.param(three_are_held, changing("release"), check_released, id="release"),

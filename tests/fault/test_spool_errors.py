@@ -159,6 +159,35 @@ def test_last_settle_failing_before_the_removal_leaves_the_entry(spool, disk, er
     assert spool.due(1e12, 10) == []
 
 
+@pytest.mark.parametrize("error", ERRORS, ids=errno.errorcode.get)
+def test_removals_without_sync_cost_none_and_a_later_sync_that_fails_is_told(spool, disk, error):
+    for queue_id in (FIRST, SECOND):
+        enter(spool, queue_id, ALICE)
+        disk.fail_at(1, error)  # whatever comes after the unlink: nothing
+        spool.claim(queue_id).settle([delivered(ALICE)], 0.0, now=1100.0, sync=False)
+        disk.fail_at(-1, 0)
+    disk.fail_at(0, error)
+    with pytest.raises(SpoolError) as caught:
+        spool.sync()
+    assert (disk.failed, caught.value.error.errno) == ("sync", error)
+    assert spool.count() == 0
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=errno.errorcode.get)
+def test_record_of_who_is_left_is_synced_whether_asked_or_not(spool, disk, error):
+    enter(spool)
+    claim = spool.claim(FIRST)
+    names = []
+    for name, _ in failing(
+        disk,
+        error,
+        lambda: claim.settle([delivered(ALICE)], 5000.0, now=1100.0, sync=False),
+    ):
+        names.append(name)
+        assert len(spool.find(FIRST).pending) == 2
+    assert names == ["write", "set_times", "sync"]
+
+
 def test_second_notice_without_room_takes_back_the_first(spool, disk):
     enter(spool)
     before = spool.find(FIRST)

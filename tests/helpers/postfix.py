@@ -16,9 +16,10 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.helpers.guarded import SEARCH_PATH, Guarded
 from tests.helpers.policy import PolicyService
 from tests.helpers.postfix_config import DOMAIN, QUEUE_DIRECTORIES, instance_files
 from tests.helpers.smarthost import RCPT, Answers, Received, SilentListener
@@ -26,14 +27,8 @@ from tests.helpers.waiting import ReservedPort, listens, wait_until
 
 INSTALL_HINT = "apt-get install postfix sasl2-bin libsasl2-modules"
 MASTER = "/usr/lib/postfix/sbin/master"
-SEARCH_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 LONG_AGO = 1_000_000_000.0  # any time that is not just now
-
-# Our child in place of Postfix's master, which forgets a parent-death signal when it changes its
-# user.  The end of the guard's standard input, by our hand or by our death, ends master and all of
-# its process group.
-GUARD = '"$@" & read -r end; kill -KILL -$! $!; wait'
 
 
 def why_not() -> str:
@@ -50,9 +45,9 @@ class PostfixSmarthost:
     """A running Postfix on a port of 127.0.0.1 that stays the same until `close()`.
 
     `certificate`: PEM of key and chain in one, for STARTTLS; None: STARTTLS is not offered. `user`,
-    `password`: AUTH PLAIN and LOGIN are offered (with a certificate: only after STARTTLS) and
+    `password`: AUTH by the `mechanisms` is offered (with a certificate: only after STARTTLS) and
     needed; without a user everybody on this machine may relay.  `settings`: further lines of
-    main.cf.
+    main.cf; `env`: variables for all of Postfix, Kerberos' for one.
     """
 
     def __init__(
@@ -62,16 +57,20 @@ class PostfixSmarthost:
         user: str = "",
         password: str = "",
         host: str = "localhost",
+        mechanisms: Sequence[str] = ("PLAIN", "LOGIN"),
         settings: Mapping[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self.host = host
         self.directory = Path(tempfile.mkdtemp(prefix="pysendmail-postfix-"))
+        self._mechanisms = tuple(mechanisms)
         self._settings = dict(settings or {})
+        self._env = dict(env or {})
         self._certificate = certificate
         self._user = user
         self._answers = Answers()
         self._port = ReservedPort()
-        self._guard: subprocess.Popen[bytes] | None = None
+        self._master: Guarded | None = None
         self._silent: SilentListener | None = None
         self._make_directories()
         self._policy = PolicyService(str(self.directory / "policy"), self._answers)
@@ -87,6 +86,11 @@ class PostfixSmarthost:
     def port(self) -> int:
         """The port, the same through stop, start and hang."""
         return self._port.number
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where to connect to."""
+        return "127.0.0.1", self.port
 
     @property
     def url(self) -> str:
@@ -136,15 +140,7 @@ class PostfixSmarthost:
         """Start, or come back after `stop` or `hang`; returns when connections are accepted."""
         self.stop()
         self._write_configuration()
-        master = [MASTER, "-c", str(self.directory / "etc"), "-s"]
-        self._guard = subprocess.Popen(
-            ["/bin/sh", "-c", GUARD, "guard", *master],
-            env={"PATH": SEARCH_PATH},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._master = Guarded([MASTER, "-c", self.directory / "etc", "-s"], env=self._env)
         wait_until(
             lambda: listens(self.port), what="Postfix to accept connections", evidence=self.log
         )
@@ -154,9 +150,9 @@ class PostfixSmarthost:
         if self._silent is not None:
             self._silent.close()
             self._silent = None
-        if self._guard is not None:
-            self._guard.communicate()
-            self._guard = None
+        if self._master is not None:
+            self._master.stop()
+            self._master = None
             wait_until(lambda: not listens(self.port), what="the last process of Postfix to end")
 
     def hang(self) -> None:
@@ -202,8 +198,9 @@ class PostfixSmarthost:
             port=self.port,
             policy=self.directory / "policy",
             certificate=certificate,
-            login_needed=bool(self._user),
+            mechanisms=self._mechanisms if self._user else (),
             settings=self._settings,
+            variables=tuple(self._env),
         )
         for name, text in files.items():
             (self.directory / name).write_text(text)

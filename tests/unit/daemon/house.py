@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from pysendmail.config.keys import Config
+from pysendmail.daemon.scheduler import Scheduler
 from pysendmail.daemon.state import State
 from pysendmail.daemon.workers import Workers
 from pysendmail.relay.pool import Pool
 from pysendmail.relay.smarthost import Smarthost
 from pysendmail.smtp import Client
 from pysendmail.spool.memory import MemorySpool
+from tests.helpers.waiting import wait_until
 from tests.unit.relay.peers import Peer, session, smarthost
 from tests.unit.submission.samples import CONFIG, FakeJournal
 
@@ -64,3 +67,47 @@ def make_state(
         journal,  # type: ignore[arg-type]
         scratch=scratch,
     )
+
+
+class FakeDrops:
+    """A drop directory that always has changed; `sweep` does what it is told."""
+
+    def __init__(self, sweep: Callable[[], None] = lambda: None) -> None:
+        self._sweep = sweep
+        self.sweeps = 0
+
+    def changed(self) -> bool:
+        return True
+
+    def sweep(self, now: float) -> None:
+        self.sweeps += 1
+        self._sweep()
+
+
+class House:
+    """A scheduler and what it works with."""
+
+    def __init__(self, relay: FakeRelay | None = None, **facts: Any) -> None:
+        self.relay = relay or FakeRelay()
+        self.drops = facts.pop("drops", None) or FakeDrops()
+        self.state = make_state(self.relay, **facts)
+        self.scheduler = Scheduler(self.state, self.drops)
+        self.runs = self.scheduler.runs
+
+    @property
+    def spool(self) -> Any:
+        return self.state.spool
+
+    def names(self) -> list[str]:
+        return self.state.journal.names()  # type: ignore[attr-defined,no-any-return]
+
+    def run(self, until: Callable[[], object]) -> None:
+        """Run until something holds, then stop."""
+        thread = threading.Thread(target=self.scheduler.run, daemon=True)
+        thread.start()
+        try:
+            wait_until(until)
+        finally:
+            self.scheduler.stop()
+            thread.join(PATIENCE_S)
+        assert not thread.is_alive()

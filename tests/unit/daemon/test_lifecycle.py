@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -279,23 +279,35 @@ def test_file_put_aside_never_takes_the_place_of_another(tmp_path: Path) -> None
 class House:
     """A daemon in a thread, with the spool in memory and no smarthost."""
 
-    def __init__(self, directory: Path, **options: Any) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        idle_exit: float = 0.0,
+        kept: bool = False,
+        smtp: Sequence[socket.socket] = (),
+        **options: Any,
+    ) -> None:
         make_drop_directory(str(directory))
         self.path = str(directory / "s")
-        self.config = CONFIG.replaced(spool=str(directory), socket=self.path)
+        self.config = CONFIG.replaced(
+            spool=str(directory), socket=self.path, idle_exit=idle_exit
+        )
         self.next_config: Config | Exception = self.config
         self.spool, self.journal = MemorySpool(), FakeJournal()
         self.told: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.manager.bind(str(directory / "n"))
         self.manager.settimeout(PATIENCE_S)
+        self.callers: list[socket.socket] = []
+        self._listener = bind(self.path)
         self.daemon = Daemon(
             self.config,
             None,
             self.spool,
             self.journal,  # type: ignore[arg-type]
             {"NOTIFY_SOCKET": str(directory / "n")},
-            Listeners(bind(self.path), []),
+            Listeners(self._listener, list(smtp), kept=kept),
             self._read,
             **options,
         )
@@ -313,10 +325,16 @@ class House:
         assert self.manager.recv(100).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
         assert self.manager.recv(100) == b"READY=1"
 
+    def keep_listener(self) -> socket.socket:
+        """Return the listening socket as a service manager keeps it."""
+        return self._listener.dup()
+
     def status(self) -> list[bytes]:
         return [line for _, line in ask(self.path, format_head(b"status", []))]
 
     def stop(self) -> None:
+        for caller in self.callers:
+            caller.close()
         if self.thread.is_alive():
             self.daemon.orders.put(STOP)
             self.thread.join(PATIENCE_S)
@@ -389,12 +407,103 @@ def test_flush_that_fails_is_logged_and_ends_nothing(
     assert house.status()
 
 
+def has_ended(house: House) -> bool:
+    house.thread.join(PATIENCE_S)
+    house.manager.close()
+    return not house.thread.is_alive() and house.journal.names()[-1] == "stopped"
+
+
 def test_lingering_daemon_ends_once_nothing_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lifecycle, "LINGER_S", 0.0)
-    house = House(tmp_path, linger=True)
-    house.thread.join(PATIENCE_S)
-    assert not house.thread.is_alive()
-    assert house.journal.names()[-1] == "stopped"
+    monkeypatch.setattr(lifecycle, "LINGER_S", 0.01)
+    assert has_ended(House(tmp_path, linger=True))
+
+
+def test_daemon_whose_socket_is_kept_ends_after_idle_exit(tmp_path: Path) -> None:
+    house = House(tmp_path, idle_exit=0.01, kept=True)
+    assert has_ended(house)
+    assert "idle_exit is ignored" not in house.journal.names()
+
+
+def test_daemon_that_nobody_would_start_again_says_so_and_stays(tmp_path: Path) -> None:
+    house = House(tmp_path, idle_exit=0.01)
+    assert "idle_exit is ignored" in house.journal.names()
+    assert house.daemon._idle_exit() == 0.0
+    house.stop()
+
+
+def test_daemon_without_idle_exit_stays(tmp_path: Path) -> None:
+    house = House(tmp_path, kept=True)
+    assert house.daemon._idle_exit() == 0.0
+    house.reload()
+    assert house.thread.is_alive()
+    house.stop()
+
+
+def is_busy_in_queue(house: House) -> None:
+    enter(house.spool, FIRST)
+
+
+def is_busy_in_drop_directory(house: House) -> None:
+    (Path(house.config.spool) / "drop" / "x").write_text("")
+
+
+def is_busy_with_a_caller(house: House) -> None:
+    caller = socket.socket(socket.AF_UNIX)
+    caller.connect(house.path)
+    house.callers.append(caller)
+
+
+def is_busy_with_unknown_things(house: House) -> None:
+    def fail() -> int:
+        raise SpoolError("no disk")
+
+    house.spool.count = fail  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    "make_busy",
+    [
+        is_busy_in_queue,
+        is_busy_in_drop_directory,
+        is_busy_with_a_caller,
+        is_busy_with_unknown_things,
+    ],
+)
+def test_daemon_with_something_to_do_does_not_end(
+    tmp_path: Path, make_busy: Callable[[House], None]
+) -> None:
+    house = House(tmp_path, idle_exit=1000.0, kept=True)
+    make_busy(house)
+    wait_until(lambda: not house.daemon._idle())
+    assert not house.daemon._stop_if_idle()
+    vars(house.spool).pop("count", None)
+    assert house.status()  # it still answers
+    house.stop()
+
+
+def test_caller_of_a_daemon_that_ends_is_left_to_its_successor(tmp_path: Path) -> None:
+    house = House(tmp_path, idle_exit=1000.0, kept=True)
+    kept = house.keep_listener()
+    wait_until(house.daemon._stop_if_idle)
+    with kept, socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(house.path)
+        house.stop()
+        kept.setblocking(False)
+        successor, _ = kept.accept()
+        with successor:
+            caller.sendall(b"still there")
+            assert successor.recv(100) == b"still there"
+
+
+def test_daemon_serving_by_smtp_does_not_end(tmp_path: Path) -> None:
+    (listener,) = bind_endpoints(["127.0.0.1:0"])
+    listener.listen()
+    house = House(tmp_path, idle_exit=1000.0, kept=True, smtp=[listener])
+    with socket.create_connection(listener.getsockname()[:2]) as client:
+        client.settimeout(PATIENCE_S)
+        assert client.recv(4) == b"220 "
+        assert not house.daemon._stop_if_idle()
+    wait_until(house.daemon._stop_if_idle)
     house.stop()

@@ -25,7 +25,7 @@ def test_old_connections_end_when_they_are_given_back() -> None:
     client, _ = old.pool.borrow(old.smarthosts[0], None)
     state.reload(FakeRelay())  # type: ignore[arg-type]
     assert not peer.closed
-    old.pool.give_back(old.smarthosts[0], client)
+    old.pool.give_back(old.smarthosts[0], client, 1)
     assert peer.closed
 
 

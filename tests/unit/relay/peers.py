@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pysendmail.relay.attempt import Away
+from pysendmail.relay.offer import Away
 from pysendmail.relay.policy import Rule
 from pysendmail.relay.smarthost import NONE, Smarthost
 from pysendmail.smtp import Client
@@ -133,6 +133,9 @@ class Sessions:
         self.reports: list[tuple[str, Rule, bytes]] = []
         self.working: list[str] = []
         self.returned: list[Client] = []
+        self.carried: list[int] = []
+        self.most = 1000
+        self.keeps = True
         self.deadlines: list[float | None] = []
 
     def borrow(self, smarthost: Smarthost, deadline: float | None) -> tuple[Client, bool]:
@@ -146,9 +149,15 @@ class Sessions:
             raise item
         return (session(item), False) if isinstance(item, Peer) else (item, True)
 
-    def give_back(self, smarthost: Smarthost, client: Client) -> None:
+    def room(self, smarthost: Smarthost, client: Client) -> int:
+        return self.most
+
+    def give_back(self, smarthost: Smarthost, client: Client, messages: int) -> None:
+        self.carried.append(messages)
         self.returned.append(client)
-        if not client.broken:
+        if client.broken:
+            client.close()
+        elif self.keeps:
             self._kept[smarthost.host] = client
 
     def answered(self, smarthost: Smarthost) -> None:

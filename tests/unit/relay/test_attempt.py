@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from pysendmail.message.envelope import Envelope, Recipient
 from pysendmail.message.outcome import DEFERRED, DELIVERED, FAILED, Outcome
-from pysendmail.relay.attempt import Attempt, Away, attempt, gone_cold, told
+from pysendmail.relay.attempt import LEFT_OVER, Attempt, Delivery, attempt, attempts
+from pysendmail.relay.offer import Away, gone_cold, told
 from pysendmail.relay.policy import MESSAGE, POLICY, RECIPIENT, SESSION
 from pysendmail.smtp import (
     AuthenticationError,
@@ -19,7 +23,10 @@ from pysendmail.smtp import (
     SmtpError,
     TimedOut,
     TlsError,
+    Transaction,
+    Transcript,
     TransientError,
+    Verdict,
 )
 from tests.unit.relay.peers import LOST, OFFERS, SLOW, Peer, Sessions, session, smarthost
 from tests.unit.spool.samples import ALICE, BOB, CAROL, message
@@ -368,7 +375,11 @@ def test_timeout_of_a_warm_session_counts() -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_gone_cold_is_loss_before_an_answer_to_mail(trouble: SmtpError, cold: bool) -> None:
-    assert gone_cold(trouble) == cold
+    transaction = Transaction(b"", [b"b@y"], b"")
+    assert gone_cold(Verdict(transaction, Transcript(1), trouble)) == cold
+    seen = Transcript(1)
+    seen.mail = Reply(250, (b"ok",))
+    assert not gone_cold(Verdict(transaction, seen, trouble))
 
 
 # --- nobody there
@@ -390,7 +401,9 @@ def test_away_in_the_middle_keeps_what_was_delivered() -> None:
         def give_back(self, *_: object) -> None:
             pass
 
-    result = attempt(envelope(*addresses), message(), [ALPHA], OneOnly(alpha=[Peer()]))
+    sessions = OneOnly(alpha=[Peer()])
+    sessions.most = 1
+    result = attempt(envelope(*addresses), message(), [ALPHA], sessions)
     assert kinds(result) == [DELIVERED] * 100 + [DEFERRED] * 20
     assert result.tried
 
@@ -428,3 +441,106 @@ def test_what_a_server_says_is_made_printable() -> None:
     assert told(ConnectError("h", (("1.2.3.4:25", "refused"),))) == (
         b"cannot connect to h (1.2.3.4:25: refused)"
     )
+
+
+# --- many deliveries over one session
+
+
+def deliveries(count: int) -> list[Delivery]:
+    return [
+        Delivery(Envelope(b"a%d@x" % number, (Recipient(b"b%d@y" % number),)), message(), number)
+        for number in range(count)
+    ]
+
+
+def results(*facts: Any) -> dict[int, list[Outcome]]:
+    """Attempt many; return the outcomes by the delivery's number."""
+    found = {}
+    for delivery, result in attempts(*facts):
+        assert isinstance(result, Attempt)
+        assert delivery.subject not in found
+        found[delivery.subject] = result.outcomes
+    return found
+
+
+def test_many_deliveries_go_over_one_session() -> None:
+    peer = Peer()
+    sessions = Sessions(alpha=[peer])
+    found = results(deliveries(20), (ALPHA, BETA), sessions)
+    assert [found[number][0].kind for number in range(20)] == [DELIVERED] * 20
+    assert [recipients for recipients, _ in peer.messages] == [[f"b{n}@y"] for n in range(20)]
+    assert sessions.carried == [20]
+
+
+def test_session_carries_no_more_messages_than_it_has_room_for() -> None:
+    sessions = Sessions(alpha=[Peer(), Peer(), Peer()])
+    sessions.most = 8
+    sessions.keeps = False
+    assert len(results(deliveries(20), (ALPHA,), sessions)) == 20
+    assert sessions.carried == [8, 8, 4]
+
+
+def test_delivery_is_taken_only_when_a_session_can_carry_it() -> None:
+    taken: list[int] = []
+
+    def watched() -> Iterator[Delivery]:
+        for delivery in deliveries(100):
+            taken.append(delivery.subject)
+            yield delivery
+
+    found = attempts(watched(), (ALPHA,), Sessions(alpha=[Peer()]))
+    next(found)
+    assert len(taken) < 5
+    found.close()
+
+
+def test_loss_in_the_middle_concerns_one_message_and_the_others_go_on() -> None:
+    second = Peer()
+    sessions = Sessions(alpha=[Peer({"b3@y": LOST}), second])
+    found = results(deliveries(6), (ALPHA,), sessions)
+    kinds_of = [found[number][0].kind for number in range(6)]
+    assert kinds_of == [DELIVERED] * 3 + [DEFERRED] + [DELIVERED] * 2
+    assert not any(found[number][0].maybe_duplicate for number in range(6))
+    assert len(sessions.reports) == 1
+
+
+def test_what_the_first_smarthost_leaves_open_goes_to_the_second() -> None:
+    alpha, beta = Peer({"b1@y": "450 busy", "b2@y": "550 no"}), Peer()
+    found = results(deliveries(4), (ALPHA, BETA), Sessions(alpha=[alpha], beta=[beta]))
+    kinds_of = [found[number][0].kind for number in range(4)]
+    assert kinds_of == [DELIVERED, DELIVERED, FAILED, DELIVERED]
+    assert found[1][0].remote == b"beta"
+    assert [recipients for recipients, _ in beta.messages] == [["b1@y"]]
+
+
+def test_all_go_to_the_second_smarthost_while_the_first_is_away() -> None:
+    beta = Peer()
+    sessions = Sessions(alpha=[], beta=[beta])
+    found = results(deliveries(2 * LEFT_OVER + 5), (ALPHA, BETA), sessions)
+    assert {outcomes[0].remote for outcomes in found.values()} == {b"beta"}
+    assert len(found) == len(beta.messages) == 2 * LEFT_OVER + 5
+
+
+def test_message_that_cannot_be_read_is_told_and_costs_nobody_else() -> None:
+    class Unreadable:
+        size = 10
+
+        def chunks(self) -> object:
+            raise OSError("gone")
+
+    some = deliveries(4)
+    some[2] = Delivery(some[2].envelope, Unreadable(), 2)  # type: ignore[arg-type]
+    sessions = Sessions(alpha=[Peer(), Peer()])
+    told_of = {delivery.subject: result for delivery, result in attempts(some, (ALPHA,), sessions)}
+    assert isinstance(told_of[2], OSError)
+    others = [told_of[number].outcomes[0].kind for number in (0, 1, 3)]
+    assert others == [DELIVERED] * 3
+
+
+def test_smarthosts_own_limits_are_kept() -> None:
+    peer = Peer(offers=(*OFFERS, "LIMITS RCPTMAX=2"))
+    addresses = [b"u%d@example.org" % number for number in range(5)]
+    assert kinds(attempt(envelope(*addresses), message(), [ALPHA], Sessions(alpha=[peer]))) == [
+        DELIVERED
+    ] * 5
+    assert [len(recipients) for recipients, _ in peer.messages] == [2, 2, 1]

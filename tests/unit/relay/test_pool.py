@@ -6,11 +6,12 @@ import threading
 
 import pytest
 
-from pysendmail.relay.attempt import Away, attempt
+from pysendmail.relay.attempt import attempt
+from pysendmail.relay.offer import Away
 from pysendmail.relay.policy import POLICY, Rule
 from pysendmail.relay.pool import Pool
 from pysendmail.relay.smarthost import Smarthost
-from pysendmail.smtp import ConnectError
+from pysendmail.smtp import ConnectError, Extensions
 from tests.helpers.waiting import wait_until
 from tests.unit.relay.peers import Peer, session, smarthost
 from tests.unit.smtp.streams import Clock
@@ -24,6 +25,7 @@ class FakeClient:
 
     def __init__(self) -> None:
         self.broken = False
+        self.extensions = Extensions()
         self.good = True
         self.said_quit = False
         self.closed = False
@@ -72,7 +74,7 @@ class House:
 
     def end(self, client: FakeClient) -> None:
         """Give back after a transaction with nothing amiss."""
-        self.pool.give_back(self.alpha, client)
+        self.pool.give_back(self.alpha, client, 1)
         self.pool.answered(self.alpha)
 
     def fail(self, smarthost: Smarthost | None = None) -> None:
@@ -83,7 +85,7 @@ def test_session_is_kept_warm_for_the_next_message() -> None:
     house = House()
     client, warm = house.borrow()
     assert not warm
-    house.pool.give_back(house.alpha, client)
+    house.pool.give_back(house.alpha, client, 1)
     assert house.borrow() == (client, True)
     assert len(house.opened) == 1
 
@@ -99,7 +101,7 @@ def test_broken_session_is_closed_without_a_word() -> None:
     house = House()
     client, _ = house.borrow()
     client.broken = True
-    house.pool.give_back(house.alpha, client)
+    house.pool.give_back(house.alpha, client, 1)
     assert client.closed
     assert not client.said_quit
     assert house.borrow() != (client, True)
@@ -158,7 +160,7 @@ def test_who_waits_for_a_place_gets_the_one_that_comes_free() -> None:
     got: list[tuple[FakeClient, bool]] = []
     waiter = threading.Thread(target=lambda: got.append(house.pool.borrow(house.alpha, None)))
     waiter.start()
-    house.pool.give_back(house.alpha, first)
+    house.pool.give_back(house.alpha, first, 1)
     waiter.join(PATIENCE_S)
     assert got == [(first, True)]
 
@@ -180,7 +182,7 @@ def test_who_waits_for_a_place_hears_when_the_smarthost_goes_away() -> None:
     house.fail()
     waiter.join(PATIENCE_S)
     assert heard == [b"alpha:25 is away: refused"]
-    house.pool.give_back(house.alpha, first)
+    house.pool.give_back(house.alpha, first, 1)
 
 
 def test_trouble_is_heard_and_opens_the_breaker() -> None:
@@ -209,7 +211,7 @@ def test_session_given_back_says_nothing_of_the_smarthost() -> None:
     house.fail()
     house.clock.now += 5.0
     probe, _ = house.borrow()
-    house.pool.give_back(house.alpha, probe)
+    house.pool.give_back(house.alpha, probe, 1)
     assert house.pool.states()[0][1:4] == (False, 0.0, b"refused")
     assert house.borrow() == (probe, True)
 
@@ -221,7 +223,7 @@ def test_delivery_from_before_the_trouble_does_not_end_the_probe() -> None:
     house.fail()
     house.clock.now += 5.0
     probe, _ = house.borrow()
-    house.pool.give_back(house.alpha, old)
+    house.pool.give_back(house.alpha, old, 1)
     with pytest.raises(Away, match="refused"):
         house.borrow()
     house.end(probe)
@@ -324,11 +326,11 @@ def test_close_ends_the_idle_now_and_the_borrowed_later() -> None:
     house.deliver()
     idle, _ = house.borrow()
     borrowed, _ = house.borrow()
-    house.pool.give_back(house.alpha, idle)
+    house.pool.give_back(house.alpha, idle, 1)
     house.pool.close()
     assert idle.closed
     assert not borrowed.closed
-    house.pool.give_back(house.alpha, borrowed)
+    house.pool.give_back(house.alpha, borrowed, 1)
     assert borrowed.said_quit
     assert borrowed.closed
 
@@ -345,7 +347,7 @@ def test_many_threads_never_exceed_the_connections() -> None:
                 most[0] = max(most[0], busy[0])
             with lock:
                 busy[0] -= 1
-            house.pool.give_back(house.alpha, client)
+            house.pool.give_back(house.alpha, client, 1)
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(12)]
     for thread in threads:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -18,6 +19,7 @@ from pysendmail.smtp import (
     TimedOut,
     Timeouts,
     TlsError,
+    Transaction,
     TransientError,
     UsageError,
 )
@@ -62,6 +64,35 @@ def test_greeting_is_read_once() -> None:
     assert peer.writes == []
 
 
+def test_command_waits_for_the_greeting_and_gets_its_own_answer() -> None:
+    peer = Peer(GREETING, b"250 noop\r\n")
+    client = Client(peer, peer)
+    assert client.command(b"NOOP") == (250, [b"noop"])
+    assert client.greeting().lines == (b"mx",)
+    assert peer.writes == [b"NOOP\r\n"]
+
+
+@pytest.mark.parametrize("leave", [Client.quit, Client.leave])
+def test_server_that_has_not_been_heard_is_left_without_a_word(
+    leave: Callable[[Client], None],
+) -> None:
+    peer = Peer(GREETING)
+    leave(Client(peer, peer))
+    assert peer.chunks == [GREETING]
+    assert peer.writes == []
+    assert peer.closed
+
+
+def test_refused_greeting_stands_and_leave_is_taken() -> None:
+    peer = Peer(b"554 no\r\n", b"221 bye\r\n")
+    client = Client(peer, peer)
+    for ask in (client.greeting, client.noop, client.greeting):
+        with pytest.raises(PermanentError, match="greeting was answered 554 no"):
+            ask()
+    client.quit()
+    assert peer.writes == [b"QUIT\r\n"]
+
+
 def test_helo_reads_the_greeting_first_and_keeps_the_answer() -> None:
     peer = Peer(GREETING, PIPELINING)
     client = Client(peer, peer)
@@ -97,7 +128,7 @@ def test_single_commands_say_what_they_should() -> None:
     peer.chunks += [
         b"250 ok\r\n", b"251 ok\r\n", b"354 go\r\n", b"250 taken\r\n", b"250 reset\r\n",
         b"250 noop\r\n", b"250-a@x\r\n250 b@x\r\n", b"252 no\r\n", b"214 help\r\n", b"214 x\r\n",
-        b"252 maybe\r\n",
+        b"252 maybe\r\n", b"250 A <a@x>\r\n", b"251 a@z\r\n", b"252 try it\r\n",
     ]  # fmt: skip
     assert client.mail(b"a@x", size=5).code == 250
     assert client.rcpt(Recipient(b"b@y", (b"NEVER",))).code == 251
@@ -109,11 +140,72 @@ def test_single_commands_say_what_they_should() -> None:
     assert client.help() == [b"help"]
     assert client.help(b"MAIL") == [b"x"]
     assert client.command(b"VRFY a") == (252, [b"maybe"])
+    assert client.vrfy(b"a") == [b"A <a@x>"]
+    assert client.vrfy(b"moved") == [b"a@z"]
+    assert client.vrfy(b"b") is None
     assert peer.writes == [
         b"MAIL FROM:<a@x> SIZE=5\r\n", b"RCPT TO:<b@y>\r\n", b"DATA\r\n", b"hi\r\n.\r\n",
         b"RSET\r\n", b"NOOP\r\n", b"EXPN staff\r\n", b"EXPN secret\r\n", b"HELP\r\n",
-        b"HELP MAIL\r\n", b"VRFY a\r\n",
+        b"HELP MAIL\r\n", b"VRFY a\r\n", b"VRFY a\r\n", b"VRFY moved\r\n", b"VRFY b\r\n",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        Client.rset,
+        Client.noop,
+        Client.help,
+        lambda client: client.vrfy(b"x"),
+        lambda client: client.expn(b"x"),
+    ],
+)
+def test_go_ahead_that_nobody_asked_for_ends_the_session(ask: Callable[[Client], object]) -> None:
+    peer = Peer()
+    client = session(peer)
+    peer.chunks.append(b"354 go\r\n")
+    with pytest.raises(ProtocolError, match="another command"):
+        ask(client)
+    assert client.broken
+
+
+def test_mail_needs_ehlo_before_it_as_a_transaction_does() -> None:
+    peer = Peer(GREETING, b"250 ok\r\n")
+    client = Client(peer, peer)
+    for send in (client.mail, lambda sender: client.transaction(sender, RECIPIENT, b"x")):
+        with pytest.raises(UsageError, match="EHLO before it"):
+            send(b"a@x")
+    assert peer.writes == []
+
+
+def test_data_has_no_single_answer_under_lmtp() -> None:
+    peer = Peer()
+    client = session(peer, lmtp=True)
+    with pytest.raises(UsageError, match="transaction"):
+        client.data([b"hi\n"])
+    assert peer.writes == []
+    assert not client.broken
+
+
+def test_single_data_that_is_answered_early_sends_no_more() -> None:
+    peer = ListeningPeer()
+    client = session(peer)
+    peer.chunks += [b"250 a\r\n", b"250 b\r\n", b"354 d\r\n"]
+    peer.write_results = [1000, 1000, 1000, 30, 0]
+    peer.early = [None, None, None, b"552 too big\r\n"]
+    client.mail(b"a@x")
+    client.rcpt(b"b@y")
+    taken: list[int] = []
+
+    def source() -> Iterator[bytes]:
+        for number in range(10):
+            taken.append(number)
+            yield b"x" * 70_000
+
+    with pytest.raises(PermanentError) as caught:
+        client.data(source())
+    assert caught.value.command == b"end of data"
+    assert len(taken) < 3
 
 
 @pytest.mark.parametrize("line", [b"DATA", b"data", b"BDAT 5", b"AUTH PLAIN xxx", b"STARTTLS"])
@@ -490,6 +582,22 @@ def test_failed_write_of_the_message_is_not_after_its_end(
     assert not caught.value.after_end_of_data
 
 
+def test_failed_write_of_a_chunk_says_nothing_more_and_takes_the_reason_for_verdict() -> None:
+    peer = Peer()
+    client = session(peer, b"250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n")
+    peer.chunks += [b"250 a\r\n250 b\r\n", b"452 4.3.1 disk full\r\n"]
+    peer.write_results = [1000, 100, BrokenPipeError("pipe")]
+    block = b"x" * 70_000
+    message = Transaction(b"a@x", RECIPIENT, [block, block, block])
+    (verdict,) = client.stream([message])
+    assert [len(octets) for octets in peer.writes[1:]] == [100]
+    reply = verdict.transcript.verdict(0)
+    assert reply is not None
+    assert reply.code == 452
+    assert not verdict.may_be_duplicate
+    assert client.broken
+
+
 def test_garbage_as_last_words_is_not_after_the_end() -> None:
     peer = Peer()
     client = session(peer)
@@ -546,6 +654,20 @@ def test_server_that_answers_early_is_heard_and_judges() -> None:
     assert transcript.final is not None
     assert transcript.final.lines == (b"too big",)
     assert len(peer.writes[-1]) == 30
+    assert client.broken
+
+
+def test_early_answer_is_no_verdict_for_those_behind_it_under_lmtp() -> None:
+    peer = ListeningPeer()
+    client = session(peer, lmtp=True)
+    peer.chunks += [b"250 a\r\n250 b\r\n250 c\r\n354 d\r\n"]
+    peer.write_results = [1000, 1, 0]
+    peer.early = [None, b"552 too big\r\n"]
+    (verdict,) = client.stream([Transaction(b"a@x", [b"b@y", b"c@y"], b"x\r\n")])
+    replies = [verdict.transcript.verdict(index) for index in range(2)]
+    assert [reply and reply.code for reply in replies] == [552, None]
+    assert isinstance(verdict.trouble, ConnectionLost)
+    assert not verdict.may_be_duplicate
     assert client.broken
 
 

@@ -126,3 +126,9 @@ def test_data_refused_sends_nothing() -> None:
     transcript = Transcript(0)
     reply = drive(dialogue.data([b""], transcript), "C: DATA", "S: 554 no recipients")
     assert reply is transcript.data
+
+
+@pytest.mark.parametrize("line", ["250 ok", "334 what", "399 no"])
+def test_data_takes_only_354(line: str) -> None:
+    with pytest.raises(ProtocolError, match="DATA"):
+        drive(dialogue.data([b"x\r\n"], Transcript(0)), "C: DATA", "S: " + line)

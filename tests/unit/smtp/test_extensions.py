@@ -60,5 +60,28 @@ def test_size_without_sense_is_no_limit(line: bytes, limit: int | None) -> None:
     assert offers(line).size_limit == limit
 
 
+@pytest.mark.parametrize(
+    ("line", "limits"),
+    [
+        (b"LIMITS RCPTMAX=20 MAILMAX=5", {b"RCPTMAX": 20, b"MAILMAX": 5}),
+        (b"limits rcptmax=20", {b"RCPTMAX": 20}),
+        (b"LIMITS RCPTMAX=0 RCPTMAX RCPTMAX= MAILMAX=x RCPTDOMAINMAX=-1", {}),
+        (b"LIMITS RCPTMAX=9999999", {}),
+        (b"LIMITS", {}),
+    ],
+    ids=["two", "case", "without-sense", "too-long", "none"],
+)
+def test_limits_without_sense_are_none(line: bytes, limits: dict[bytes, int]) -> None:
+    assert offers(line).limits == limits
+
+
+def test_ignored_keyword_counts_as_not_offered() -> None:
+    lines = (b"mx", b"pipelining", b"chunking", b"AUTH=PLAIN")
+    found = parse_extensions(lines, ignored=(b"CHUNKING", b"AUTH"))
+    assert list(found.keywords) == [b"PIPELINING"]
+    assert found.auth_mechanisms == ()
+    assert found.lines == lines
+
+
 def test_extensions_show_their_lines() -> None:
     assert repr(parse_extensions((b"mx",))) == "Extensions((b'mx',))"

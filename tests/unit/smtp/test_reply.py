@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysendmail.smtp import ProtocolError, Reply
-from pysendmail.smtp.reply import MAX_LINE, MAX_LINES, MAX_OCTETS, ReplyParser
+from pysendmail.smtp.reply import MAX_LINE, MAX_LINES, MAX_OCTETS, MAX_WAITING, ReplyParser
 
 
 def replies(*chunks: bytes) -> list[Reply]:
@@ -94,6 +94,13 @@ def test_endless_continuation_is_protocol_error() -> None:
 def test_reply_with_too_many_octets_is_protocol_error() -> None:
     with pytest.raises(ProtocolError, match="endless"):
         replies((b"250-" + b"x" * 10_000 + b"\r\n") * (MAX_OCTETS // 10_000 + 1))
+
+
+def test_replies_nobody_takes_are_bounded() -> None:
+    parser = ReplyParser()
+    with pytest.raises(ProtocolError, match="more replies than"):
+        for _ in range(MAX_WAITING // 1000 + 1):
+            parser.feed(b"250 ok\r\n" * 125)
 
 
 @pytest.mark.parametrize(

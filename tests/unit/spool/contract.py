@@ -278,6 +278,28 @@ class SpoolContract:
         assert spool.due(1e12, 10) == []
         assert spool.count() == 0
 
+    def test_entry_settled_without_sync_is_gone_for_all_who_look(self, spool):
+        enter(spool)
+        enter(spool, SECOND)
+        claim = spool.claim(FIRST)
+        claim.settle([delivered(ALICE), failed(BOB)], 0.0, now=1100.0, sync=False)
+        assert spool.find(FIRST) is None
+        assert spool.claim(FIRST) is None
+        assert spool.due(1e12, 10) == [SECOND]
+        spool.sync()
+        spool.sync()
+        assert [entry.queue_id for entry in spool.entries()] == [SECOND]
+        with pytest.raises(ValueError, match="over"):
+            claim.settle([], 0.0, now=1100.0)
+
+    def test_settle_without_sync_records_what_is_left_all_the_same(self, spool):
+        enter(spool)
+        outcomes = [delivered(ALICE), deferred(BOB)]
+        spool.claim(FIRST).settle(outcomes, 2000.0, now=1100.0, sync=False)
+        entry = spool.find(FIRST)
+        assert [recipient.address for recipient in entry.pending] == [BOB]
+        assert (entry.attempts, entry.next_attempt) == (1, 2000.0)
+
     def test_id_of_a_delivered_entry_is_free_unless_remembered(self, spool):
         enter(spool)
         spool.claim(FIRST).settle([delivered(ALICE), delivered(BOB)], 0.0, now=1100.0)

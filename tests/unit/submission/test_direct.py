@@ -29,9 +29,9 @@ from tests.unit.submission.samples import QUEUE_ID, raw, request
 def test_sound_session_is_kept_for_the_next_transaction() -> None:
     sessions, alpha, peer = OneSession(b"me"), smarthost("alpha"), Peer()
     client = session(peer)
-    sessions.give_back(alpha, client)
+    sessions.give_back(alpha, client, 1)
     assert sessions.borrow(alpha, None) == (client, True)
-    sessions.give_back(alpha, client)
+    sessions.give_back(alpha, client, 1)
     sessions.answered(alpha)
     sessions.report(alpha, POLICY["connection"], b"heard by nobody")
     sessions.close()
@@ -45,7 +45,7 @@ def test_broken_session_is_closed_and_a_new_one_opened() -> None:
         sessions, peer = OneSession(b"me"), Peer()
         broken = session(peer)
         broken.close()
-        sessions.give_back(there, broken)
+        sessions.give_back(there, broken, 1)
         client, warm = sessions.borrow(there, None)
         assert not warm
         client.quit()
