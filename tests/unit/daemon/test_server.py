@@ -8,7 +8,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from pysendmail.spool.errors import AlreadyEntered
 from pysendmail.submission.exit_status import Refused
 from pysendmail.submission.request import HEAD_LIMIT, format_head, format_request
 from pysendmail.submission.socket_door import AnswerLost, ask, submit
+from tests.helpers.users import acting_as, as_root
 from tests.helpers.waiting import wait_until
 from tests.unit.daemon.house import PATIENCE_S, FakeRelay, make_state
 from tests.unit.relay.peers import Peer
@@ -242,24 +243,11 @@ def open_house() -> Iterator[House]:
         house.close()
 
 
-@contextmanager
-def acting_as(uid: int) -> Iterator[None]:
-    """Be this user as far as the kernel tells others."""
-    os.seteuid(uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
 def is_served(house: House) -> bool:
     try:
         return bool(list(ask(house.path, format_head(b"status", []))))
     except (AnswerLost, OSError):
         return False
-
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes several users")
 
 
 @pytest.mark.root

@@ -28,7 +28,7 @@ def test_what_is_given_back_is_there_for_others() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 40))))
-def test_never_more_than_there_is_and_never_more_than_is_left(wishes: list[tuple[str, int]]) -> None:
+def test_nobody_has_more_than_he_leaves(wishes: list[tuple[str, int]]) -> None:
     shares, held = Shares(100), dict.fromkeys("abc", 0)
     for peer, amount in wishes:
         fits = held[peer] + amount <= 100 - sum(held.values())
