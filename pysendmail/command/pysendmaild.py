@@ -22,6 +22,7 @@ from pysendmail.config.secrets import read_listen_password, read_password
 from pysendmail.config.snapshot import write_snapshot
 from pysendmail.daemon.lifecycle import FLUSH, RELOAD, STOP, AlreadyRunning, Daemon, SpoolLock
 from pysendmail.daemon.listener import Listeners, bind_endpoints, open_listeners
+from pysendmail.daemon.privacy import close_to_others
 from pysendmail.journal import STDERR, SYSLOG, WARNING, Journal
 from pysendmail.spool.directory import DirectorySpool
 from pysendmail.spool.errors import SpoolError
@@ -45,6 +46,7 @@ def main() -> NoReturn:
     """Run the daemon and leave: 2 for a bad command line, else as sysexits(3) says."""
     repair_descriptors()
     set_umask()
+    close_to_others()
     os._exit(run(parse_arguments(sys.argv[1:])))
 
 
@@ -148,6 +150,7 @@ def take_spool_owner(spool: str) -> None:
     os.setgroups([])
     os.setresgid(owner.st_gid, owner.st_gid, owner.st_gid)
     os.setresuid(owner.st_uid, owner.st_uid, owner.st_uid)
+    close_to_others()
 
 
 def serve(
@@ -222,3 +225,5 @@ def handle_signals(daemon: Daemon) -> None:
         (signal.SIGUSR1, FLUSH),
     ):
         signal.signal(number, handler(order))  # type: ignore[arg-type]
+    # A caller of sendmail may have had them blocked, and we are its child.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())

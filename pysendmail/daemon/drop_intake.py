@@ -104,7 +104,7 @@ class DropIntake:
         self._seen = 0
         if through:
             self._pass = None
-            # Time stamps are coarse: a file that came in this very tick would not change them again.
+            # Time stamps are coarse: a file that came in this very tick would not change them.
             if now - self._seen_by_pass / 1e9 > SETTLED_S:
                 self._seen = self._seen_by_pass
 
