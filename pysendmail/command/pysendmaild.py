@@ -23,6 +23,7 @@ from pysendmail.config.snapshot import write_snapshot
 from pysendmail.daemon.lifecycle import FLUSH, RELOAD, STOP, AlreadyRunning, Daemon, SpoolLock
 from pysendmail.daemon.listener import Listeners, bind_endpoints, open_listeners
 from pysendmail.daemon.privacy import close_to_others
+from pysendmail.daemon.volume import volatile_spool
 from pysendmail.journal import STDERR, SYSLOG, WARNING, Journal
 from pysendmail.spool.directory import DirectorySpool
 from pysendmail.spool.errors import SpoolError
@@ -183,6 +184,8 @@ def serve(
         )
         for warning in loaded.warnings:
             journal.event("", "configuration", priority=WARNING, said=warning)
+        if volatile := volatile_spool(config.spool):
+            journal.event("", "spool will not survive", priority=WARNING, said=volatile)
         daemon = Daemon(
             config,
             password,

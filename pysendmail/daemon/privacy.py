@@ -19,6 +19,6 @@ def close_to_others() -> bool:
     try:
         import ctypes  # the daemon's alone: the standard library has no other way to prctl
 
-        return ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0
+        return bool(ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
     except (ImportError, OSError, AttributeError, MemoryError):
         return False  # no C library to be asked, as where memory must not be made executable

@@ -62,7 +62,7 @@ def test_daemon_leaves_no_core(guarded: Site) -> None:
     assert (process / "environ").stat().st_uid == 0
     os.kill(guarded.daemon.pid, signal.SIGABRT)
     wait_until(lambda: "(zombie)" in (process / "status").read_text(), what="its end")
-    assert not [path for path in guarded.directory.rglob("core*")]
+    assert not list(guarded.directory.rglob("core*"))
 
 
 @pytest.mark.parametrize(

@@ -272,7 +272,7 @@ def test_root_has_connections_that_no_number_of_users_can_take(open_house: House
     with ExitStack() as clients:
         for uid in range(12000, 12040):
             with acting_as(uid):
-                for _ in range(16):
+                for _ in range(8):
                     clients.enter_context(open_house.connect())
         assert is_served(open_house)
 
