@@ -9,6 +9,7 @@ are not ours.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import pwd
 import signal
@@ -80,8 +81,7 @@ def run(options: argparse.Namespace) -> int:
     bound, unbound = bind_smtp(config, options)
     try:
         save_snapshot(loaded)
-        prepare_directories(config)
-        take_spool_owner(config.spool)
+        leave_root(config)
         DirectorySpool.create(config.spool).close()
         make_drop_directory(config.spool)
         lock = SpoolLock(
@@ -121,6 +121,22 @@ def save_snapshot(loaded: Loaded) -> None:
         write_snapshot(loaded)
     except OSError:
         pass  # the shim reads the YAML file itself then
+
+
+def leave_root(config: Config) -> None:
+    """As root, prepare the directories and become the user who owns the spool, for good.
+
+    Raises OSError; a root without privileges, as containers have it, is told what to do.
+    """
+    try:
+        prepare_directories(config)
+        take_spool_owner(config.spool)
+    except OSError as error:
+        if error.errno != errno.EPERM:
+            raise
+        uid = os.stat(config.spool).st_uid
+        told = f"this root may not become uid {uid}, who owns {config.spool}: start it as that user"
+        raise OSError(told) from error
 
 
 def prepare_directories(config: Config) -> None:

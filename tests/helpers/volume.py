@@ -15,20 +15,28 @@ from tests.helpers.people import why_not
 
 __all__ = ["Volume", "why_not"]
 
-KEEP = 'mount -t tmpfs -o "$1,mode=0755" tmpfs "$0"; echo ready; exec sleep infinity'
+KEEP = """
+[ -z "$2" ] || mount -o remount,bind,ro /
+mount -t tmpfs -o "$1,mode=0755" tmpfs "$0"
+echo ready
+exec sleep infinity
+"""
 
 
 class Volume:
     """A tmpfs with these options (`size=1m`), at `path` for whoever runs `within`.
 
+    With `read_only_root` nothing else of the machine's root can be written in there.
+
     It has the methods of `People`, so a `Site` can live in there.
     """
 
-    def __init__(self, options: str) -> None:
+    def __init__(self, options: str, *, read_only_root: bool = False) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="volume-"))
         self.path.chmod(0o755)
         keeper = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "/bin/sh", "-euc", KEEP]
-        self._keeper = subprocess.Popen([*keeper, str(self.path), options], stdout=subprocess.PIPE)
+        words = [str(self.path), options, "yes" if read_only_root else ""]
+        self._keeper = subprocess.Popen([*keeper, *words], stdout=subprocess.PIPE)
         assert self._keeper.stdout is not None
         assert self._keeper.stdout.readline() == b"ready\n"
 
