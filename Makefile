@@ -91,8 +91,8 @@ cover-smtp: $(VENV)/complete ## what tests/unit/smtp covered: every branch of sm
 	@echo "coverage of pysendmail/smtp by its own tests:"
 	@$(RUN)/coverage report --fail-under=100 --include="pysendmail/smtp/*" --omit="pysendmail/smtp/transport/*"
 
-bench: $(VENV)/complete ## measure
-	@for script in tests/bench/bench_*.py; do $(RUN)/python "$$script" || exit 1; done
+bench: $(VENV)/complete ## measure beside the peers, as root; ONLY="drain storm" RUNS=10 SCALE=1.0 QUICK=1
+	@$(RUN)/python -m tests.bench --runs $(or $(RUNS),10) --scale $(or $(SCALE),1.0) $(if $(QUICK),--quick) $(ONLY)
 
 man-lint: ## mandoc -Tlint
 	@if command -v mandoc >/dev/null; then mandoc -Tlint -W warning docs/man/*.[0-9]; \
@@ -104,7 +104,7 @@ dist: ## dist/pysendmail-VERSION.tar.gz of what is committed
 	echo "dist/pysendmail-$$version.tar.gz"
 
 clean: ## remove what make has made in this directory
-	rm -rf $(VENV) .try .clients dist build *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
+	rm -rf $(VENV) .try .bench .clients dist build *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/complete: setup.cfg pyproject.toml

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import ssl
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
-from pysendmail.smtp import AuthenticationError, MissingExtension, TlsConfig, TlsError, connect
+from pysendmail.smtp import (
+    AuthenticationError,
+    MissingExtension,
+    PermanentError,
+    TlsConfig,
+    TlsError,
+    connect,
+)
 from tests.helpers.postfix import PostfixSmarthost
 from tests.helpers.waiting import wait_until
 from tests.integration.conftest import Certificates
@@ -156,3 +166,91 @@ def test_tls_from_the_first_octet_with_the_wrong_name_ends_before_the_greeting(
         connect(
             postfix_of_submissions.address, tls=tls_config, server_hostname="other.example.com"
         )
+
+
+# --- the client's own certificate, which Postfix knows by its fingerprint
+
+CertificateOf = Callable[[str], TlsConfig]
+
+
+@pytest.fixture(scope="module")
+def certificate_of(
+    ca: trustme.CA, ca_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> CertificateOf:
+    """Return a maker of configurations that show a certificate for an address."""
+
+    def made(address: str) -> TlsConfig:
+        path = tmp_path_factory.mktemp("client") / "client.pem"
+        ca.issue_cert(address).private_key_and_cert_chain_pem.write_to_path(str(path))
+        return TlsConfig(
+            ca_file=str(ca_file), system_authorities=False, certificate_file=str(path)
+        )
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def known(certificate_of: CertificateOf) -> TlsConfig:
+    """The certificate that the server lets relay."""
+    return certificate_of("mailer@example.com")
+
+
+@pytest.fixture(scope="module")
+def postfix_of_certificates(
+    postfix_installed: None, certificates: Certificates, known: TlsConfig
+) -> Iterator[PostfixSmarthost]:
+    """A Postfix that relays for one certificate; it can be logged in to, though not by that."""
+    settings = {
+        "smtpd_tls_ask_ccert": "yes",
+        "smtpd_tls_fingerprint_digest": "sha256",
+        "relay_clientcerts": f"inline:{{{{{fingerprint(known)} = mailer}}}}",
+        "smtpd_relay_restrictions": "permit_tls_clientcerts, reject",
+        "smtpd_sasl_mechanism_filter": "static:rest",  # by default Postfix hides EXTERNAL
+    }
+    server = postfix_with_logins(
+        certificates, mechanisms=("EXTERNAL", "PLAIN"), settings=settings
+    )
+    yield server
+    server.close()
+
+
+def fingerprint(config: TlsConfig) -> str:
+    """Return SHA-256 of the certificate as Postfix writes it."""
+    text = Path(str(config.certificate_file)).read_text()
+    begin = text.index("-----BEGIN CERTIFICATE-----")
+    end = "-----END CERTIFICATE-----"
+    der = ssl.PEM_cert_to_DER_cert(text[begin : text.index(end, begin) + len(end)])
+    return hashlib.sha256(der).digest().hex(":").upper()
+
+
+def test_certificate_that_the_server_knows_lets_us_relay(
+    postfix_of_certificates: PostfixSmarthost, known: TlsConfig, sender: bytes
+) -> None:
+    with log_in(postfix_of_certificates, known, user=b"", creds=()) as client:
+        assert not client.authenticated
+        assert client.transaction(sender, [b"a@example.com"], b"Subject: x\r\n\r\n").taken
+    arrived(postfix_of_certificates, sender)
+
+
+@pytest.mark.parametrize("shown", ["another certificate", "none"])
+def test_without_the_certificate_that_the_server_knows_nothing_is_relayed(
+    postfix_of_certificates: PostfixSmarthost,
+    certificate_of: CertificateOf,
+    tls_config: TlsConfig,
+    sender: bytes,
+    shown: str,
+) -> None:
+    config = tls_config if shown == "none" else certificate_of("stranger@example.com")
+    with log_in(postfix_of_certificates, config, user=b"", creds=()) as client:
+        client.mail(sender)
+        with pytest.raises(PermanentError, match="Access denied"):
+            client.rcpt(b"a@example.com")
+
+
+def test_postfix_never_offers_external_and_no_weaker_login_is_tried(
+    postfix_of_certificates: PostfixSmarthost, known: TlsConfig
+) -> None:
+    listener = Listener(postfix_of_certificates)
+    with pytest.raises(AuthenticationError, match="PLAIN"):
+        log_in(postfix_of_certificates, known, sasl_mechs=[b"EXTERNAL"])
+    assert "auth=" not in listener.said()

@@ -56,6 +56,7 @@ def lock_of(
     return SpoolLock(str(spool), linger=linger, served=served)
 
 
+@pytest.mark.trap(29)
 def test_lock_refuses_a_second_daemon_and_names_the_first(tmp_path: Path) -> None:
     lock = lock_of(tmp_path)
     lock.sign()

@@ -258,6 +258,7 @@ def test_context_manager_takes_leave_and_closes() -> None:
     assert peer.closed
 
 
+@pytest.mark.trap(19)
 def test_quit_unanswered_is_no_error() -> None:
     peer = Peer()
     client = session(peer)
@@ -391,6 +392,7 @@ def test_what_the_server_cannot_take_is_told_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("address", [b"a@x\r\nDATA", b"a@x> BODY=8BITMIME", b"a\0@x"])
+@pytest.mark.trap(2)
 def test_injection_in_an_address_sends_nothing(address: bytes) -> None:
     peer = Peer()
     client = session(peer)
@@ -431,6 +433,7 @@ def test_untrustworthy_end_of_a_transaction_breaks_the_session() -> None:
     ],
     ids=["mail", "rcpt", "data", "dot"],
 )
+@pytest.mark.trap(7)
 def test_421_to_anything_is_raised_and_ends_the_session(answers: list[bytes]) -> None:
     peer = Peer()
     client = session(peer)
@@ -444,6 +447,7 @@ def test_421_to_anything_is_raised_and_ends_the_session(answers: list[bytes]) ->
     assert client.broken
 
 
+@pytest.mark.trap(21)
 def test_unsolicited_line_between_commands_never_pairs() -> None:
     peer = Peer()
     client = session(peer)
@@ -644,6 +648,7 @@ def test_stream_that_takes_nothing_and_hears_nothing_is_a_loss() -> None:
         client.noop()
 
 
+@pytest.mark.trap(18)
 def test_server_that_answers_early_is_heard_and_judges() -> None:
     peer = ListeningPeer()
     client = session(peer)
@@ -754,6 +759,22 @@ def test_deadline_bounds_every_phase() -> None:
     assert client.deadline == 1007
 
 
+@pytest.mark.trap(20)
+def test_answer_that_comes_after_its_timeout_pairs_with_no_later_command() -> None:
+    clock = Clock()
+    peer = Peer()
+    client = session(peer, set_timeout=peer.set_timeout, clock=clock)
+    client.deadline = clock.now - 1
+    with pytest.raises(TimedOut):
+        client.noop()
+    client.deadline = None
+    peer.chunks.append(b"250 late\r\n")
+    written = list(peer.writes)
+    with pytest.raises(UsageError, match="is over"):
+        client.rset()
+    assert peer.writes == written
+
+
 def test_interruption_leaves_the_session_broken() -> None:
     class Interrupted(Peer):
         def read(self, size: int) -> bytes:
@@ -800,6 +821,7 @@ def test_starttls_forgets_what_was_offered() -> None:
         client.starttls("context", "mx")
 
 
+@pytest.mark.trap(1)
 def test_octets_behind_the_answer_to_starttls_are_refused() -> None:
     peer = TlsPeer()
     client = session(peer, OFFERS_TLS)

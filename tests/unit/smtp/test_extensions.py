@@ -15,6 +15,7 @@ def test_first_line_is_no_keyword() -> None:
 
 
 @pytest.mark.parametrize("line", [b"STARTTLS", b"starttls", b" StartTLS ", b"STARTTLS junk"])
+@pytest.mark.trap(10)
 def test_keyword_is_found_whatever_its_case_and_blanks(line: bytes) -> None:
     assert b"STARTTLS" in offers(line)
     assert b"PIPELINING" not in offers(line)
@@ -37,6 +38,7 @@ def test_blank_line_offers_nothing() -> None:
         ([], ()),
     ],
 )
+@pytest.mark.trap(10)
 def test_mechanisms_are_collected_from_every_form(
     lines: list[bytes], mechanisms: tuple[bytes, ...]
 ) -> None:
