@@ -13,7 +13,8 @@ import time
 
 from pysendmail.daemon.queue_runs import QueueRuns
 from pysendmail.journal import ERROR, WARNING
-from pysendmail.spool.errors import SpoolError
+from pysendmail.relay.retry import LONGEST
+from pysendmail.spool.errors import EntryBusy, SpoolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 LOOK_S = 1.0  # how often the drop directory and the idle connections are looked at
 HOUSEKEEPING_S = 3600.0
+CLOCK_STEP_S = 60.0  # a clock that goes back by more has been set
 
 
 class Scheduler:
@@ -35,6 +37,7 @@ class Scheduler:
         self.runs = QueueRuns(state)
         self._stopping = threading.Event()
         self._swept = float("-inf")
+        self._clock_ahead = float("-inf")  # of the monotonic clock, at the last look
 
     def run(self) -> None:
         """Bring entries to the workers until `stop`; no trouble of one round ends the next."""
@@ -102,10 +105,31 @@ class Scheduler:
         """End idle connections, and now and then sweep the spool."""
         state = self._state
         state.relay.pool.sweep()
-        if time.monotonic() - self._swept < HOUSEKEEPING_S:
+        ahead = time.time() - time.monotonic()
+        set_back = ahead < self._clock_ahead - CLOCK_STEP_S
+        self._clock_ahead = ahead
+        if not set_back and time.monotonic() - self._swept < HOUSEKEEPING_S:
             return
         self._swept = time.monotonic()
         threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
+
+    def _call_back(self) -> None:
+        """Make due what waits for a time that no pause of ours reaches: the clock was wrong then.
+
+        A clock that was days ahead when an attempt was noted would keep the entry for those days.
+        """
+        config, spool = self._state.config, self._state.spool
+        longest = max(config.retry_first, config.retry_longest) * LONGEST
+        latest = time.time() + longest + CLOCK_STEP_S
+        for entry in spool.entries():
+            if entry.next_attempt > latest and not entry.held:
+                try:
+                    called = spool.change(entry.queue_id, "expedite")
+                except EntryBusy:
+                    continue
+                if called:
+                    self._state.journal.event(entry.queue_id, "due, the clock was wrong")
+                    spool.wake()
 
     def _sweep(self) -> None:
         """Sweep the spool beside all else: it reads every entry, and mail does not wait for it."""
@@ -113,5 +137,6 @@ class Scheduler:
         try:
             for finding in self._state.spool.sweep(time.time()):
                 journal.event("", "swept", priority=WARNING, name=finding.name, found=finding.text)
+            self._call_back()
         except (OSError, SpoolError) as error:
             journal.event("", "spool trouble", priority=WARNING, said=str(error))

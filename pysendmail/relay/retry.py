@@ -7,6 +7,7 @@ lost.
 
 from __future__ import annotations
 
+LONGEST = 1.25  # of a pause: what jitter makes of it at most
 GROWTH = 2.0  # each deferral of a message doubles the pause, up to the longest
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,7 +30,7 @@ FUTURE = 4e9
 def test_due_entries_are_delivered_and_others_wait() -> None:
     house = House()
     enter(house.spool, FIRST)
-    enter(house.spool, SECOND, next_attempt=FUTURE)
+    enter(house.spool, SECOND, next_attempt=time.time() + 3600)
     house.run(lambda: house.spool.count() == 1)
     assert len(house.relay.delivered) == 1
     assert house.spool.find(SECOND) is not None
@@ -42,6 +44,34 @@ def test_entry_that_comes_later_is_delivered() -> None:
     wait_until(lambda: house.spool.count() == 0)
     house.scheduler.stop()
     thread.join(PATIENCE_S)
+
+
+def test_entry_whose_time_was_noted_by_a_clock_days_ahead_is_delivered_now() -> None:
+    house = House()
+    enter(house.spool, FIRST, next_attempt=time.time() + 3 * 86400)
+    house.run(lambda: house.spool.count() == 0)
+    assert "due, the clock was wrong" in house.names()
+
+
+def test_clock_that_is_set_back_by_days_keeps_no_entry_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house, ahead = House(), [3 * 86400.0]
+    clock = SimpleNamespace(time=lambda: time.time() + ahead[0], monotonic=time.monotonic)
+    monkeypatch.setattr(module, "time", clock)
+    enter(house.spool, FIRST, next_attempt=clock.time() + 3600)
+    house.scheduler.keep_house()
+    ahead[0] = 0.0
+    house.run(lambda: house.spool.count() == 0)
+
+
+def test_entry_that_is_held_stays_held_whatever_the_clock_said() -> None:
+    house = House()
+    enter(house.spool, FIRST, next_attempt=FUTURE)
+    house.spool.change(FIRST, "hold")
+    enter(house.spool, SECOND, next_attempt=FUTURE)
+    house.run(lambda: house.spool.count() == 1)
+    assert house.spool.find(FIRST).next_attempt == FUTURE
 
 
 def test_only_pending_recipients_are_tried() -> None:
