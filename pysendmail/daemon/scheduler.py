@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LOOK_S = 1.0  # how often the drop directory and the idle connections are looked at
 HOUSEKEEPING_S = 3600.0
+TELL_AGAIN_S = 600.0  # trouble that lasts
 CLOCK_STEP_S = 60.0  # a clock that goes back by more has been set
 
 
@@ -36,6 +37,7 @@ class Scheduler:
         self._drops = drops
         self.runs = QueueRuns(state)
         self._stopping = threading.Event()
+        self._told: dict[str, float] = {}  # steps in trouble, and when that was told
         self._swept = float("-inf")
         self._clock_ahead = float("-inf")  # of the monotonic clock, at the last look
 
@@ -47,15 +49,22 @@ class Scheduler:
                 self._stopping.wait(LOOK_S)
 
     def _do(self, step: Callable[[], None]) -> bool:
-        """Take one step; what goes wrong in it is told, and stops no other."""
-        journal = self._state.journal
+        """Take one step; what goes wrong in it is told, and stops no other.
+
+        A full disk is told when it begins and again from time to time: not with each round.
+        """
+        journal, name, now = self._state.journal, step.__name__, time.monotonic()
         try:
             step()
         except (OSError, SpoolError) as error:
-            journal.event("", "spool trouble", priority=WARNING, said=str(error))
+            if now - self._told.get(name, float("-inf")) > TELL_AGAIN_S:
+                self._told[name] = now
+                journal.event("", "spool trouble", priority=WARNING, said=str(error))
         except Exception as error:
             journal.event("", "internal error", priority=ERROR, said=repr(error))
         else:
+            if self._told.pop(name, None) is not None:
+                journal.event("", "spool is well again")
             return True
         return False
 

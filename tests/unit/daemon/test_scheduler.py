@@ -74,6 +74,21 @@ def test_entry_that_is_held_stays_held_whatever_the_clock_said() -> None:
     assert house.spool.find(FIRST).next_attempt == FUTURE
 
 
+def test_trouble_that_lasts_is_told_once_and_that_it_is_over_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+
+    def sweep() -> None:
+        if house.drops.sweeps < 20:
+            raise SpoolFull(f"no room for file {house.drops.sweeps}")
+
+    house = House(drops=FakeDrops(sweep))
+    house.run(lambda: house.drops.sweeps > 25)
+    told = [name for name in house.names() if name.startswith("spool")]
+    assert told == ["spool trouble", "spool is well again"]
+
+
 def test_only_pending_recipients_are_tried() -> None:
     house = House()
     enter(house.spool, FIRST)
