@@ -13,7 +13,7 @@ import time
 
 from pysendmail.daemon.queue_runs import QueueRuns
 from pysendmail.journal import ERROR, WARNING
-from pysendmail.relay.retry import LONGEST
+from pysendmail.relay import retry
 from pysendmail.spool.errors import EntryBusy, SpoolError
 
 TYPE_CHECKING = False
@@ -122,30 +122,24 @@ class Scheduler:
         self._swept = time.monotonic()
         threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
 
-    def _call_back(self) -> None:
-        """Make due what waits for a time that no pause of ours reaches: the clock was wrong then.
-
-        A clock that was days ahead when an attempt was noted would keep the entry for those days.
-        """
-        config, spool = self._state.config, self._state.spool
-        longest = max(config.retry_first, config.retry_longest) * LONGEST
-        latest = time.time() + longest + CLOCK_STEP_S
-        for entry in spool.entries():
-            if entry.next_attempt > latest and not entry.held:
-                try:
-                    called = spool.change(entry.queue_id, "expedite")
-                except EntryBusy:
-                    continue
-                if called:
-                    self._state.journal.event(entry.queue_id, "due, the clock was wrong")
-                    spool.wake()
-
     def _sweep(self) -> None:
         """Sweep the spool beside all else: it reads every entry, and mail does not wait for it."""
         journal = self._state.journal
         try:
             for finding in self._state.spool.sweep(time.time()):
                 journal.event("", "swept", priority=WARNING, name=finding.name, found=finding.text)
-            self._call_back()
+            self._bring_back_stranded()
         except (OSError, SpoolError) as error:
             journal.event("", "spool trouble", priority=WARNING, said=str(error))
+
+    def _bring_back_stranded(self) -> None:
+        """Make due what a clock that was ahead would have wait for that time to come."""
+        state, config = self._state, self._state.relay.config
+        pauses = {"first": config.retry_first, "longest": config.retry_longest}
+        for entry in state.spool.entries():
+            if retry.stranded(due=entry.next_attempt, now=time.time(), **pauses):
+                try:
+                    state.spool.change(entry.queue_id, "expedite")
+                except EntryBusy:
+                    continue  # it gets a new time from who has it in hand
+                state.journal.event(entry.queue_id, "due at once", why="the clock was ahead")

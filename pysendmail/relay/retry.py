@@ -1,13 +1,12 @@
 """When to try again: pure functions of an entry's history and the time.
 
 Reads no clock and draws no random number: `now` and `jitter` are given. A clock that jumps back
-makes an entry young again, never older than its life; one that jumps forward makes it due, never
-lost.
+makes an entry young again, never older than its life, and what it strands in the future is found
+by `stranded`; one that jumps forward makes an entry due, never lost.
 """
 
 from __future__ import annotations
 
-LONGEST = 1.25  # of a pause: what jitter makes of it at most
 GROWTH = 2.0  # each deferral of a message doubles the pause, up to the longest
 
 
@@ -22,6 +21,11 @@ def next_attempt(
     exponent = min(max(attempts - 1, 0), 32)
     pause = min(first * GROWTH**exponent, longest)
     return now + pause * (0.75 + 0.5 * jitter)
+
+
+def stranded(*, due: float, now: float, first: float, longest: float) -> bool:
+    """Tell whether an attempt is further away than any pause: a clock that was ahead has set it."""
+    return due - now > 1.25 * max(first, longest)
 
 
 def expired(*, arrived: float, now: float, lifetime: float) -> bool:
