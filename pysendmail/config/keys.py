@@ -123,6 +123,11 @@ KEYS: tuple[Key, ...] = (
         example="www-data: web@example.com"),
     Key("spool", "path", defaults.SPOOL,
         "The directory where mail waits while no smarthost takes it."),
+    Key("reserve", "size", format_size(defaults.RESERVE),
+        "The space on the file system of the spool that new messages leave free. "
+        "They are refused when it is reached; bounces and the records of attempts may use it, so "
+        "that a full disk does not end deliveries. One free inode counts as 16 KiB. 0: none.",
+        high=1024**4),
     Key("socket", "socket", defaults.SOCKET,
         "The socket through which sendmail hands mail to the daemon."),
     Key("wait", "duration", format_duration(defaults.WAIT_S),
@@ -274,6 +279,7 @@ class Config:
     from_: bytes
     identities: tuple[str, ...]
     spool: str
+    reserve: int
     socket: str
     wait: float
     delivery_mode: str
