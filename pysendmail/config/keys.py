@@ -123,6 +123,11 @@ KEYS: tuple[Key, ...] = (
         example="www-data: web@example.com"),
     Key("spool", "path", defaults.SPOOL,
         "The directory where mail waits while no smarthost takes it."),
+    Key("reserve", "size", format_size(defaults.RESERVE),
+        "The space on the file system of the spool that new messages leave free. "
+        "They are refused when it is reached; bounces and the records of attempts may use it, so "
+        "that a full disk does not end deliveries. One free inode counts as 16 KiB. 0: none.",
+        high=1024**4),
     Key("socket", "socket", defaults.SOCKET,
         "The socket through which sendmail hands mail to the daemon."),
     Key("wait", "duration", format_duration(defaults.WAIT_S),
@@ -160,8 +165,8 @@ KEYS: tuple[Key, ...] = (
     Key("tls", "choice", "",
         "Whether the connection must be encrypted. "
         "required: no mail without TLS. opportunistic: TLS when it is offered. none: never. "
-        "Unset: required when there is a login, a certificate of ours or a pin, or the scheme is "
-        "submission:// or submissions://; otherwise opportunistic. A Unix socket has no TLS.",
+        "Unset: required when there is a login, a certificate of ours or a pin, or scheme or port "
+        "is one of submission (587, 465); otherwise opportunistic. A Unix socket has no TLS.",
         choices=("required", "opportunistic", "none"), example="required"),
     Key("ca_file", "path", "",
         "Certificates, in PEM, of the authorities to trust in addition to the system's. "
@@ -274,6 +279,7 @@ class Config:
     from_: bytes
     identities: tuple[str, ...]
     spool: str
+    reserve: int
     socket: str
     wait: float
     delivery_mode: str

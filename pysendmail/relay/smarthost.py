@@ -2,7 +2,7 @@
 
 Values made from the configuration; the password is held by the one object that needs it and shows
 in no repr, a token by none: it is read at each login. The rule for TLS lives here: TLS is required
-and verified whenever there are credentials or the scheme is a submission one, unless the
+and verified whenever there are credentials or the scheme or port is one of submission, unless the
 administrator said otherwise in words.
 """
 
@@ -13,7 +13,7 @@ from functools import partial
 
 from pysendmail.config.secrets import credential_path, read_token
 from pysendmail.config.smarthost_url import parse_smarthost
-from pysendmail.smtp import TlsConfig
+from pysendmail.smtp import SUBMISSION_PORT, SUBMISSIONS_PORT, TlsConfig
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,19 +128,20 @@ class Smarthost:
         return f"Smarthost({self.host!r}, {self.port}, tls={self.tls!r}, login={self.login!r})"
 
 
-def tls_policy(scheme: str, wanted: str, *, identified: bool) -> str:
-    """Return the TLS policy for a URL scheme, the key `tls` and whether either side has to show
-    who it is: by a login, a certificate of ours, or a pin.
+def tls_policy(scheme: str, port: int, wanted: str, *, identified: bool) -> str:
+    """Return the TLS policy for a URL scheme and port, the key `tls` and whether either side has
+    to show who it is: by a login, a certificate of ours, or a pin.
 
     An empty `wanted` is the automatic choice: nothing less than verified TLS where a password
     travels or the port is one for submission (RFC 8314 section 3.3), opportunistic for a plain
     relay.
     """
-    if scheme == "submissions":
+    if scheme == "submissions" or port == SUBMISSIONS_PORT:
         return IMPLICIT
     if wanted:
         return wanted
-    return REQUIRED if identified or scheme == "submission" else OPPORTUNISTIC
+    submission = scheme == "submission" or port == SUBMISSION_PORT
+    return REQUIRED if identified or submission else OPPORTUNISTIC
 
 
 def login_of(config: Config, password: bytes | None) -> Login:
@@ -162,7 +163,9 @@ def smarthosts_of(config: Config, password: bytes | None) -> tuple[Smarthost, ..
     smarthosts = []
     for address in map(parse_smarthost, config.smarthost):
         is_local = address.host.startswith("/")
-        policy = tls_policy(address.scheme, config.tls, identified=identified)
+        policy = tls_policy(
+            address.scheme, address.port, config.tls, identified=identified
+        )
         smarthosts.append(
             Smarthost(
                 address.host,

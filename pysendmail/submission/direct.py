@@ -140,12 +140,19 @@ class LazySpool:
 
     def enter(self, *facts: Any, **options: Any) -> Claim | None:
         """Enter a message; see `Spool.enter`."""
+        return self._open().enter(*facts, **options)
+
+    def free(self) -> float:
+        """Return how many octets there is room for."""
+        return self._open().free()
+
+    def _open(self) -> Spool:
         if self._spool is None:
             from pysendmail.spool.directory import DirectorySpool
 
             self._spool = DirectorySpool.create(self._path)
             make_drop_directory(self._path)
-        return self._spool.enter(*facts, **options)
+        return self._spool
 
 
 def finish(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -42,6 +44,33 @@ def test_entry_that_comes_later_is_delivered() -> None:
     wait_until(lambda: house.spool.count() == 0)
     house.scheduler.stop()
     thread.join(PATIENCE_S)
+
+
+def test_clock_that_is_set_back_by_days_keeps_no_entry_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house, ahead = House(), [3 * 86400.0]
+    clock = SimpleNamespace(time=lambda: time.time() + ahead[0], monotonic=time.monotonic)
+    monkeypatch.setattr(module, "time", clock)
+    enter(house.spool, FIRST, next_attempt=clock.time() + 3600)
+    house.scheduler.keep_house()
+    ahead[0] = 0.0
+    house.run(lambda: house.spool.count() == 0)
+
+
+def test_trouble_that_lasts_is_told_once_and_that_it_is_over_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+
+    def sweep() -> None:
+        if house.drops.sweeps < 20:
+            raise SpoolFull(f"no room for file {house.drops.sweeps}")
+
+    house = House(drops=FakeDrops(sweep))
+    house.run(lambda: house.drops.sweeps > 25)
+    told = [name for name in house.names() if name.startswith("spool")]
+    assert told == ["spool trouble", "spool is well again"]
 
 
 def test_only_pending_recipients_are_tried() -> None:

@@ -17,23 +17,27 @@ from pysendmail.relay.smarthost import (
 
 
 @pytest.mark.parametrize(
-    ("scheme", "wanted", "identified", "policy"),
+    ("scheme", "port", "wanted", "identified", "policy"),
     [
-        ("smtp", "", False, OPPORTUNISTIC),
-        ("smtp", "", True, REQUIRED),
-        ("submission", "", False, REQUIRED),
-        ("submission", "", True, REQUIRED),
-        ("submissions", "", False, IMPLICIT),
-        ("submissions", "opportunistic", True, IMPLICIT),
-        ("submission", "none", True, NONE),
-        ("submission", "opportunistic", True, OPPORTUNISTIC),
-        ("smtp", "required", False, REQUIRED),
+        ("smtp", 25, "", False, OPPORTUNISTIC),
+        ("smtp", 25, "", True, REQUIRED),
+        ("submission", 587, "", False, REQUIRED),
+        ("submission", 587, "", True, REQUIRED),
+        ("submissions", 465, "", False, IMPLICIT),
+        ("submissions", 465, "opportunistic", True, IMPLICIT),
+        ("submission", 587, "none", True, NONE),
+        ("submission", 587, "opportunistic", True, OPPORTUNISTIC),
+        ("smtp", 25, "required", False, REQUIRED),
+        ("smtp", 587, "", False, REQUIRED),
+        ("smtp", 587, "opportunistic", False, OPPORTUNISTIC),
+        ("smtp", 465, "", False, IMPLICIT),
+        ("submission", 2525, "", False, REQUIRED),
     ],
 )
 def test_tls_is_required_where_a_password_travels(
-    scheme: str, wanted: str, identified: bool, policy: str
+    scheme: str, port: int, wanted: str, identified: bool, policy: str
 ) -> None:
-    assert tls_policy(scheme, wanted, identified=identified) == policy
+    assert tls_policy(scheme, port, wanted, identified=identified) == policy
 
 
 @pytest.mark.parametrize(
