@@ -7,7 +7,8 @@ import inspect
 import pytest
 
 from pysendmail.config.defaults import DELIVERY_MODES
-from pysendmail.config.keys import KEYS, KINDS, Config, find_key
+from pysendmail.config.key import KINDS
+from pysendmail.config.keys import KEYS, Config, find_key
 from pysendmail.config.snapshot import PUBLIC_DEFAULTS
 from pysendmail.config.values import PARSERS
 
