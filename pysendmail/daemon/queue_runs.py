@@ -1,9 +1,10 @@
 """Runs of the queue: due entries stand in line, and a few sessions work the line off.
 
 A run is one worker's: it takes entry after entry, hands them to `relay.attempts`, which streams
-them over one session after the other, and settles each when its verdict comes. As many runs go on
-as the line is long, within what the workers have to spare. A run ends with the line, when no
-smarthost may be tried, after a reload, and when a caller waits for a worker.
+them over one session after the other, and settles each when its verdict comes. It begins with one
+run, and while those there are would be at the line for long they double, within what the workers
+have to spare. A run ends with the line, when no smarthost may be tried, after a reload, and when a
+caller waits for a worker.
 
 An entry whose delivery fails in itself, or whose attempt cannot be recorded, rests for a while;
 what was delivered of it is remembered meanwhile and not sent again.
@@ -33,7 +34,12 @@ if TYPE_CHECKING:
 
 # How many due entries stand in line at most, and with how few left it is filled again.
 LINE, LOW = 500, 100
-# So many entries in line are worth one more session.
+# No further run where those under way need no longer for the line than this: near a smarthost they
+# keep a processor busy already, and more of them would only take it from each other.
+SECONDS_PER_LINE = 1.0
+# So long after runs began it shows how fast they are.
+PACE_S = 0.05
+# Fewer entries than this in line are not worth one more session, however slow.
 ENTRIES_PER_RUN = 25
 # Removals are synced together: a power cut may bring so many delivered messages out again, or what
 # was delivered in so many seconds.
@@ -51,6 +57,8 @@ class QueueRuns:
         self._in_line: set[str] = set()
         self._in_hand: set[str] = set()
         self._runs = 0
+        self._paced = 0.0  # when runs began last, by `time.monotonic`, or their pace was looked at
+        self._done = 0  # how many entries they are done with since
         self._resting: dict[str, float] = {}  # until when, by `time.monotonic`
         # What was delivered and could not be written down, by entry and recipient: not sent again.
         self._unrecorded: dict[str, dict[bytes, Outcome]] = {}
@@ -82,11 +90,24 @@ class QueueRuns:
         if len(self._line) <= LOW:
             self._line_up()
         with self._lock:
-            wanted = -(-len(self._line) // ENTRIES_PER_RUN) - self._runs
-            starting = max(min(wanted, spare), 0)
+            starting = min(self._wanted(time.monotonic()), spare)
             self._runs += starting
         for _ in range(starting):
             state.workers.put(self._run)
+
+    def _wanted(self, now: float) -> int:
+        """Return how many runs more the line is worth."""
+        passed = now - self._paced
+        if not self._runs:
+            wanted = min(len(self._line), 1)
+        elif passed < PACE_S:
+            return 0
+        elif len(self._line) * passed > SECONDS_PER_LINE * self._done:
+            wanted = min(len(self._line) // ENTRIES_PER_RUN, self._runs)
+        else:
+            wanted = 0
+        self._paced, self._done = now, 0
+        return wanted
 
     def _line_up(self) -> None:
         now = time.monotonic()
@@ -229,6 +250,7 @@ class QueueRuns:
     def _forget(self, queue_id: str) -> None:
         with self._lock:
             self._in_hand.discard(queue_id)
+            self._done += 1
 
 
 class _Run:

@@ -197,15 +197,21 @@ class Gate:
         return Peer()
 
 
-def test_long_line_is_worth_more_sessions() -> None:
+def test_long_line_that_stands_still_is_worth_more_sessions() -> None:
     house = House(FakeRelay(make_peer=Gate(3)))
-    for _ in range(2):  # it has proved itself: the way is open for four
-        house.relay.pool.answered(house.relay.smarthosts[0])
     ids = fill_queue(house, 2 * ENTRIES_PER_RUN + 1)
-    house.runs.fill()
-    wait_until(lambda: not house.scheduler.busy())
+    house.run(lambda: house.spool.count() == 0)
     assert sorted(delivered_ids(house)) == ids
     assert len(house.relay.used) == 3
+
+
+def test_long_line_that_moves_on_goes_over_one_session() -> None:
+    """The first peer answers at once; whoever asked for a second would wait for it in vain."""
+    house = House(FakeRelay([Peer()], make_peer=Gate(2)), spool=MemorySpool())
+    ids = fill_queue(house, 4 * ENTRIES_PER_RUN)  # all that one session carries
+    house.run(lambda: house.spool.count() == 0)
+    assert delivered_ids(house) == ids
+    assert len(house.relay.used) == 1
 
 
 def test_short_line_goes_over_one_session() -> None:
