@@ -3,9 +3,10 @@
 Nothing in there is trusted. A file counts only when it is a regular file with one link, opened
 without following a link or waiting on a FIFO; its owner is the submitter. It is removed after the
 message is durable in the spool, so a crash in between makes the daemon find it again, and the queue
-id in it keeps it from being entered twice. A torn file - no exit status 0 was ever given for one -
-and whatever cannot be read as a request is put aside into `broken/`; links, FIFOs and the like are
-removed.
+id in it keeps it from being entered twice. The removals of a sweep are made durable at its end: a
+power cut must not bring back what was delivered long ago. A torn file - no exit status 0 was ever
+given for one - and whatever cannot be read as a request is put aside into `broken/`; links, FIFOs
+and the like are removed.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class DropIntake:
         self._put_aside = put_aside
         self._note = note
         self._seen = 0
+        self._removed = False  # something, since the directory was last synced
 
     def changed(self) -> bool:
         """Tell whether the directory may have changed since the last sweep began."""
@@ -65,7 +67,8 @@ class DropIntake:
         """Take in every file that is ready.
 
         Raises OSError or SpoolError, after all files have been looked at, when the spool could not
-        take one: it stays, and is looked at again.
+        take one: it stays, and is looked at again. Raises OSError also when the removals cannot be
+        made durable, which is tried again then.
         """
         seen = os.stat(self._directory).st_mtime_ns
         trouble: OSError | SpoolError | None = None
@@ -82,6 +85,8 @@ class DropIntake:
                     self._take_file(path, name)
             except (OSError, SpoolError) as error:
                 trouble = error
+        if self._removed:
+            self._sync()
         if trouble is not None:
             raise trouble
         # Time stamps are coarse: a file that came in this very tick would not change them again.
@@ -124,6 +129,16 @@ class DropIntake:
             os.unlink(path)
         except FileNotFoundError:
             pass  # its owner was quicker
+        self._removed = True
+
+    def _sync(self) -> None:
+        """Make the removals durable."""
+        fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        self._removed = False
 
     def _handle_unopened(self, path: str, name: str, error: OSError) -> None:
         """Remove what is no file at all; raise what is our own trouble: the file may be mail."""
