@@ -161,7 +161,9 @@ def stranger_can_run(installation: Installation) -> bool:
 
 
 @contextmanager
-def real_site(**configuration: Any) -> Iterator[tuple[Site, Smarthost]]:
+def real_site(
+    kind: type[Catcher | PostfixSmarthost], **configuration: Any
+) -> Iterator[tuple[Site, Smarthost]]:
     """Install, and yield a site and the smarthost behind it, which wants STARTTLS and AUTH."""
     os.environ.setdefault("DEPENDENCIES", sysconfig.get_path("purelib"))
     authority = trustme.CA()
@@ -170,7 +172,6 @@ def real_site(**configuration: Any) -> Iterator[tuple[Site, Smarthost]]:
         os.chmod(prefix, 0o755)  # for submissions of other users
         authority.cert_pem.write_to_path(f"{prefix}/ca.pem")
         os.chmod(f"{prefix}/ca.pem", 0o644)
-        kind = Catcher if postfix.why_not() else PostfixSmarthost
         smarthost: Smarthost = kind(certificate=certificate, user=USER, password=PASSWORD)
         site = Site(
             install(Path(prefix)),
@@ -193,7 +194,8 @@ def main(arguments: list[str]) -> int:
         print("killing: ROUNDS and perhaps a SEED are expected", file=sys.stderr)
         return 64
     seed = int(arguments[1]) if arguments[1:] else random.SystemRandom().randrange(2**32)
-    with real_site(linger="false") as (site, smarthost):
+    kind = Catcher if postfix.why_not() else PostfixSmarthost
+    with real_site(kind, linger="false") as (site, smarthost):
         rounds = Rounds(site, smarthost, random.Random(seed))
         rounds.run(int(arguments[0]))
         counts = rounds.count()
