@@ -2,7 +2,7 @@
 
 Real sendmails, as many at once as keep the machine busy, submit through the socket, directly and by
 the drop directory, while two smarthosts come and go, and the daemon is restarted every RESTART
-seconds (150), by SIGTERM and by SIGKILL in turns. At the end what was answered with exit 0 must
+seconds (150, three times at least), by SIGTERM and by SIGKILL in turns. At the end what was answered with exit 0 must
 have arrived, and neither memory, descriptors, threads nor files may have become more with time.
 Prints the counts, and 1 is the exit status when one of that does not hold.
 """
@@ -271,7 +271,8 @@ def main(arguments: list[str]) -> int:
     if not 1 <= len(arguments) <= 2 or not all(one.isdigit() for one in arguments):
         print("soak: SECONDS and perhaps RESTART, in seconds, are expected", file=sys.stderr)
         return 64
-    return soak(float(arguments[0]), float(arguments[1]) if arguments[1:] else RESTART_S)
+    seconds = float(arguments[0])
+    return soak(seconds, float(arguments[1]) if arguments[1:] else min(RESTART_S, seconds / 4))
 
 
 if __name__ == "__main__":
