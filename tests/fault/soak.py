@@ -2,9 +2,9 @@
 
 Real sendmails, as many at once as keep the machine busy, submit through the socket, directly and by
 the drop directory, while two smarthosts come and go, and the daemon is restarted every RESTART
-seconds (150, three times at least), by SIGTERM and by SIGKILL in turns. At the end what was answered with exit 0 must
-have arrived, and neither memory, descriptors, threads nor files may have become more with time.
-Prints the counts, and 1 is the exit status when one of that does not hold.
+seconds (150, three times at least), by SIGTERM and by SIGKILL in turns. At the end what was
+answered with exit 0 must have arrived, and neither memory, descriptors, threads nor files may have
+become more with time. Prints the counts; exit status 1 when one of that does not hold.
 """
 
 from __future__ import annotations

@@ -22,7 +22,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+from pysendmail.daemon import removals
 from pysendmail.daemon.drop_intake import DropIntake
 from pysendmail.daemon.lifecycle import put_aside
 from pysendmail.daemon.scheduler import Scheduler
@@ -263,7 +265,9 @@ def waiting(spool: DirectorySpool) -> tuple[set[str], set[str]]:
 def record(root: Path) -> tuple[Recording, float]:
     """Return the whole story below `root`, an empty directory, and when it ended."""
     recording = Recording(str(root))
-    with Clock(BEGIN).shown() as clock, recording:
+    # The thread that syncs removals behind the back of the runs would do so at instants of its own.
+    in_order = patch.object(removals, "SECONDS_PER_SYNC", 30.0)
+    with in_order, Clock(BEGIN).shown() as clock, recording:
         story = Story(root, recording, clock)
         try:
             story.all()
