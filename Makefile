@@ -9,10 +9,11 @@ LOCALSTATEDIR ?=
 RUNDIR ?=
 UNITDIR ?=
 # The interpreter (default: /usr/bin/python3 when it is 3.11 or newer, else the first python3 of PATH), a directory
-# that holds yaml and daemon (default: the interpreter's own, else pip), the daemon's user, and `yes` to move another
-# mail system's sendmail aside.
+# that holds yaml and daemon (default: the interpreter's own, else pip), what else to bring along (proxy: python-socks,
+# gssapi: gssapi; with commas between), the daemon's user, and `yes` to move another mail system's sendmail aside.
 PYTHON ?=
 DEPENDENCIES ?=
+EXTRAS ?=
 SERVICE_USER ?=
 DIVERT ?=
 
@@ -21,8 +22,8 @@ FUZZ_SECONDS ?= 600
 
 VENV := .venv
 RUN := $(VENV)/bin
-PLACES = $(foreach name,PREFIX DESTDIR SYSCONFDIR LOCALSTATEDIR RUNDIR UNITDIR DEPENDENCIES SERVICE_USER \
-	DIVERT,"$(name)=$($(name))")
+PLACES = $(foreach name,PREFIX DESTDIR SYSCONFDIR LOCALSTATEDIR RUNDIR UNITDIR DEPENDENCIES EXTRAS \
+	SERVICE_USER DIVERT,"$(name)=$($(name))")
 MEASURED := message smtp spool relay
 PYTEST = $(RUN)/python -m pytest
 COMBINE = ls .coverage.* >/dev/null 2>&1 && $(RUN)/coverage combine --quiet --append || true
@@ -34,7 +35,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo; sed -n '/^# Where/,/^PYTHON/{/^#/s/^# //p}' $(firstword $(MAKEFILE_LIST))
 
-install: ## install; PREFIX DESTDIR SYSCONFDIR LOCALSTATEDIR RUNDIR UNITDIR PYTHON DEPENDENCIES SERVICE_USER DIVERT
+install: ## install; PREFIX DESTDIR SYSCONFDIR LOCALSTATEDIR RUNDIR UNITDIR PYTHON DEPENDENCIES EXTRAS SERVICE_USER DIVERT
 	@python=$$(etc/installer/find-python "$(PYTHON)") && "$$python" -EsB -m etc.installer.install install $(PLACES)
 
 uninstall: ## remove what install has laid down; with the same PREFIX and DESTDIR
@@ -91,8 +92,8 @@ cover-smtp: $(VENV)/complete ## what tests/unit/smtp covered: every branch of sm
 	@echo "coverage of pysendmail/smtp by its own tests:"
 	@$(RUN)/coverage report --fail-under=100 --include="pysendmail/smtp/*" --omit="pysendmail/smtp/transport/*"
 
-bench: $(VENV)/complete ## measure
-	@for script in tests/bench/bench_*.py; do $(RUN)/python "$$script" || exit 1; done
+bench: $(VENV)/complete ## measure beside the peers, as root; ONLY="drain storm" RUNS=10 SCALE=1.0 QUICK=1
+	@$(RUN)/python -m tests.bench --runs $(or $(RUNS),10) --scale $(or $(SCALE),1.0) $(if $(QUICK),--quick) $(ONLY)
 
 man-lint: ## mandoc -Tlint
 	@if command -v mandoc >/dev/null; then mandoc -Tlint -W warning docs/man/*.[0-9]; \
@@ -104,7 +105,7 @@ dist: ## dist/pysendmail-VERSION.tar.gz of what is committed
 	echo "dist/pysendmail-$$version.tar.gz"
 
 clean: ## remove what make has made in this directory
-	rm -rf $(VENV) .try .clients dist build *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
+	rm -rf $(VENV) .try .bench .clients dist build *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/complete: setup.cfg pyproject.toml

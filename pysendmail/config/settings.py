@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pysendmail.config.keys import Key
+    from pysendmail.config.key import Key
     from pysendmail.config.values import Value
 
 

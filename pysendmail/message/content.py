@@ -201,7 +201,7 @@ def open_unnamed(directory: bytes | str | None) -> int:
 
     Returns a descriptor; raises the OSError of the last directory tried.
     """
-    candidates = [os.fsdecode(directory)] if directory is not None else []
+    candidates = [nearest_directory(os.fsdecode(directory))] if directory is not None else []
     candidates += FALLBACK_DIRECTORIES
     for place in candidates[:-1]:
         try:
@@ -209,6 +209,16 @@ def open_unnamed(directory: bytes | str | None) -> int:
         except OSError:
             pass  # missing, full of quotas, not ours: the next one may do
     return open_unnamed_in(candidates[-1])
+
+
+def nearest_directory(path: str) -> str:
+    """Return this directory, or the nearest one above it where it has not been made yet.
+
+    In a container with a read-only root that is the only place there is.
+    """
+    while not os.path.isdir(path) and path != os.path.dirname(path):
+        path = os.path.dirname(path)
+    return path
 
 
 def open_unnamed_in(directory: str) -> int:

@@ -99,6 +99,9 @@ class Entering(Protocol):
         the spool all the same (the disk failed to say so), and may be delivered.
         """
 
+    def free(self) -> float:
+        """Return how many octets there is room for, infinity where nobody can say."""
+
 
 class Spool(Entering, Protocol):
     """The place where entries wait."""

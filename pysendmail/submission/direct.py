@@ -12,7 +12,7 @@ import time
 
 from pysendmail.config.errors import ConfigError
 from pysendmail.config.load import load
-from pysendmail.config.secrets import read_password
+from pysendmail.config.secrets import read_password, read_token
 from pysendmail.journal import SYSLOG, Journal
 from pysendmail.message.alias_file import read_aliases
 from pysendmail.message.content import Content
@@ -93,6 +93,8 @@ def submit_direct(
     try:
         config = load(environ, use_snapshot=True).config
         password = read_password(config, environ)
+        if config.token_file:
+            read_token(config, environ)  # as at each login: whether this user may
     except ConfigError as error:
         raise Unable(error.errors[0]) from error
     # standard error is the caller's, not the log's
@@ -138,12 +140,19 @@ class LazySpool:
 
     def enter(self, *facts: Any, **options: Any) -> Claim | None:
         """Enter a message; see `Spool.enter`."""
+        return self._open().enter(*facts, **options)
+
+    def free(self) -> float:
+        """Return how many octets there is room for."""
+        return self._open().free()
+
+    def _open(self) -> Spool:
         if self._spool is None:
             from pysendmail.spool.directory import DirectorySpool
 
             self._spool = DirectorySpool.create(self._path)
             make_drop_directory(self._path)
-        return self._spool.enter(*facts, **options)
+        return self._spool
 
 
 def finish(

@@ -56,7 +56,8 @@ def credentials_of(
     values: dict[bytes, bytes] = {}
     for kind, value in creds:
         if kind not in (b"password", b"token"):
-            raise UsageError(f"credentials are a password or a token, not {kind!r}")
+            # What stands in its place is not shown: who swaps the two has put the password there.
+            raise UsageError('credentials are a password or a token: b"password" or b"token" first')
         values.setdefault(kind, value)
     return Credentials(
         user, values.get(b"password", b""), authz, token=values.get(b"token", b"")

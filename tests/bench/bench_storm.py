@@ -1,0 +1,115 @@
+"""Many callers at once: 400 processes of sendmail, 20 at a time, each message durable.
+
+Of ours it is seen afterwards that the smarthost has each message, and none twice.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from tests.bench.measuring import (
+    BARE,
+    OURS,
+    Contest,
+    Settings,
+    Table,
+    Target,
+    figures,
+    message,
+    take_turns,
+)
+from tests.bench.peers import Peer, Pysendmail, installed
+from tests.bench.smarthosts import Sink
+
+MESSAGES, AT_ONCE = 400, 20
+IN_MEMORY = "/dev/shm"  # for what the smarthost keeps: it does not wait for the disk
+SUBJECT = re.compile(rb"^Subject: bench (\d+)", re.MULTILINE)
+
+
+def measure(settings: Settings) -> Iterable[Table]:
+    """Yield one table."""
+    count = settings.count(MESSAGES, least=AT_ONCE * 2)
+    with ExitStack() as stack:
+        kept = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=IN_MEMORY)))
+        kept.chmod(0o777)
+        sink = stack.enter_context(closing(Sink()))
+        messages = write_messages(count)
+        ours = stack.enter_context(closing(Pysendmail(sink)))
+        bare = [ours.interpreter, "-I", "-S", "-c", "pass"]
+        nothing = [os.devnull] * count
+        contests: list[Contest] = [
+            (BARE, lambda: count / ours.stopwatch.flood(bare, nothing, at_once=AT_ONCE)),
+            (OURS, lambda: storm_of_ours(ours, messages, kept)),
+        ]
+        for kind in installed():
+            peer = kind(sink)
+            stack.callback(peer.close)
+            if peer.queueing():
+                contests.append((peer.name, storm(peer, messages)))
+        yield table(take_turns(settings.runs, contests), count)
+
+
+def write_messages(count: int) -> list[Path]:
+    """Return files with messages that can be told apart."""
+    directory = Path(tempfile.mkdtemp(prefix="messages-"))
+    directory.chmod(0o755)
+    paths = [directory / str(number) for number in range(count)]
+    for path in paths:
+        path.write_bytes(message(path.name))
+    return paths
+
+
+def storm(peer: Peer, messages: list[Path]) -> Callable[[], float]:
+    """Return the contest of a peer, which begins with an empty queue and its daemon up."""
+    peer.keep_queue()
+
+    def run() -> float:
+        peer.refill()
+        peer.start()
+        command = peer.queueing() or []
+        seconds = peer.stopwatch.flood(command, messages, at_once=AT_ONCE)
+        peer.stop()
+        return len(messages) / seconds
+
+    return run
+
+
+def storm_of_ours(ours: Pysendmail, messages: list[Path], kept: Path) -> float:
+    """Return the submissions a second; AssertionError when a message is lost or comes twice."""
+    sink = ours.smarthost
+    assert isinstance(sink, Sink)
+    sink.stop()
+    sink.start("-d", f"{kept}/message.")
+    ours.start()
+    seconds = ours.stopwatch.flood(ours.queueing(), messages, at_once=AT_ONCE)
+    sink.wait(len(messages))
+    ours.stop()
+    sink.stop()  # all its files are written
+    found = [SUBJECT.findall(path.read_bytes()) for path in kept.iterdir()]
+    assert Counter(name for names in found for name in names) == Counter(
+        path.name.encode() for path in messages
+    ), "lost or doubled"
+    for path in kept.iterdir():
+        path.unlink()
+    sink.start()
+    return len(messages) / seconds
+
+
+def table(given: dict[str, list[float]], count: int) -> Table:
+    """Return the table with the targets of ours."""
+    made = Table(
+        f"Submit storm, {count} messages, {AT_ONCE} at a time", "processes a second",
+        figures(given), base=BARE,
+    )  # fmt: skip
+    ours = made.median(OURS)
+    targets = [Target(f"÷ {BARE}", ours / made.median(BARE), least=0.75)]
+    if postfix := made.median("Postfix"):
+        targets.append(Target("÷ Postfix", ours / postfix, least=1))
+    made.targets = [target.markdown() for target in targets]
+    return made

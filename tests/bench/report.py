@@ -1,0 +1,124 @@
+"""What was measured, kept by benchmark, and the page that is made of it.
+
+`python -m tests.bench.report` puts what .bench/results holds into docs/performance.md, and draws
+docs/performance.svg.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+
+from pysendmail import __version__
+from tests.bench import plot
+from tests.bench.measuring import Figure, Settings, Table
+from tests.bench.peers.peer import ROOTS
+from tests.bench.place import PYTHON
+
+REPOSITORY = Path(__file__).parents[2]
+RESULTS = REPOSITORY / ".bench/results"
+PAGE = REPOSITORY / "docs/performance.md"
+PLOT = REPOSITORY / "docs/performance.svg"
+NAMES = (
+    "startup", "submission", "delivery", "drain", "storm", "memory", "growth", "idle",
+    "round_trips", "smtp_core",
+)  # fmt: skip
+BEGIN, END = "<!-- begin: python -m tests.bench.report -->\n", "<!-- end -->\n"
+
+
+def keep(name: str, tables: list[Table], settings: Settings, load: str) -> None:
+    """Keep the tables of one benchmark in the place of those of an earlier run."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    kept = {
+        "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "of": revision(),
+        "machine": machine(),
+        "versions": versions(),
+        "runs": settings.runs,
+        "scale": settings.scale,
+        "load": load,
+        "tables": [
+            {
+                "title": table.title,
+                "unit": table.unit,
+                "base": table.base,
+                "targets": table.targets,
+                "figures": [[f.label, f.values, f.note] for f in table.figures],
+            }
+            for table in tables
+        ],
+    }
+    (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=1), encoding="utf-8")
+
+
+def main() -> None:
+    """Write the page and the plot."""
+    found = [RESULTS / f"{name}.json" for name in NAMES if (RESULTS / f"{name}.json").exists()]
+    if not found:
+        raise SystemExit(f"nothing has been measured: there is no {RESULTS}/*.json")
+    parts, tables = [], []
+    for path in found:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        begin = f"{kept['when']}, {kept['of']}, {kept['runs']} runs, scale {kept['scale']:g}"
+        parts.append(f"*{path.stem}: {begin}, load before {kept['load']}*\n")
+        for facts in kept["tables"]:
+            table = Table(
+                facts["title"], facts["unit"], [Figure(*figure) for figure in facts["figures"]],
+                base=facts["base"],
+            )  # fmt: skip
+            table.targets = facts["targets"]
+            parts.append(table.markdown())
+            tables.append(table)
+        last = kept
+    taken = f"Last taken {last['when']} on {last['machine']}. {'; '.join(last['versions'])}."
+    replace(PAGE, "\n".join([taken, "", f"![all figures]({PLOT.name})", "", *parts]))
+    PLOT.write_text(plot.svg(tables), encoding="utf-8")
+
+
+def replace(page: Path, text: str) -> None:
+    """Put the text between the page's two marks."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def machine() -> str:
+    """Return what the figures are taken on."""
+    models = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return f"{os.cpu_count()} cores of {models[0] if models else '?'}, Linux {os.uname().release}"
+
+
+def load() -> str:
+    """Return how busy the machine is before we begin."""
+    return " ".join(f"{value:.1f}" for value in os.getloadavg())
+
+
+def revision() -> str:
+    """Return what of ours is measured."""
+    asked = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return f"pysendmail {__version__} {done.stdout.strip()}".rstrip()
+
+
+def versions() -> list[str]:
+    """Return the versions of all others."""
+    python = subprocess.run([PYTHON, "--version"], capture_output=True, text=True, check=True)
+    found = [python.stdout.strip(), *dpkg("/var/lib/dpkg", "postfix")]
+    for root in sorted(ROOTS.glob("*/installed")):
+        found += dpkg(str(root.parent / "upper/var/lib/dpkg"), root.parent.name)
+    return found
+
+
+def dpkg(directory: str, package: str) -> list[str]:
+    """Return the package and its version, as dpkg knows it."""
+    asked = ["dpkg-query", "--admindir", directory, "-W", "-f", "${Package} ${Version}", package]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return [done.stdout] if done.returncode == 0 else []
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""The benchmarks still run: the quickest of those that need every part of the harness."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bench import smarthosts
+from tests.bench.place import Place
+from tests.helpers.installed import REPOSITORY
+
+pytestmark = [pytest.mark.root, pytest.mark.slow]
+
+
+@pytest.fixture
+def disk() -> Iterator[Path]:
+    """A directory open to every user, where a root can be made; skips where none can."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make namespaces")
+    if reason := smarthosts.why_not():
+        pytest.skip(reason)
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+        os.chmod(directory, 0o755)
+        root = Path(directory) / "root"
+        root.mkdir()
+        try:
+            Place(root=root).close()
+        except AssertionError as error:
+            pytest.skip(str(error))
+        yield Path(directory)
+
+
+def test_a_quick_look_at_submission_measures_ours(disk: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench", "submission", "--quick", "--disk", str(disk)],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| pysendmail")]
+    assert len(rows) == 4, done.stdout
+    assert not list(disk.glob("bench-*")), "something is left"
