@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         reserve: int
         delivery_mode: str
 
+
 # what every caller of sendmail needs, and may know
 PUBLIC_DEFAULTS: dict[str, Value] = {
     "socket": defaults.SOCKET,

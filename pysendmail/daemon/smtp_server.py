@@ -110,9 +110,7 @@ class SmtpServer(Acceptor):
 
     def _take(self, transaction: Transaction, session: Session, address: str) -> Reply:
         """Have a message taken, and return the reply."""
-        request = Request(
-            queue_id=new_queue_id(), size=transaction.size, **wishes_of(transaction)
-        )
+        request = Request(queue_id=new_queue_id(), size=transaction.size, **wishes_of(transaction))
         submitter = Submitter(
             os.geteuid(),
             b"nobody",

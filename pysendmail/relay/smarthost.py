@@ -163,9 +163,7 @@ def smarthosts_of(config: Config, password: bytes | None) -> tuple[Smarthost, ..
     smarthosts = []
     for address in map(parse_smarthost, config.smarthost):
         is_local = address.host.startswith("/")
-        policy = tls_policy(
-            address.scheme, address.port, config.tls, identified=identified
-        )
+        policy = tls_policy(address.scheme, address.port, config.tls, identified=identified)
         smarthosts.append(
             Smarthost(
                 address.host,

@@ -45,9 +45,7 @@ def format_hello(verb: bytes, host: bytes) -> bytes:
     return b"%s %s\r\n" % (verb, host)
 
 
-def format_envelope(
-    extensions: Extensions, transaction: Transaction
-) -> tuple[bytes, list[bytes]]:
+def format_envelope(extensions: Extensions, transaction: Transaction) -> tuple[bytes, list[bytes]]:
     """Return the MAIL command of a transaction and its RCPT commands, all checked."""
     if not transaction.recipients:
         raise UsageError("a transaction needs a recipient")

@@ -319,4 +319,3 @@ class Client:
             raise UsageError(f"{verb.decode()} is a conversation, not a command")
         reply = self.perform(dialogue.command(formatted, verb=verb, refusal=400))
         return reply.code, list(reply.lines)
-
