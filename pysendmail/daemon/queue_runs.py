@@ -16,7 +16,6 @@ import time
 from collections import deque
 
 from pysendmail.daemon.settle import settle
-from pysendmail.journal import WARNING
 from pysendmail.message.outcome import DELIVERED
 from pysendmail.relay.attempt import Attempt, Delivery, attempts
 from pysendmail.relay.policy import MESSAGE
@@ -186,7 +185,7 @@ class QueueRuns:
             try:
                 state.spool.remember(queue_id, time.time())
             except (OSError, SpoolError) as error:
-                state.journal.event("", "spool trouble", priority=WARNING, said=str(error))
+                state.note_spool_trouble(error)
         self._unrecorded[queue_id] = {
             outcome.recipient: outcome for outcome in result.outcomes if outcome.kind == DELIVERED
         }
@@ -256,4 +255,4 @@ class _Run:
             try:
                 self._state.spool.sync()
             except (OSError, SpoolError) as error:
-                self._state.journal.event("", "spool trouble", priority=WARNING, said=str(error))
+                self._state.note_spool_trouble(error)
