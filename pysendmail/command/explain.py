@@ -160,9 +160,7 @@ def explained(
     yield from recipient_lines(request, given, config, aliases)
     accepted.require_recipients()
     yield b"\nheader"
-    steps = completions(
-        request, given, submitter, sender, config=config, now=now, content=Content
-    )
+    steps = completions(request, given, submitter, sender, config=config, now=now, content=Content)
     before = given
     for reason, after in steps:
         for line in changes(before.fields, after.fields):

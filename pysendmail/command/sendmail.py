@@ -174,9 +174,7 @@ def request_of(options: Options, **said: Any) -> Request:
     return Request(**facts | said)
 
 
-def hand_in(
-    request: Request, content: Content, settings: PublicSettings, trouble: bytes
-) -> Answer:
+def hand_in(request: Request, content: Content, settings: PublicSettings, trouble: bytes) -> Answer:
     """Hand over a message; where nobody takes it, what is wrong with the configuration is told."""
     try:
         return hand_over(request, content, settings)

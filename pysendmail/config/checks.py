@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 PASSWORD_KEYS = ("password", "password_file", "password_command")
 CREDENTIAL_KEYS = (*PASSWORD_KEYS, "token_file", "token_command")
-# who we are is known from the connection, or from tickets
-_WITHOUT_CREDENTIALS = frozenset(("EXTERNAL", "GSSAPI"))
 
 # RFC 2606 section 3, RFC 6761 section 6.5: names of examples, that never lead anywhere
 _EXAMPLE_DOMAINS = ("example", "example.com", "example.net", "example.org")
@@ -68,23 +66,21 @@ def _known_otherwise(config: Config) -> bool:
     """Tell whether a login can do without password and token."""
     if not config.sasl_mechanisms:
         return bool(config.tls_certificate_file)  # EXTERNAL is one of the usual mechanisms then
-    return not _WITHOUT_CREDENTIALS.isdisjoint(config.sasl_mechanisms)
+    from pysendmail.smtp.sasl import WITHOUT_CREDENTIALS  # loaded to read the key, if it is set
 
-
-def _is_unix(address: SmarthostAddress) -> bool:
-    return address.host.startswith("/")
+    return any(name.encode() in WITHOUT_CREDENTIALS for name in config.sasl_mechanisms)
 
 
 def _encryption(config: Config) -> str:
     addresses = [parse_smarthost(url) for url in config.smarthost]
     if config.tls == "none" and any(address.scheme == "submissions" for address in addresses):
         return "none contradicts a smarthost with submissions://, which is TLS from the start"
-    if config.tls == "required" and any(map(_is_unix, addresses)):
+    if config.tls == "required" and any(address.is_local for address in addresses):
         return "required contradicts a smarthost at a Unix socket, which has no TLS"
     if config.tls != "none" or not _given(config) or config.insecure_password:
         return ""
-    if all(map(_is_unix, addresses)):
-        return ""  # nobody listens in between
+    if all(address.is_local for address in addresses):
+        return ""
     return "none would show the password to whoever listens (insecure_password: true allows it)"
 
 

@@ -12,7 +12,7 @@ from pysendmail.config.key import Key
 from pysendmail.config.providers import PRESETS, SCOPES
 from pysendmail.config.values import format_duration, format_size
 
-MINUTE, HOUR, DAY = 60, 3600, 86400
+HOUR, DAY = 3600, 86400
 
 KEYS: tuple[Key, ...] = (
     Key("smarthost", "smarthosts", "",

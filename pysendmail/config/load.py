@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from pysendmail.config.values import Value
 
-_OTHERS_READ = 0o004
-
 
 class Loaded:
     """A configuration that can be used.
@@ -171,7 +169,7 @@ def _refuse_mistakes(
             lines.append(f"{sources[name]}: key {name!r}: {trouble}")
     for key in KEYS:
         value = from_file.values.get(key.name)
-        if from_file.mode & _OTHERS_READ and key.holds_secret(value):
+        if from_file.readable_by_all and key.holds_secret(value):
             place = from_file.places[key.name]
             lines.append(f"{place}: key {key.name!r}: everyone can read this file: chmod 640 it")
     if lines:

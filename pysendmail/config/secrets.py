@@ -58,9 +58,7 @@ def read_token(
     return None
 
 
-def read_listen_password(
-    config: Config, environ: Mapping[str, str] = os.environ
-) -> bytes | None:
+def read_listen_password(config: Config, environ: Mapping[str, str] = os.environ) -> bytes | None:
     """Return the password of `listen_user`, None when nobody has to log in; raises as above."""
     if not config.listen_password_file:
         return None

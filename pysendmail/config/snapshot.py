@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         reserve: int
         delivery_mode: str
 
+
 # what every caller of sendmail needs, and may know
 PUBLIC_DEFAULTS: dict[str, Value] = {
     "socket": defaults.SOCKET,
@@ -51,7 +52,6 @@ SNAPSHOT_LIMIT = 1024**2
 
 _MAGIC = ("pysendmail configuration", __version__, sys.hexversion)
 _OTHERS_WRITE = 0o022
-_OTHERS_READ = 0o004
 
 
 class Snapshot:
@@ -186,7 +186,7 @@ def _divulgable(settings: Settings) -> tuple[dict[str, Value], bool]:
     from pysendmail.config.keys import KEYS
 
     names = {key.name for key in KEYS if not key.secret}
-    if not settings.mode & _OTHERS_READ:
+    if not settings.readable_by_all:
         names &= PUBLIC_DEFAULTS.keys()
     values = {name: value for name, value in settings.values.items() if name in names}
     return values, len(values) == len(settings.values)

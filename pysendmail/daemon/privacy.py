@@ -2,8 +2,8 @@
 
 The daemon has the password in its memory, and in its environment when it came by that. The kernel
 lets every process of the same user read both; so the daemon says of itself that it must not be
-dumped. /proc then belongs to root, ptrace is refused, and no core is
-written, also where cores go to a program and no limit on their size counts (core(5)).
+dumped. /proc then belongs to root, ptrace is refused, and no core is written, also where cores go
+to a program and no limit on their size counts (core(5)).
 """
 
 from __future__ import annotations

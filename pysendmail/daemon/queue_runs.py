@@ -18,7 +18,6 @@ from collections import deque
 
 from pysendmail.daemon.removals import Removals
 from pysendmail.daemon.settle import settle
-from pysendmail.journal import WARNING
 from pysendmail.message.outcome import DELIVERED
 from pysendmail.relay.attempt import Attempt, Delivery, attempts
 from pysendmail.relay.policy import MESSAGE
@@ -207,7 +206,7 @@ class QueueRuns:
             try:
                 state.spool.remember(queue_id, time.time())
             except (OSError, SpoolError) as error:
-                state.journal.event("", "spool trouble", priority=WARNING, said=str(error))
+                state.note_spool_trouble(error)
         self._unrecorded[queue_id] = {
             outcome.recipient: outcome for outcome in result.outcomes if outcome.kind == DELIVERED
         }

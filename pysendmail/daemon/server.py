@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 
-from pysendmail.daemon.acceptor import Acceptor
+from pysendmail.daemon.acceptor import SLOWEST_OCTETS_S, Acceptor
 from pysendmail.daemon.control import respond, viewer_of
 from pysendmail.daemon.listener import peer_of
 from pysendmail.daemon.shares import Shares
@@ -40,7 +40,6 @@ REQUESTS_MEMORY = 48 * 1024 * 1024  # for all heads at a time, and what is made 
 RECORD_MEMORY = 256  # what a record takes once it is a recipient
 HEAD_S = 30.0
 SILENCE_S = 60.0
-SLOWEST_OCTETS_S = 10_000.0  # who sends a message more slowly than this holds a place for nothing
 HEAD_CHUNK = 16 * 1024
 CHUNK = 256 * 1024
 

@@ -27,7 +27,7 @@ def find_volatile(path: str, mounts: str) -> str:
         fields = before.split(" ")
         if len(fields) < 5 or not after:
             continue
-        place = fields[4].encode().decode("unicode_escape")  # \\040 for a blank
+        place = fields[4].encode().decode("unicode_escape")  # \040 for a blank
         if is_below(path, place) and len(place) >= len(longest):
             longest, kind = place, after.split(" ")[0]
     if kind not in VOLATILE:

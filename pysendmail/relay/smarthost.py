@@ -162,20 +162,17 @@ def smarthosts_of(config: Config, password: bytes | None) -> tuple[Smarthost, ..
     identified = bool(login or config.tls_pins or config.tls_certificate_file)
     smarthosts = []
     for address in map(parse_smarthost, config.smarthost):
-        is_local = address.host.startswith("/")
-        policy = tls_policy(
-            address.scheme, address.port, config.tls, identified=identified
-        )
+        policy = tls_policy(address.scheme, address.port, config.tls, identified=identified)
         smarthosts.append(
             Smarthost(
                 address.host,
                 address.port,
-                tls=NONE if is_local else policy,
+                tls=NONE if address.is_local else policy,
                 verify=config.tls_verify,
                 login=login,
-                cleartext_allowed=config.insecure_password or is_local,
+                cleartext_allowed=config.insecure_password or address.is_local,
                 lmtp=address.scheme == "lmtp",
-                proxy=None if is_local else config.proxy or None,
+                proxy=None if address.is_local else config.proxy or None,
                 source_address=config.source_address or None,
                 ignored=tuple(name.encode() for name in config.ignore_extensions),
                 **tls_options_of(config),

@@ -258,7 +258,7 @@ class Client:
         if self._reset_needed:
             self.rset()
         self._reset_needed = True
-        return self.perform(dialogue.mail(line))
+        return self.perform(dialogue.command(line, phases.MAIL))
 
     def rcpt(self, recipient: bytes | Recipient, *, smtputf8: bool = False) -> Reply:
         """Name one recipient."""
@@ -319,4 +319,3 @@ class Client:
             raise UsageError(f"{verb.decode()} is a conversation, not a command")
         reply = self.perform(dialogue.command(formatted, verb=verb, refusal=400))
         return reply.code, list(reply.lines)
-

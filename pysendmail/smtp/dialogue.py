@@ -100,13 +100,6 @@ def command(
     return reply
 
 
-def mail(line: bytes) -> Dialogue[Reply]:
-    """Open a transaction; refusals are raised."""
-    yield line
-    reply: Reply = yield phases.MAIL
-    return _positive(reply, phases.MAIL)
-
-
 def rcpt(line: bytes) -> Dialogue[Reply]:
     """Name one recipient; refusals are raised."""
     yield line

@@ -152,9 +152,7 @@ class Driver:
                 self.broken = True
         return not self.broken
 
-    def _carry_out(
-        self, step: bytes | Secret | Body | Chunk | Mark | Phase
-    ) -> Reply | bool | None:
+    def _carry_out(self, step: bytes | Secret | Body | Chunk | Mark | Phase) -> Reply | bool | None:
         if isinstance(step, phases.Phase):
             return self._reply(step)
         if isinstance(step, Body | Chunk):

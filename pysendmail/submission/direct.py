@@ -99,20 +99,19 @@ def submit_direct(
         raise Unable(error.errors[0]) from error
     # standard error is the caller's, not the log's
     journal = Journal(SYSLOG, ident_of(request), environ)
-    now = time.time()
     accepted = accept(
         request,
         raw,
         find_submitter(uid),
         config=config,
         aliases=read_aliases(config.aliases),
-        now=now,
+        now=time.time(),
         content=lambda: Content(directory=drop_directory(config.spool)),
         limit=config.message_size,
     )
     accepted.require_recipients()
     try:
-        return finish(accepted, config, password, journal, environ, now)
+        return finish(accepted, config, password, journal, environ)
     except (OSError, SpoolError) as error:
         line = f"the spool cannot take the message: {error}".encode()
         raise Refused(EX_TEMPFAIL, line) from error
@@ -161,7 +160,6 @@ def finish(
     password: bytes | None,
     journal: Journal,
     environ: Mapping[str, str],
-    now: float,
 ) -> Answer:
     """Deliver or spool what was accepted, and see to it that somebody tries again."""
     spool = LazySpool(config.spool)
@@ -177,7 +175,12 @@ def finish(
             sessions,
             deadline=time.monotonic() + config.wait,
         )
-        journal.outcomes(accepted.request.queue_id, result.outcomes, arrived=now, now=time.time())
+        journal.outcomes(
+            accepted.request.queue_id,
+            result.outcomes,
+            arrived=accepted.arrived,
+            now=time.time(),
+        )
         answer = submission.conclude(result)
         sessions.close()
     else:

@@ -46,9 +46,7 @@ class Credentials:
         return f"Credentials(user={self.user!r}, authz={self.authz!r}, holds={held!r})"
 
 
-def credentials_of(
-    user: bytes, authz: bytes, creds: Iterable[tuple[bytes, bytes]]
-) -> Credentials:
+def credentials_of(user: bytes, authz: bytes, creds: Iterable[tuple[bytes, bytes]]) -> Credentials:
     """Return the credentials in Netsmtp's form, where `creds` are `(kind, value)`.
 
     The kinds are `b"password"` and `b"token"`; the first of a kind counts.
@@ -59,9 +57,7 @@ def credentials_of(
             # What stands in its place is not shown: who swaps the two has put the password there.
             raise UsageError('credentials are a password or a token: b"password" or b"token" first')
         values.setdefault(kind, value)
-    return Credentials(
-        user, values.get(b"password", b""), authz, token=values.get(b"token", b"")
-    )
+    return Credentials(user, values.get(b"password", b""), authz, token=values.get(b"token", b""))
 
 
 class Mechanism:

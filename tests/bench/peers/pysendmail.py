@@ -125,5 +125,3 @@ class Pysendmail(Peer):
 
     def _answers(self) -> bool:
         return "waiting" in self.status()
-
-

@@ -11,6 +11,7 @@ from pysendmail.smtp import (
     Transcript,
     TransientError,
     dialogue,
+    phases,
 )
 from pysendmail.smtp.body import data_blocks
 from tests.helpers.script import drive
@@ -95,7 +96,7 @@ def test_quit_takes_any_answer_or_none(answer: str) -> None:
 
 
 def test_mail_and_rcpt_return_their_reply() -> None:
-    assert drive(dialogue.mail(MAIL), C_MAIL, "S: 250 ok").code == 250
+    assert drive(dialogue.command(MAIL, phases.MAIL), C_MAIL, "S: 250 ok").code == 250
     assert drive(dialogue.rcpt(RCPT), C_RCPT, "S: 251 forwarding").code == 251
 
 
