@@ -12,6 +12,7 @@ import argparse
 import errno
 import os
 import pwd
+import resource
 import signal
 import sys
 
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from pysendmail.config.load import Loaded
 
 SYSTEM_USER = "pysendmail"
+# As many as the unit of systemd asks for.
+DESCRIPTORS = 16384
 
 
 def main() -> NoReturn:
@@ -195,6 +198,7 @@ def serve(
     )
     with context:
         lock.sign()
+        allow_descriptors()
         journal = Journal(
             config.log or (STDERR if options.foreground else SYSLOG), "pysendmaild", os.environ
         )
@@ -215,6 +219,14 @@ def serve(
         )
         handle_signals(daemon)
         daemon.run()
+
+
+def allow_descriptors() -> None:
+    """Let us open more files than the usual 1,024: each message under way keeps one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def open_if(descriptor: int) -> object:

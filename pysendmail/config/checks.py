@@ -45,7 +45,10 @@ def _mechanisms(config: Config) -> str:
 
     if find_spec("gssapi"):
         return ""
-    return "GSSAPI needs the Python package gssapi (python3-gssapi), which is not installed"
+    return (
+        "GSSAPI needs the Python package gssapi, which is not installed: apt-get install "
+        "python3-gssapi, or make install EXTRAS=gssapi"
+    )
 
 
 def _authzid(config: Config) -> str:
@@ -122,7 +125,7 @@ def _proxy(config: Config) -> str:
     try:
         require_package()
     except UsageError as error:
-        return str(error)
+        return f"{error}, or make install EXTRAS=proxy"
     return ""
 
 

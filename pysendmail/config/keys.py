@@ -216,7 +216,7 @@ KEYS: tuple[Key, ...] = (
         "Where the daemon's log goes. "
         "Unset: syslog, or stderr when the daemon runs in the foreground.",
         choices=("syslog", "stderr", "json"), example="json"),
-    Key("connections", "count", "10",
+    Key("connections", "count", "20",
         "The largest number of connections to one smarthost at a time.",
         low=1, high=1000),
     Key("messages_per_connection", "count", "100",

@@ -249,18 +249,25 @@ class Driver:
         self._unspoken = False
         if self._early is not None:
             return self._early_reply(self._early, phase)
-        until = self._until(phase)
-        if self._trouble is not None:
-            until = min(until, self._clock() + LAST_WORDS_SECONDS)
         try:
-            reply = self._parser.next()
-            while reply is None:
-                self._receive(phase, until)
-                reply = self._parser.next()
+            reply = self._parser.next()  # it may have come with the one before
+            if reply is None:
+                reply = self._await_reply(phase)
         except ProtocolError as error:
             error.after_end_of_data = phase.after_end_of_data and self._trouble is None
             raise
         return self._heed(reply, phase)
+
+    def _await_reply(self, phase: Phase) -> Reply:
+        """Read until a whole reply is here."""
+        until = self._until(phase)
+        if self._trouble is not None:
+            until = min(until, self._clock() + LAST_WORDS_SECONDS)
+        while True:
+            self._receive(phase, until)
+            reply = self._parser.next()
+            if reply is not None:
+                return reply
 
     def _early_reply(self, reply: Reply, phase: Phase) -> Reply:
         """Return the answer that came before the end of the message, the last one that counts."""

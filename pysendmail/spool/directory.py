@@ -181,8 +181,11 @@ class DirectorySpool:
     def sync(self) -> None:
         """Make durable what was settled without `sync`."""
         with as_spool_error("sync the queue"):
-            self._store.flush_queue()
-            self._store.step("settle: removal durable")
+            try:
+                self._store.flush_queue()
+                self._store.step("settle: removal durable")
+            finally:
+                self._store.close_removed()
 
     # Changing
 

@@ -13,11 +13,8 @@ from pathlib import Path
 
 from tests.bench import report
 from tests.bench.measuring import Settings, progress
+from tests.bench.report import NAMES
 
-NAMES = (
-    "startup", "submission", "delivery", "drain", "storm", "memory", "growth", "idle",
-    "round_trips", "smtp_core",
-)  # fmt: skip
 QUICK_RUNS, QUICK_SCALE = 2, 0.05
 
 

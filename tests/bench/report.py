@@ -23,6 +23,10 @@ REPOSITORY = Path(__file__).parents[2]
 RESULTS = REPOSITORY / ".bench/results"
 PAGE = REPOSITORY / "docs/performance.md"
 PLOT = REPOSITORY / "docs/performance.svg"
+NAMES = (
+    "startup", "submission", "delivery", "drain", "storm", "memory", "growth", "idle",
+    "round_trips", "smtp_core",
+)  # fmt: skip
 BEGIN, END = "<!-- begin: python -m tests.bench.report -->\n", "<!-- end -->\n"
 
 
@@ -53,11 +57,14 @@ def keep(name: str, tables: list[Table], settings: Settings, load: str) -> None:
 
 def main() -> None:
     """Write the page and the plot."""
+    found = [RESULTS / f"{name}.json" for name in NAMES if (RESULTS / f"{name}.json").exists()]
+    if not found:
+        raise SystemExit(f"nothing has been measured: there is no {RESULTS}/*.json")
     parts, tables = [], []
-    for path in sorted(RESULTS.glob("*.json")):
+    for path in found:
         kept = json.loads(path.read_text(encoding="utf-8"))
         begin = f"{kept['when']}, {kept['of']}, {kept['runs']} runs, scale {kept['scale']:g}"
-        parts.append(f"<!-- {path.stem}: {begin}, load before: {kept['load']} -->")
+        parts.append(f"*{path.stem}: {begin}, load before {kept['load']}*\n")
         for facts in kept["tables"]:
             table = Table(
                 facts["title"], facts["unit"], [Figure(*figure) for figure in facts["figures"]],
@@ -68,7 +75,7 @@ def main() -> None:
             tables.append(table)
         last = kept
     taken = f"Last taken {last['when']} on {last['machine']}. {'; '.join(last['versions'])}."
-    replace(PAGE, "\n".join([taken, "", *parts]))
+    replace(PAGE, "\n".join([taken, "", f"![all figures]({PLOT.name})", "", *parts]))
     PLOT.write_text(plot.svg(tables), encoding="utf-8")
 
 

@@ -72,9 +72,7 @@ class Sink:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )  # fmt: skip
-        assert self._process.stdout is not None
-        reader = self._process.stdout.fileno()
-        threading.Thread(target=self._count, args=(reader,), daemon=True).start()
+        threading.Thread(target=self._count, args=(self._process,), daemon=True).start()
         wait_listening(self.network, self.host, self.port)
 
     def stop(self) -> None:
@@ -113,9 +111,10 @@ class Sink:
         self.stop()
         self._reserved.close()
 
-    def _count(self, reader: int) -> None:
+    def _count(self, process: subprocess.Popen[bytes]) -> None:
         text, counts = b"", self._counts
-        while octets := os.read(reader, 64 * 1024):
+        assert process.stdout is not None
+        while octets := os.read(process.stdout.fileno(), 64 * 1024):
             now = time.perf_counter()
             text = (text + octets)[-4096:]
             found = MESSAGES.findall(text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,21 @@ from pathlib import Path
 from tests.helpers.guarded import Guarded
 from tests.helpers.smarthost import Received
 from tests.helpers.waiting import ReservedPort, listens, wait_until
+
+# On a busy machine Dovecot has been seen to listen for 11 s before it started a process to serve.
+START_S, GREETING_S = 60.0, 15.0
+
+
+def greets(port: int) -> bool:
+    """Tell whether a server on `port` of 127.0.0.1 greets: that it listens says only that it will.
+
+    What has not begun to serve has its connections accepted by the kernel.
+    """
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=GREETING_S) as probe:
+            return probe.recv(3, socket.MSG_WAITALL) == b"220"
+    except OSError:
+        return False
 
 
 class Peer:
@@ -76,12 +92,15 @@ class Peer:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def start(self) -> None:
-        """Start, or come back after `stop`; returns when connections are accepted."""
+        """Start, or come back after `stop`; returns when it greets."""
         self.stop()
         self.configure()
         self._server = Guarded(self.command(), env=self._env, output=self.directory / "log")
         wait_until(
-            lambda: listens(self.port), what=f"{self.name} to accept connections", evidence=self.log
+            lambda: greets(self.port),
+            seconds=START_S,
+            what=f"{self.name} to greet",
+            evidence=self.log,
         )
 
     def stop(self) -> None:

@@ -173,6 +173,12 @@ def test_bounce_tells_programs_what_happened() -> None:
     assert recipient["Will-Retry-Until"] is None
 
 
+def test_bounce_for_what_a_server_at_a_unix_socket_said_names_the_socket() -> None:
+    outcome = Outcome(b"bob@example.org", FAILED, b"5.2.2", b"552 5.2.2 full", b"/run/lmtp")
+    _, recipient = status_blocks(parts_of(bounce(None, ORIGINAL, outcome))[2])
+    assert recipient["Remote-MTA"] == "x-unix; /run/lmtp"
+
+
 def test_bounce_for_what_we_said_ourselves_names_no_remote_host() -> None:
     composed = bounce(None, ORIGINAL, Outcome(b"bob@example.org", FAILED, b"4.4.7", b"too old"))
     whole, recipient = status_blocks(parts_of(composed)[2])
