@@ -19,6 +19,11 @@ DIVERT ?=
 
 # How long `make fuzz` stays with each target.
 FUZZ_SECONDS ?= 600
+# How many rounds `make kill` kills in, and how many states `make power-cuts` makes of one instant.
+ROUNDS ?= 1000
+STATES ?= 2000
+# How long `make soak` lets it rain.
+SOAK_SECONDS ?= 3600
 
 VENV := .venv
 RUN := $(VENV)/bin
@@ -28,7 +33,7 @@ MEASURED := message smtp spool relay
 PYTEST = $(RUN)/python -m pytest
 COMBINE = ls .coverage.* >/dev/null 2>&1 && $(RUN)/coverage combine --quiet --append || true
 
-.PHONY: help install uninstall try test check unit integration clients fault fuzz lint type cover cover-smtp bench man-lint dist clean
+.PHONY: help install uninstall try test check unit integration clients fault power-cuts kill soak fuzz lint type cover cover-smtp bench man-lint dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -69,6 +74,15 @@ clients: $(VENV)/complete ## the tests with real programs that send mail, fetche
 
 fault: $(VENV)/complete ## the tests that kill, fill up and cut off
 	$(PYTEST) tests/fault
+
+power-cuts: $(VENV)/complete ## a power cut at every instant, with all that it may leave; STATES=2000
+	$(RUN)/python -m tests.fault.power_cuts $(STATES)
+
+kill: $(VENV)/complete ## kill sendmail and daemon in the midst, and count what is lost or doubled; ROUNDS=1000
+	$(RUN)/python -m tests.fault.killing $(ROUNDS)
+
+soak: $(VENV)/complete ## mail through all doors while smarthosts and daemon come and go; SOAK_SECONDS=3600
+	$(RUN)/python -m tests.fault.soak $(SOAK_SECONDS)
 
 fuzz: $(VENV)/complete ## ten minutes of any octets for each of tests/fuzz/targets.py, led by coverage; FUZZ_SECONDS=600
 	$(RUN)/python -m tests.fuzz.run $(FUZZ_SECONDS)

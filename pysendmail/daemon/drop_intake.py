@@ -3,11 +3,11 @@
 Nothing in there is trusted. A file counts only when it is a regular file with one link, opened
 without following a link or waiting on a FIFO, and was made in there: the directory is setgid, so
 the file has its group, and one that somebody has moved or linked in has not. Its owner is the
-submitter. It is removed after the
-message is durable in the spool, so a crash in between makes the daemon find it again, and the queue
-id in it keeps it from being entered twice. A torn file - no exit status 0 was ever given for one -
-and whatever cannot be read as a request is put aside into `broken/`; links, FIFOs and the like are
-removed.
+submitter. It is removed after the message is durable in the spool, so a crash in between makes the
+daemon find it again, and the queue id in it keeps it from being entered twice. The removals of a
+sweep are made durable at its end: a power cut must not bring back what was delivered long ago. A
+torn file - no exit status 0 was ever given for one - and whatever cannot be read as a request is
+put aside into `broken/`; links, FIFOs and the like are removed.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ class DropIntake:
         self._put_aside = put_aside
         self._note = note
         self._seen = 0
+        self._removed = False  # something, since the directory was last synced
         self._pass: Iterator[str] | None = None  # through the directory, where it goes on
         self._seen_by_pass = 0
         self._told: set[str] = set()
@@ -72,7 +73,8 @@ class DropIntake:
 
         So whoever fills the directory keeps no file in it from its turn. Raises OSError or
         SpoolError, after all files of the round have been looked at, when the spool could not take
-        one: it stays, and is looked at again.
+        one: it stays, and is looked at again; OSError also when the removals cannot be made
+        durable, which is tried again then.
         """
         if self._pass is None:
             self._seen_by_pass = os.stat(self._directory).st_mtime_ns
@@ -93,6 +95,11 @@ class DropIntake:
         except OSError:
             self._pass = None  # the directory itself cannot be read: from the beginning then
             raise
+        if self._removed:
+            try:
+                self._sync()
+            except OSError as error:
+                trouble = error
         self._finish_round(through, trouble, now)
         if trouble is not None:
             raise trouble
@@ -155,6 +162,16 @@ class DropIntake:
             os.unlink(path)
         except FileNotFoundError:
             pass  # its owner was quicker
+        self._removed = True
+
+    def _sync(self) -> None:
+        """Make the removals durable."""
+        fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        self._removed = False
 
     def _was_made_here(self, status: os.stat_result) -> bool:
         """Tell whether the file has the group of the directory; without setgid nobody knows."""
