@@ -207,7 +207,7 @@ class QueueRuns:
             try:
                 state.spool.remember(queue_id, time.time())
             except (OSError, SpoolError) as error:
-                state.note_spool_trouble(error)
+                state.journal.spool_trouble(error)
         self._unrecorded[queue_id] = {
             outcome.recipient: outcome for outcome in result.outcomes if outcome.kind == DELIVERED
         }

@@ -59,7 +59,7 @@ class Scheduler:
         except (OSError, SpoolError) as error:
             if now - self._told.get(name, float("-inf")) > TELL_AGAIN_S:
                 self._told[name] = now
-                self._state.note_spool_trouble(error)
+                journal.spool_trouble(error)
         except Exception as error:
             journal.event("", "internal error", priority=ERROR, said=repr(error))
         else:
@@ -130,7 +130,7 @@ class Scheduler:
                 journal.event("", "swept", priority=WARNING, name=finding.name, found=finding.text)
             self._bring_back_stranded()
         except (OSError, SpoolError) as error:
-            self._state.note_spool_trouble(error)
+            journal.spool_trouble(error)
 
     def _bring_back_stranded(self) -> None:
         """Make due what a clock that was ahead would have wait for that time to come."""

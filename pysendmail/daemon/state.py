@@ -82,10 +82,6 @@ class State:
         old, self.relay = self.relay, relay
         old.pool.close()
 
-    def note_spool_trouble(self, error: Exception) -> None:
-        """Write that the spool does not do what it should."""
-        self.journal.event("", "spool trouble", priority=WARNING, said=str(error))
-
     def aliases(self) -> Aliases:
         """Return the aliases as the file is now."""
         return self._aliases.read(self.config.aliases)
