@@ -75,7 +75,7 @@ clients: $(VENV)/complete ## the tests with real programs that send mail, fetche
 fault: $(VENV)/complete ## the tests that kill, fill up and cut off
 	$(PYTEST) tests/fault
 
-power-cuts: $(VENV)/complete ## a power cut at every instant, with all that it may leave; STATES=2000
+power-cuts: $(VENV)/complete ## a power cut at every instant; up to STATES=2000 of one all are tried, else some
 	$(RUN)/python -m tests.fault.power_cuts $(STATES)
 
 kill: $(VENV)/complete ## kill sendmail and daemon in the midst, and count what is lost or doubled; ROUNDS=1000

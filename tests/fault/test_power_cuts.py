@@ -33,7 +33,7 @@ from tests.fault.recording import (
 from tests.fault.story import record
 from tests.helpers.installed import REPOSITORY
 
-MOST = 64  # `python -m tests.fault.power_cuts 10000` tries all there is
+MOST = 64  # `python -m tests.fault.power_cuts 200000` tries all there is
 
 
 @pytest.fixture(scope="module")
