@@ -92,16 +92,20 @@ class Peer:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def start(self) -> None:
-        """Start, or come back after `stop`; returns when it greets."""
+        """Start, or come back after `stop`; returns when it is `ready`."""
         self.stop()
         self.configure()
         self._server = Guarded(self.command(), env=self._env, output=self.directory / "log")
         wait_until(
-            lambda: greets(self.port),
+            self.ready,
             seconds=START_S,
-            what=f"{self.name} to greet",
+            what=f"{self.name} to be ready",
             evidence=self.log,
         )
+
+    def ready(self) -> bool:
+        """Tell whether it greets: some have the port long before anybody reads it."""
+        return greets(self.port)
 
     def stop(self) -> None:
         """End it and its open connections: from now on connections are refused."""

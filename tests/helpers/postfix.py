@@ -23,6 +23,7 @@ from tests.helpers.peer import Peer
 from tests.helpers.policy import PolicyService
 from tests.helpers.postfix_config import DOMAIN, QUEUE_DIRECTORIES, instance_files
 from tests.helpers.smarthost import RCPT, Answers, Received, SilentListener
+from tests.helpers.waiting import listens
 
 INSTALL_HINT = "apt-get install postfix sasl2-bin libsasl2-modules"
 MASTER = "/usr/lib/postfix/sbin/master"
@@ -101,6 +102,9 @@ class PostfixSmarthost(Peer):
         """In place of Postfix a server accepts connections on the port and stays silent."""
         self.stop()
         self._silent = SilentListener(self._port)
+
+    def ready(self) -> bool:
+        return listens(self.port)  # with TLS from the first octet it greets nobody in clear
 
     def stop(self) -> None:
         """End Postfix, or who is silent in its place: from now on connections are refused."""
