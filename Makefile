@@ -9,28 +9,38 @@ LOCALSTATEDIR ?=
 RUNDIR ?=
 UNITDIR ?=
 # The interpreter (default: /usr/bin/python3 when it is 3.11 or newer, else the first python3 of PATH), a directory
-# that holds yaml and daemon (default: the interpreter's own, else pip), the daemon's user, and `yes` to move another
-# mail system's sendmail aside.
+# that holds yaml and daemon (default: the interpreter's own, else pip), what else to bring along (proxy: python-socks,
+# gssapi: gssapi; with commas between), the daemon's user, and `yes` to move another mail system's sendmail aside.
 PYTHON ?=
 DEPENDENCIES ?=
+EXTRAS ?=
 SERVICE_USER ?=
 DIVERT ?=
 
+# How long `make fuzz` stays with each target.
+FUZZ_SECONDS ?= 600
+# How many rounds `make kill` kills in, and how many states `make power-cuts` makes of one instant.
+ROUNDS ?= 1000
+STATES ?= 2000
+# How long `make soak` lets it rain.
+SOAK_SECONDS ?= 3600
+
 VENV := .venv
 RUN := $(VENV)/bin
-PLACES = $(foreach name,PREFIX DESTDIR SYSCONFDIR LOCALSTATEDIR RUNDIR UNITDIR DEPENDENCIES SERVICE_USER \
-	DIVERT,"$(name)=$($(name))")
+PLACES = $(foreach name,PREFIX DESTDIR SYSCONFDIR LOCALSTATEDIR RUNDIR UNITDIR DEPENDENCIES EXTRAS \
+	SERVICE_USER DIVERT,"$(name)=$($(name))")
 MEASURED := message smtp spool relay
 PYTEST = $(RUN)/python -m pytest
+COMBINE = ls .coverage.* >/dev/null 2>&1 && $(RUN)/coverage combine --quiet --append || true
 
-.PHONY: help install uninstall try test check unit integration clients fault lint type cover bench man-lint dist clean
+.PHONY: help install uninstall try test check unit integration clients fault power-cuts kill soak fuzz lint type cover cover-smtp bench man-lint dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo; sed -n '/^# Where/,/^PYTHON/{/^#/s/^# //p}' $(firstword $(MAKEFILE_LIST))
 
-install: ## install; PREFIX DESTDIR SYSCONFDIR LOCALSTATEDIR RUNDIR UNITDIR PYTHON DEPENDENCIES SERVICE_USER DIVERT
+install: ## install; PREFIX DESTDIR SYSCONFDIR LOCALSTATEDIR RUNDIR UNITDIR PYTHON DEPENDENCIES EXTRAS SERVICE_USER DIVERT
 	@python=$$(etc/installer/find-python "$(PYTHON)") && "$$python" -EsB -m etc.installer.install install $(PLACES)
 
 uninstall: ## remove what install has laid down; with the same PREFIX and DESTDIR
@@ -45,7 +55,9 @@ test unit integration clients fault bench: export DEPENDENCIES = \
 
 test: $(VENV)/complete ## all tests, with the coverage that is asked for
 	@rm -f .coverage .coverage.*
-	$(RUN)/coverage run -m pytest
+	$(RUN)/coverage run -m pytest tests/unit/smtp
+	@$(MAKE) --no-print-directory cover-smtp
+	$(RUN)/coverage run -m pytest --ignore=tests/unit/smtp
 	@$(MAKE) --no-print-directory cover
 
 check: lint type test ## what has to pass before a commit
@@ -63,6 +75,18 @@ clients: $(VENV)/complete ## the tests with real programs that send mail, fetche
 fault: $(VENV)/complete ## the tests that kill, fill up and cut off
 	$(PYTEST) tests/fault
 
+power-cuts: $(VENV)/complete ## a power cut at every instant; up to STATES=2000 of one all are tried, else some
+	$(RUN)/python -m tests.fault.power_cuts $(STATES)
+
+kill: $(VENV)/complete ## kill sendmail and daemon in the midst, and count what is lost or doubled; ROUNDS=1000
+	$(RUN)/python -m tests.fault.killing $(ROUNDS)
+
+soak: $(VENV)/complete ## mail through all doors while smarthosts and daemon come and go; SOAK_SECONDS=3600
+	$(RUN)/python -m tests.fault.soak $(SOAK_SECONDS)
+
+fuzz: $(VENV)/complete ## ten minutes of any octets for each of tests/fuzz/targets.py, led by coverage; FUZZ_SECONDS=600
+	$(RUN)/python -m tests.fuzz.run $(FUZZ_SECONDS)
+
 lint: $(VENV)/complete man-lint ## ruff, and the manual pages
 	$(RUN)/ruff check .
 
@@ -71,11 +95,16 @@ type: $(VENV)/complete ## mypy --strict
 	$(RUN)/mypy --explicit-package-bases etc/installer
 
 cover: $(VENV)/complete ## what the last test run covered: at least 95 % of each of message, smtp, spool, relay
-	@ls .coverage.* >/dev/null 2>&1 && $(RUN)/coverage combine --quiet || true
+	@$(COMBINE)
 	@status=0; for package in $(MEASURED); do \
 		echo "coverage of pysendmail/$$package:"; \
 		$(RUN)/coverage report --fail-under=95 --include="pysendmail/$$package/*" || status=1; \
 	done; exit $$status
+
+cover-smtp: $(VENV)/complete ## what tests/unit/smtp covered: every branch of smtp but for its connections
+	@$(COMBINE)
+	@echo "coverage of pysendmail/smtp by its own tests:"
+	@$(RUN)/coverage report --fail-under=100 --include="pysendmail/smtp/*" --omit="pysendmail/smtp/transport/*"
 
 bench: $(VENV)/complete ## measure beside the peers, as root; ONLY="drain storm" RUNS=10 SCALE=1.0 QUICK=1
 	@$(RUN)/python -m tests.bench --runs $(or $(RUNS),10) --scale $(or $(SCALE),1.0) $(if $(QUICK),--quick) $(ONLY)
@@ -90,7 +119,7 @@ dist: ## dist/pysendmail-VERSION.tar.gz of what is committed
 	echo "dist/pysendmail-$$version.tar.gz"
 
 clean: ## remove what make has made in this directory
-	rm -rf $(VENV) .try .bench .clients dist build *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .try .bench .clients dist build *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/complete: setup.cfg pyproject.toml

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 SYSLOG, STDERR, JSON = "syslog", "stderr", "json"
 
+# What is shown as it is: no blank, quote, equals sign or backslash, and not too long.
+PLAIN = bytes(set(range(0x21, 0x7F)) - set(b'"=\\'))
+PLAIN_LIMIT = 500
+
 INFO, WARNING, ERROR = syslog.LOG_INFO, syslog.LOG_WARNING, syslog.LOG_ERR
 
 
@@ -67,6 +71,10 @@ class Journal:
                 said=outcome.text,
             )
 
+    def spool_trouble(self, error: Exception) -> None:
+        """Write that the spool does not do what it should."""
+        self.event("", "spool trouble", priority=WARNING, said=str(error))
+
     def _write_json(
         self, queue_id: str, event: str, priority: int, facts: Mapping[str, Fact]
     ) -> None:
@@ -86,6 +94,8 @@ def shown(fact: Fact) -> str:
     if isinstance(fact, int | float):
         return str(fact)
     data = fact.encode("utf-8", "backslashreplace") if isinstance(fact, str) else fact
+    if 0 < len(data) <= PLAIN_LIMIT and not data.translate(None, PLAIN):
+        return data.decode("ascii")
     text = printable(data).decode("utf-8", "backslashreplace")
     if not text or any(character in text for character in ' "='):
         escaped = text.replace("\\", "\\\\").replace('"', '\\"')

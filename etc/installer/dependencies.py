@@ -1,6 +1,6 @@
-"""The two libraries: the distribution's where they are, else our own copies from PyPI.
+"""The libraries, two and those of the extras: the system's where they are, else our own from PyPI.
 
-Our programs start without `site`, so they are told at installation where yaml and daemon lie. The
+Our programs start without `site`, so they are told at installation where the libraries lie. The
 system's site-packages are read, never written.
 """
 
@@ -12,52 +12,82 @@ import subprocess
 
 from etc.installer.places import Trouble
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MODULES = ("yaml", "daemon")
+# extra of setup.cfg -> its module, and how we see that it is there and new enough
+EXTRAS = {
+    "proxy": (
+        "python_socks",
+        "from pysendmail.smtp.transport.proxy import require_package; require_package()",
+    ),
+    "gssapi": ("gssapi", "import gssapi"),
+}
 FIND = """
-import os, yaml, daemon
-for module in (yaml, daemon):
-    print(os.path.dirname(os.path.dirname(module.__file__)))
+import os, sys
+for name in sys.argv[1:]:
+    print(os.path.dirname(os.path.dirname(__import__(name).__file__)))
 """
 TRY = "import sys; sys.path.extend(sys.argv[1:]); import yaml, daemon"
 HINT = "apt-get install python3-yaml python3-daemon"
 
 
-def find_dependencies(python: str, given: str) -> list[str] | None:
-    """Return the directories that hold yaml and daemon for this interpreter, None without them.
+def extras_of(words: str) -> list[str]:
+    """Return the extras in `EXTRAS=proxy,gssapi`; Trouble for one that is none."""
+    extras = words.replace(",", " ").split()
+    for extra in extras:
+        if extra not in EXTRAS:
+            raise Trouble(f"EXTRAS={words}: {extra} is none of {', '.join(EXTRAS)}")
+    return extras
 
-    `given` is a directory named by the person who installs; Trouble when the two are not in it.
+
+def find_dependencies(python: str, given: str, extras: Sequence[str] = ()) -> list[str] | None:
+    """Return the directories that hold the libraries for this interpreter, None without them.
+
+    `given` is a directory named by the person who installs; Trouble when they are not in it.
     """
+    modules = [*MODULES, *(EXTRAS[extra][0] for extra in extras)]
     if given:
-        if not works(python, [given]):
-            raise Trouble(f"{python} cannot import yaml and daemon from DEPENDENCIES={given}")
+        if not works(python, [given], extras):
+            names = " and ".join(modules)
+            raise Trouble(f"{python} cannot import {names} from DEPENDENCIES={given}")
         return [given]
-    found = run([python, "-I", "-c", FIND])
+    found = run([python, "-I", "-c", FIND, *modules])
     directories = list(dict.fromkeys(found.stdout.split("\n")[:-1]))
-    return directories if found.returncode == 0 and works(python, directories) else None
+    return directories if found.returncode == 0 and works(python, directories, extras) else None
 
 
-def fetch_dependencies(python: str, directory: str) -> None:
-    """Have pip put the two into a directory of ours; Trouble when it cannot."""
+def fetch_dependencies(python: str, directory: str, extras: Sequence[str] = ()) -> None:
+    """Have pip put the libraries into a directory of ours; Trouble when it cannot."""
     if run([python, "-I", "-m", "pip", "--version"]).returncode != 0:
-        raise Trouble(f"neither yaml and daemon nor pip are there for {python}: {HINT}")
+        missing = " and ".join((*MODULES, *(EXTRAS[extra][0] for extra in extras)))
+        raise Trouble(f"neither {missing} nor pip are there for {python}: {HINT}")
     options = ["--quiet", "--no-input", "--no-compile", "--disable-pip-version-check"]
     command = [python, "-I", "-m", "pip", "install", *options, "--target", directory]
-    fetched = run([*command, *requirements()], PIP_USER="0")
-    if fetched.returncode != 0 or not works(python, [directory]):
+    fetched = run([*command, *requirements(extras)], PIP_USER="0")
+    if fetched.returncode != 0 or not works(python, [directory], extras):
         errors = [line for line in fetched.stderr.splitlines() if "ERROR" in line]
         reason = errors[-1].partition("ERROR: ")[2] if errors else "they cannot be imported"
-        raise Trouble(f"pip could not get pyyaml and python-daemon ({reason}); or: {HINT}")
+        raise Trouble(f"pip could not get {', '.join(requirements(extras))} ({reason}); or: {HINT}")
 
 
-def requirements() -> list[str]:
+def requirements(extras: Sequence[str] = ()) -> list[str]:
     """Return what setup.cfg says we need."""
     setup = configparser.ConfigParser()
     setup.read("setup.cfg", encoding="utf-8")
-    return setup["options"]["install_requires"].split()
+    needed = setup["options"]["install_requires"].split()
+    for extra in extras:
+        needed += setup["options.extras_require"][extra].split()
+    return needed
 
 
-def works(python: str, directories: list[str]) -> bool:
-    """Tell whether the two can be imported as the installed programs will do it."""
-    return run([python, "-IS", "-c", TRY, *directories]).returncode == 0
+def works(python: str, directories: list[str], extras: Sequence[str] = ()) -> bool:
+    """Tell whether the libraries can be imported as the installed programs will do it."""
+    script = "\n".join((TRY, *(EXTRAS[extra][1] for extra in extras)))
+    checkout = os.getcwd()  # whose own modules know what they need
+    return run([python, "-BIS", "-c", script, *directories, checkout]).returncode == 0
 
 
 def run(command: list[str], **environ: str) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,7 @@ import shutil
 import sys
 
 from etc.installer.account import find_user, make_spool, make_user, service_user
-from etc.installer.dependencies import run
+from etc.installer.dependencies import extras_of, run
 from etc.installer.files import Content, Link, digest, exchange, read_text, write
 from etc.installer.modules import STUB, check_interpreter, lay_modules, run_installed
 from etc.installer.places import Places, Trouble
@@ -47,7 +47,7 @@ EXAMPLE = "etc/pysendmail.yaml.example"
 DOCUMENTS = ("README.md", "CHANGELOG.md", "LICENSE", EXAMPLE, "docs/pysendmail.schema.json")
 
 
-def install(places: Places, *, dependencies: str, divert: bool) -> None:
+def install(places: Places, *, dependencies: str, extras: list[str], divert: bool) -> None:
     """Install; Trouble, with nothing changed, when it cannot be done."""
     python = sys.executable
     check_interpreter(python, places)
@@ -65,7 +65,7 @@ def install(places: Places, *, dependencies: str, divert: bool) -> None:
     try:
         for path in (*contents, places.private):
             manifest.make_directory(os.path.dirname(path))
-        lay_modules(places, fresh, python, dependencies)
+        lay_modules(places, fresh, python, dependencies, extras)
         for path in foreign:
             manifest.move_aside(path)
         for name in CONTESTED:
@@ -181,7 +181,8 @@ def main() -> None:
         places = Places(settings)
         if action == "install":
             divert = settings["DIVERT"] == "yes"
-            install(places, dependencies=settings["DEPENDENCIES"], divert=divert)
+            extras = extras_of(settings["EXTRAS"])
+            install(places, dependencies=settings["DEPENDENCIES"], extras=extras, divert=divert)
         else:
             uninstall(places)
     except Trouble as trouble:

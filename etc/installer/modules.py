@@ -56,7 +56,7 @@ def check_interpreter(python: str, places: Places) -> None:
             sys.stderr.write(f"warning: only root can run {python} (see the mode of {path})\n")
 
 
-def lay_modules(places: Places, fresh: str, python: str, given: str) -> None:
+def lay_modules(places: Places, fresh: str, python: str, given: str, extras: list[str]) -> None:
     """Make our directory complete at `fresh`: modules, dependencies, bytecode."""
     shutil.rmtree(fresh, ignore_errors=True)
     # with the modes of our umask, not those of the checkout; directories follow below
@@ -66,9 +66,9 @@ def lay_modules(places: Places, fresh: str, python: str, given: str) -> None:
         ignore=shutil.ignore_patterns("__pycache__", "*.pyc"),
         copy_function=shutil.copyfile,
     )
-    dependencies = find_dependencies(python, given)
+    dependencies = find_dependencies(python, given, extras)
     if dependencies is None:
-        fetch_dependencies(python, f"{fresh}/vendor")
+        fetch_dependencies(python, f"{fresh}/vendor", extras)
         dependencies = [f"{places.private}/vendor"]
     with open(f"{fresh}/pysendmail/_paths.py", "w", encoding="utf-8") as file:
         file.write(places.paths_module(dependencies))

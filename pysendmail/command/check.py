@@ -69,8 +69,13 @@ def show_settings(loaded: Loaded) -> None:
     print(f"configuration: {loaded.path}{'' if loaded.file else ' (not there)'}")
     for name, text, source in loaded.changes():
         print(f"  {name} = {text}  [{source}]")
-    if loaded.config.password_file:
-        print(f"  the password can be read by {readers_of(loaded.config.password_file)}")
+    for secret, name in (
+        ("password", loaded.config.password_file),
+        ("token", loaded.config.token_file),
+        ("key of our certificate", key_file_of(loaded.config)),
+    ):
+        if name:
+            print(f"  the {secret} can be read by {readers_of(name)}")
     for warning in loaded.warnings:
         print(f"warning: {warning}")
     try:
@@ -79,9 +84,17 @@ def show_settings(loaded: Loaded) -> None:
         print(f"note: no snapshot for sendmail was written ({error})")
 
 
+def key_file_of(config: Config) -> str:
+    """Return where the key of our own certificate is, "" where we have none."""
+    return config.tls_key_file or config.tls_certificate_file
+
+
 def readers_of(name: str) -> str:
     """Return who can read a file, by its owner and mode."""
-    status = os.stat(credential_path(name, os.environ))
+    try:
+        status = os.stat(credential_path(name, os.environ))
+    except OSError as error:
+        return f"nobody: {error.strerror}"
     readers = [f"uid {status.st_uid}"]
     if status.st_mode & stat.S_IRGRP:
         readers.append(f"group {status.st_gid}")
@@ -122,7 +135,7 @@ def describe(client: Client, smarthost: Smarthost) -> list[str]:
         verified = "certificate verified" if client.tls_verified else "certificate NOT verified"
         lines = [f"connected, {props.version} {props.cipher}, {verified}"]
     if client.authenticated:
-        lines.append(f"logged in as {smarthost.user.decode('utf-8', 'backslashreplace')}")
+        lines.append(f"logged in as {smarthost.login.name.decode('utf-8', 'backslashreplace')}")
     offers = b", ".join(sorted(client.extensions.keywords))
     lines.append(f"offers {offers.decode('ascii', 'backslashreplace') or 'no extensions'}")
     return lines

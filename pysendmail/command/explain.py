@@ -32,6 +32,7 @@ from pysendmail.message.outcome import printable
 from pysendmail.message.repair import to_seven_bit
 from pysendmail.message.rewrite import is_signed, would_change
 from pysendmail.relay.smarthost import IMPLICIT, NONE, OPPORTUNISTIC, REQUIRED, smarthosts_of
+from pysendmail.smtp.transport.proxy import parse_proxy
 from pysendmail.submission import accept as acceptance
 from pysendmail.submission.completion import completions
 from pysendmail.submission.drop_door import drop_directory
@@ -159,9 +160,7 @@ def explained(
     yield from recipient_lines(request, given, config, aliases)
     accepted.require_recipients()
     yield b"\nheader"
-    steps = completions(
-        request, given, submitter, sender, config=config, now=now, content=Content
-    )
+    steps = completions(request, given, submitter, sender, config=config, now=now, content=Content)
     before = given
     for reason, after in steps:
         for line in changes(before.fields, after.fields):
@@ -235,17 +234,24 @@ def route_lines(smarthosts: Sequence[Smarthost]) -> Iterator[bytes]:
     if not smarthosts:
         yield b"  no smarthost is configured: mail waits in the spool"
     for smarthost in smarthosts:
-        verified = ", certificate verified" if smarthost.verify else ""
-        login = b", login " + printable(smarthost.user) if smarthost.user else b", no login"
-        tls = shown(TLS[smarthost.tls] + verified)
-        yield b"  smarthost  %b, %b%b" % (printable(smarthost.name), tls, login)
+        login = smarthost.login
+        facts = ["by LMTP"] if smarthost.lmtp else []
+        facts.append(TLS[smarthost.tls])
+        if smarthost.verify:
+            facts.append("certificate verified")
+        if smarthost.tls_config and smarthost.tls_config.pins:
+            facts.append("pinned")
+        if smarthost.proxy:
+            facts.append(f"by way of {parse_proxy(smarthost.proxy)}")
+        how = b"login " + printable(login.name) if login else b"no login"
+        yield b"  smarthost  %b, %b, %b" % (printable(smarthost.name), shown(", ".join(facts)), how)
 
 
 def way_in(settings: PublicSettings, loaded: Loaded) -> str:
     """Return the door that a call by this user would take now."""
     if is_served(settings["socket"]):
         return f"the daemon, at {settings['socket']}; an answer within {settings['wait']:g} seconds"
-    if may_write_spool(settings["spool"]) and may_read_password(loaded.config):
+    if may_write_spool(settings["spool"]) and may_read_secret(loaded.config):
         return f"direct: no daemon runs, and you may write the spool {settings['spool']}"
     drop = drop_directory(settings["spool"])
     if os.access(drop, os.W_OK | os.X_OK):
@@ -253,9 +259,9 @@ def way_in(settings: PublicSettings, loaded: Loaded) -> str:
     return f"none: no daemon runs, and you may not write {drop} (status 75)"
 
 
-def may_read_password(config: Config) -> bool:
-    """Tell whether the password's file, where there is one, can be read; it is not."""
-    name = config.password_file
+def may_read_secret(config: Config) -> bool:
+    """Tell whether the file of password or token, where there is one, can be read; it is not."""
+    name = config.password_file or config.token_file
     return not name or os.access(credential_path(name, os.environ), os.R_OK)
 
 

@@ -9,8 +9,10 @@ are not ours.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import pwd
+import resource
 import signal
 import sys
 
@@ -22,6 +24,8 @@ from pysendmail.config.secrets import read_listen_password, read_password
 from pysendmail.config.snapshot import write_snapshot
 from pysendmail.daemon.lifecycle import FLUSH, RELOAD, STOP, AlreadyRunning, Daemon, SpoolLock
 from pysendmail.daemon.listener import Listeners, bind_endpoints, open_listeners
+from pysendmail.daemon.privacy import close_to_others
+from pysendmail.daemon.volume import volatile_spool
 from pysendmail.journal import STDERR, SYSLOG, WARNING, Journal
 from pysendmail.spool.directory import DirectorySpool
 from pysendmail.spool.errors import SpoolError
@@ -39,12 +43,15 @@ if TYPE_CHECKING:
     from pysendmail.config.load import Loaded
 
 SYSTEM_USER = "pysendmail"
+# As many as the unit of systemd asks for.
+DESCRIPTORS = 16384
 
 
 def main() -> NoReturn:
     """Run the daemon and leave: 2 for a bad command line, else as sysexits(3) says."""
     repair_descriptors()
     set_umask()
+    close_to_others()
     os._exit(run(parse_arguments(sys.argv[1:])))
 
 
@@ -77,8 +84,7 @@ def run(options: argparse.Namespace) -> int:
     bound, unbound = bind_smtp(config, options)
     try:
         save_snapshot(loaded)
-        prepare_directories(config)
-        take_spool_owner(config.spool)
+        leave_root(config)
         DirectorySpool.create(config.spool).close()
         make_drop_directory(config.spool)
         lock = SpoolLock(
@@ -120,6 +126,22 @@ def save_snapshot(loaded: Loaded) -> None:
         pass  # the shim reads the YAML file itself then
 
 
+def leave_root(config: Config) -> None:
+    """As root, prepare the directories and become the user who owns the spool, for good.
+
+    Raises OSError; a root without privileges, as containers have it, is told what to do.
+    """
+    try:
+        prepare_directories(config)
+        take_spool_owner(config.spool)
+    except OSError as error:
+        if error.errno != errno.EPERM:
+            raise
+        uid = os.stat(config.spool).st_uid
+        told = f"this root may not become uid {uid}, who owns {config.spool}: start it as that user"
+        raise OSError(told) from error
+
+
 def prepare_directories(config: Config) -> None:
     """As root, make spool and socket directory and give them to their owner."""
     if os.geteuid() != 0:
@@ -148,6 +170,7 @@ def take_spool_owner(spool: str) -> None:
     os.setgroups([])
     os.setresgid(owner.st_gid, owner.st_gid, owner.st_gid)
     os.setresuid(owner.st_uid, owner.st_uid, owner.st_uid)
+    close_to_others()
 
 
 def serve(
@@ -175,11 +198,14 @@ def serve(
     )
     with context:
         lock.sign()
+        allow_descriptors()
         journal = Journal(
             config.log or (STDERR if options.foreground else SYSLOG), "pysendmaild", os.environ
         )
         for warning in loaded.warnings:
             journal.event("", "configuration", priority=WARNING, said=warning)
+        if volatile := volatile_spool(config.spool):
+            journal.event("", "spool will not survive", priority=WARNING, said=volatile)
         daemon = Daemon(
             config,
             password,
@@ -193,6 +219,14 @@ def serve(
         )
         handle_signals(daemon)
         daemon.run()
+
+
+def allow_descriptors() -> None:
+    """Let us open more files than the usual 1,024: each message under way keeps one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def open_if(descriptor: int) -> object:
@@ -222,3 +256,5 @@ def handle_signals(daemon: Daemon) -> None:
         (signal.SIGUSR1, FLUSH),
     ):
         signal.signal(number, handler(order))  # type: ignore[arg-type]
+    # A caller of sendmail may have had them blocked, and we are its child.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())

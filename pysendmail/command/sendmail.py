@@ -174,9 +174,7 @@ def request_of(options: Options, **said: Any) -> Request:
     return Request(**facts | said)
 
 
-def hand_in(
-    request: Request, content: Content, settings: PublicSettings, trouble: bytes
-) -> Answer:
+def hand_in(request: Request, content: Content, settings: PublicSettings, trouble: bytes) -> Answer:
     """Hand over a message; where nobody takes it, what is wrong with the configuration is told."""
     try:
         return hand_over(request, content, settings)
@@ -219,10 +217,14 @@ def leave(
     request: Request, head: bytes, content: Content, settings: PublicSettings, closed: Exception
 ) -> Answer:
     """Leave the message in the drop directory, after telling the caller of mistakes of his own."""
+    from pysendmail.spool.room import find_shortage, free_octets
     from pysendmail.submission.accept import check
 
     failures = check(request, content, limit=settings["message_size"])
     try:
+        free = free_octets(drop_directory(settings["spool"]))
+        if shortage := find_shortage(free, content.size, settings["reserve"]):
+            raise Refused(EX_TEMPFAIL, f"cannot leave the message: {shortage}; {closed}".encode())
         drop(settings["spool"], request.queue_id, head, content.chunks())
     except OSError as error:
         raise Refused(

@@ -17,42 +17,115 @@ if TYPE_CHECKING:
     from pysendmail.config.smarthost_url import SmarthostAddress
 
 PASSWORD_KEYS = ("password", "password_file", "password_command")
+CREDENTIAL_KEYS = (*PASSWORD_KEYS, "token_file", "token_command")
 
 # RFC 2606 section 3, RFC 6761 section 6.5: names of examples, that never lead anywhere
 _EXAMPLE_DOMAINS = ("example", "example.com", "example.net", "example.org")
 
 
-def _passwords(config: Config) -> str:
-    given = [name for name in PASSWORD_KEYS if getattr(config, name)]
+def _credentials(config: Config) -> str:
+    given = _given(config)
     if len(given) > 1:
-        return f"only one of {', '.join(given)} can be the password's source"
-    if given and not config.user:
+        return f"only one of {', '.join(given)} can be what we log in with"
+    if given and given[0] in PASSWORD_KEYS and not config.user:
         return f"{given[0]} is set, but there is no user to log in as"
-    if config.user and not given:
-        return f"a user needs a password: set one of {', '.join(PASSWORD_KEYS)}"
+    if config.user and not given and not _known_otherwise(config):
+        return f"a user needs a password or a token: set one of {', '.join(CREDENTIAL_KEYS)}"
     return ""
+
+
+def _mechanisms(config: Config) -> str:
+    if "EXTERNAL" in config.sasl_mechanisms and not config.tls_certificate_file:
+        return "EXTERNAL is a login by tls_certificate_file, which is not set"
+    if config.sasl_mechanisms and not _given(config) and not _known_otherwise(config):
+        return f"there is nothing to log in with: set one of {', '.join(CREDENTIAL_KEYS)}"
+    if "GSSAPI" not in config.sasl_mechanisms:
+        return ""
+    from importlib.util import find_spec
+
+    if find_spec("gssapi"):
+        return ""
+    return (
+        "GSSAPI needs the Python package gssapi, which is not installed: apt-get install "
+        "python3-gssapi, or make install EXTRAS=gssapi"
+    )
+
+
+def _authzid(config: Config) -> str:
+    if config.sasl_authzid and not _given(config) and not _known_otherwise(config):
+        return "there is no login that could act as somebody else"
+    return ""
+
+
+def _given(config: Config) -> list[str]:
+    """Return the keys by which there is a password or a token."""
+    return [name for name in CREDENTIAL_KEYS if getattr(config, name)]
+
+
+def _known_otherwise(config: Config) -> bool:
+    """Tell whether a login can do without password and token."""
+    if not config.sasl_mechanisms:
+        return bool(config.tls_certificate_file)  # EXTERNAL is one of the usual mechanisms then
+    from pysendmail.smtp.sasl import WITHOUT_CREDENTIALS  # loaded to read the key, if it is set
+
+    return any(name.encode() in WITHOUT_CREDENTIALS for name in config.sasl_mechanisms)
 
 
 def _encryption(config: Config) -> str:
     addresses = [parse_smarthost(url) for url in config.smarthost]
     if config.tls == "none" and any(address.scheme == "submissions" for address in addresses):
         return "none contradicts a smarthost with submissions://, which is TLS from the start"
-    if config.tls != "none" or not config.user or config.insecure_password:
+    if config.tls == "required" and any(address.is_local for address in addresses):
+        return "required contradicts a smarthost at a Unix socket, which has no TLS"
+    if config.tls != "none" or not _given(config) or config.insecure_password:
         return ""
-    if all(address.host.startswith("/") for address in addresses):
-        return ""  # a Unix socket: nobody listens in between
+    if all(address.is_local for address in addresses):
+        return ""
     return "none would show the password to whoever listens (insecure_password: true allows it)"
 
 
 def _verification(config: Config) -> str:
-    if config.tls_verify or not config.user or config.insecure_password:
+    if config.tls_verify or config.tls_pins or not _given(config):
+        return ""
+    if config.insecure_password:
         return ""
     return "without verification no password is sent (insecure_password: true allows it)"
 
 
-def _lmtp(config: Config) -> str:
-    if any(parse_smarthost(url).scheme == "lmtp" for url in config.smarthost):
-        return "lmtp:// is not spoken by this version: use smtp://, submission:// or submissions://"
+def _pins(config: Config) -> str:
+    if config.tls_pins and config.tls not in ("", "required"):
+        return f"pins want TLS, but tls is {config.tls}: who is in between could do without"
+    return ""
+
+
+def _authorities(config: Config) -> str:
+    if config.ca_file_only and not config.ca_file:
+        return "there is no ca_file whose authorities could be the only ones"
+    return ""
+
+
+def _own_certificate(config: Config) -> str:
+    if config.tls_certificate_file and config.tls == "none":
+        return "there is nobody to show it to: tls is none"
+    return ""
+
+
+def _own_key(config: Config) -> str:
+    if config.tls_key_file and not config.tls_certificate_file:
+        return "there is no tls_certificate_file that it could be the key of"
+    return ""
+
+
+def _proxy(config: Config) -> str:
+    if not config.proxy:
+        return ""
+    from pysendmail.smtp.errors import UsageError
+    from pysendmail.smtp.transport.proxy import require_package
+
+    try:
+        require_package()
+    except UsageError as error:
+        return f"{error}, or make install EXTRAS=proxy"
     return ""
 
 
@@ -86,10 +159,16 @@ def _listen_login(config: Config) -> str:
 
 # the keys a check looks at: it is left out when one of them is already known to be wrong
 CHECKS: tuple[tuple[tuple[str, ...], Callable[[Config], str]], ...] = (
-    (("smarthost",), _lmtp),
-    (("user", *PASSWORD_KEYS), _passwords),
-    (("tls", "user", "insecure_password", "smarthost"), _encryption),
-    (("tls_verify", "user", "insecure_password"), _verification),
+    (("user", *CREDENTIAL_KEYS, "sasl_mechanisms", "tls_certificate_file"), _credentials),
+    (("sasl_mechanisms", *CREDENTIAL_KEYS, "tls_certificate_file"), _mechanisms),
+    (("sasl_authzid", *CREDENTIAL_KEYS, "sasl_mechanisms", "tls_certificate_file"), _authzid),
+    (("tls", *CREDENTIAL_KEYS, "insecure_password", "smarthost"), _encryption),
+    (("tls_verify", "tls_pins", *CREDENTIAL_KEYS, "insecure_password"), _verification),
+    (("tls_pins", "tls"), _pins),
+    (("ca_file_only", "ca_file"), _authorities),
+    (("tls_certificate_file", "tls"), _own_certificate),
+    (("tls_key_file", "tls_certificate_file"), _own_key),
+    (("proxy",), _proxy),
     (("retry_first", "retry_longest"), _retry),
     (("listen", "listen_for"), _listen),
     (("listen_user", "listen_password_file", "listen_for"), _listen_login),

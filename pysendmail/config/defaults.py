@@ -14,6 +14,7 @@ __all__ = [
     "DELIVERY_MODE",
     "DELIVERY_MODES",
     "MESSAGE_SIZE",
+    "RESERVE",
     "SOCKET",
     "SPOOL",
     "VARIABLE_PREFIX",
@@ -25,5 +26,6 @@ VARIABLE_PREFIX = "PYSENDMAIL_"
 
 WAIT_S = 30.0
 MESSAGE_SIZE = 50 * 1024**2
+RESERVE = 16 * 1024**2
 DELIVERY_MODE = "interactive"
 DELIVERY_MODES = ("interactive", "background", "queue")

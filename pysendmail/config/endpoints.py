@@ -11,9 +11,6 @@ import ipaddress
 
 LOOPBACK, PRIVATE, PUBLIC = "loopback", "private", "public"
 
-# The words of `listen_for`, from the narrowest to the widest.
-AUDIENCES = ("loopback", "private", "anyone")
-
 _PRIVATE = tuple(
     ipaddress.ip_network(network)
     for network in (

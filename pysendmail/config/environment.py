@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pysendmail.config.keys import Key
+    from pysendmail.config.key import Key
 
 MOUNTED_FILE_LIMIT = 64 * 1024
 

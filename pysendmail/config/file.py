@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-    from pysendmail.config.keys import Key
+    from pysendmail.config.key import Key
 
 FILE_LIMIT = 1024**2
 # a mapping with lists or mappings in it

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from pysendmail.config.keys import KEYS
 from pysendmail.config.smarthost_url import DEFAULT_PORTS
+from pysendmail.smtp.sasl import MECHANISMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from pysendmail.config.keys import Key
+    from pysendmail.config.key import Key
 
 EXAMPLE_PATH = "etc/pysendmail.yaml.example"
 SCHEMA_PATH = "docs/pysendmail.schema.json"
@@ -56,6 +57,9 @@ SCHEMA_TYPES: dict[str, dict[str, Any]] = {
     "smarthosts": {"type": "string", "pattern": f"^({'|'.join(DEFAULT_PORTS)})://[^@]+$"},
     "domains": {"type": "string", "minLength": 1},
     "endpoints": {"type": "string", "pattern": r"^([0-9.]+|\[[0-9a-fA-F:.]+\]):[0-9]+$"},
+    "mechanisms": {"enum": [name.decode() for name in MECHANISMS]},
+    "pins": {"type": "string", "pattern": "^(sha256|spki-sha256):.+$"},
+    "proxy": {"type": "string", "pattern": "^(socks5h?|http)://.+:[0-9]+/?$"},
     "path": {"type": "string", "pattern": "^/"},
     "socket": {"type": "string", "pattern": "^/"},
 }
@@ -108,13 +112,13 @@ def _example_of(key: Key) -> str:
 
 def _schema_of(key: Key) -> dict[str, Any]:
     schema: dict[str, Any] = {"description": key.doc}
-    if key.choices:
+    if key.kind == "choice":
         schema["enum"] = list(key.choices)
     elif key.kind == "identities":
         schema["type"] = "object"
         schema["additionalProperties"] = {"type": "string", "minLength": 1}
     elif key.type is tuple:
-        one = SCHEMA_TYPES[key.kind]
+        one = {"enum": list(key.choices)} if key.choices else SCHEMA_TYPES[key.kind]
         schema["anyOf"] = [one, {"type": "array", "items": one, "minItems": 1}]
     else:
         schema |= SCHEMA_TYPES.get(key.kind, {"type": "string", "minLength": 1})

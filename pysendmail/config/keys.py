@@ -8,157 +8,24 @@ typed attribute for each key (a test compares the two) and is never changed afte
 from __future__ import annotations
 
 from pysendmail.config import defaults
+from pysendmail.config.key import Key
 from pysendmail.config.providers import PRESETS, SCOPES
-from pysendmail.config.values import PARSERS, format_duration, format_size
+from pysendmail.config.values import format_duration, format_size
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from pysendmail.config.values import Value
-
-# kind -> (the Python type of a value, the value when unset, what a person should have written)
-KINDS: dict[str, tuple[type, Value, str]] = {
-    "duration": (float, 0.0, "a duration such as 90s, 5m, 1h30m or 2d"),
-    "size": (int, 0, "a size such as 512KiB, 25MB or 50MiB"),
-    "count": (int, 0, "a whole number"),
-    "boolean": (bool, False, "true or false"),
-    "choice": (str, "", "one of"),
-    "text": (bytes, b"", "a printable text on one line"),
-    "password": (bytes, b"", "a text on one line, without control characters"),
-    "host": (bytes, b"", "a domain name such as example.com"),
-    "domains": (tuple, (), "a domain name such as example.com, or a list of them"),
-    "address": (bytes, b"", "one address such as admin@example.com"),
-    "fallback": (bytes, b"", "forward, reject, or one address such as admin@example.com"),
-    "path": (str, "", "an absolute path"),
-    "socket": (str, "", "an absolute path"),
-    "credential": (str, "", "an absolute path, or the name of a systemd credential"),
-    "command": (str, "", "a command line"),
-    "identities": (tuple, (), "lines of NAME: ADDRESS, such as www-data: web@example.com"),
-    "smarthosts": (tuple, (), "a URL such as submission://smtp.example.com, or a list of them"),
-    "endpoints": (tuple, (), "an address and port such as 127.0.0.1:25 or [::1]:25, or a list"),
-}
-
-
-class Key:
-    """One thing that can be configured.
-
-    `default` is a text as the file would have it, empty for "not set"; `low` and `high` bound
-    durations (seconds), sizes (octets) and counts; `doc` is prose without markup, whose first
-    sentence stands alone. A `secret` is never shown; for a `mounted` key the environment may
-    name a file that holds the value (`PYSENDMAIL_<KEY>_FILE`).
-    """
-
-    __slots__ = (
-        "choices", "default", "doc", "example", "high", "kind", "low", "mounted", "name", "secret",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        name: str,
-        kind: str,
-        default: str,
-        doc: str,
-        *,
-        low: float = 0,
-        high: float = float("inf"),
-        choices: tuple[str, ...] = (),
-        example: str = "",
-        secret: bool = False,
-        mounted: bool = False,
-    ) -> None:
-        self.name = name
-        self.kind = kind
-        self.default = default
-        self.doc = doc
-        self.low = low
-        self.high = high
-        self.choices = choices
-        self.example = example
-        self.secret = secret
-        self.mounted = mounted
-
-    def __repr__(self) -> str:
-        return f"Key({self.name!r}, {self.kind!r}, default={self.default!r})"
-
-    @property
-    def attribute(self) -> str:
-        """Return the name in `Config`: `from` is a word of Python's."""
-        return "from_" if self.name == "from" else self.name
-
-    @property
-    def variable(self) -> str:
-        """Return the name in the environment."""
-        return defaults.VARIABLE_PREFIX + self.name.upper()
-
-    @property
-    def type(self) -> type:
-        """Return the Python type of a value."""
-        return KINDS[self.kind][0]
-
-    @property
-    def default_value(self) -> Value:
-        """Return the value when nothing is configured."""
-        return self.parse(self.default) if self.default else KINDS[self.kind][1]
-
-    @property
-    def expected(self) -> str:
-        """Return what a person should have written, bounds and all."""
-        phrase = KINDS[self.kind][2]
-        if self.choices:
-            return f"{phrase} {', '.join(self.choices)}"
-        if self.low and self.high < float("inf"):
-            return f"{phrase}, from {self.show(self.low)} to {self.show(self.high)}"
-        if self.high < float("inf"):
-            return f"{phrase}, at most {self.show(self.high)}"
-        return f"{phrase}, at least {self.show(self.low)}" if self.low else phrase
-
-    def parse(self, text: str) -> Value:
-        """Return the value of a text; ValueError says what was found and what was expected."""
-        hint = ""
-        try:
-            value = PARSERS[self.kind](text)
-            if self._allows(value):
-                return value
-        except ValueError as error:
-            hint = f" ({error})" if str(error) else ""
-        # a URL may have a password in it by mistake, so it is not repeated either
-        hidden = self.secret or (self.kind == "smarthosts" and "@" in text)
-        found = "a text that is not shown" if hidden else repr(text[:100]) if text else "nothing"
-        raise ValueError(f"found {found}, expected {self.expected}{hint}")
-
-    def show(self, value: object) -> str:
-        """Return a value as the file would have it, for people; secrets masked."""
-        if self.secret:
-            return "(not shown)" if value else ""
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if isinstance(value, tuple):
-            return ", ".join(value)
-        if isinstance(value, bytes):
-            return value.decode("utf-8", "backslashreplace")
-        if self.kind == "duration" and isinstance(value, float | int):
-            return format_duration(value)
-        return format_size(value) if self.kind == "size" and isinstance(value, int) else str(value)
-
-    def _allows(self, value: Value) -> bool:
-        if self.choices:
-            return value in self.choices
-        if isinstance(value, float | int):
-            return self.low <= value <= self.high
-        return True
-
-
-MINUTE, HOUR, DAY = 60, 3600, 86400
+HOUR, DAY = 3600, 86400
 
 KEYS: tuple[Key, ...] = (
     Key("smarthost", "smarthosts", "",
         "The server that takes our mail, or a list of them in the order of preference. "
         "smtp:// means port 25, submission:// 587 with STARTTLS, submissions:// 465 with TLS from "
-        "the start; another port is written host:port. "
+        "the start, lmtp://host:port or lmtp:///path/of/a/socket a server that speaks LMTP; "
+        "another port is written host:port. The keys below hold for all of them. "
         "While none is set, mail waits in the spool.",
         example="submission://smtp.example.com"),
     Key("user", "text", "",
         "The name to log in with at the smarthost. "
-        "Without it there is no login.",
+        "Without it there is no login, unless token_file, token_command or sasl_mechanisms make "
+        "one.",
         example="mailer@example.com", mounted=True),
     Key("password", "password", "",
         "The password to log in with. "
@@ -174,6 +41,29 @@ KEYS: tuple[Key, ...] = (
         "A command whose first line of output is the password. "
         "It is split into words as a shell would, but run without a shell, for at most 10 seconds.",
         example="pass show mail/smarthost"),
+    Key("token_file", "credential", "",
+        "The file whose first line is an OAuth 2 access token, to log in with instead of a "
+        "password. "
+        "It is read at each login, so whoever renews it only has to rename a new file into place. "
+        "Others must not be able to read it, but the daemon's user must. A name without a slash "
+        "in front is looked up in the directory of systemd's credentials.",
+        example="/run/pysendmail/token"),
+    Key("token_command", "command", "",
+        "A command whose first line of output is an OAuth 2 access token. "
+        "It is run at each login by the daemon's user, as password_command is.",
+        example="oauth2-token --account mailer@example.com"),
+    Key("sasl_mechanisms", "mechanisms", "",
+        "The mechanisms to log in by, best first; the first that the smarthost offers and that "
+        "credentials and connection are fit for is used, and no other tried. "
+        "Unset: EXTERNAL when there is a certificate of ours, OAUTHBEARER, XOAUTH2, "
+        "SCRAM-SHA-256, SCRAM-SHA-1, PLAIN, LOGIN. By name alone also SCRAM with -PLUS, CRAM-MD5, "
+        "DIGEST-MD5 and GSSAPI. EXTERNAL (by tls_certificate_file) and GSSAPI (by the Kerberos "
+        "tickets of the daemon's user) need no user and password.",
+        example="SCRAM-SHA-256"),
+    Key("sasl_authzid", "text", "",
+        "The identity to act as, when it is not that of the login (SASL's authorization "
+        "identity).",
+        example="newsletter@example.com"),
     Key("origin", "host", "",
         "The domain that completes bare names, in the envelope and in the header. "
         "Unset: the value of hostname.",
@@ -233,6 +123,11 @@ KEYS: tuple[Key, ...] = (
         example="www-data: web@example.com"),
     Key("spool", "path", defaults.SPOOL,
         "The directory where mail waits while no smarthost takes it."),
+    Key("reserve", "size", format_size(defaults.RESERVE),
+        "The space on the file system of the spool that new messages leave free. "
+        "They are refused when it is reached; bounces and the records of attempts may use it, so "
+        "that a full disk does not end deliveries. One free inode counts as 16 KiB. 0: none.",
+        high=1024**4),
     Key("socket", "socket", defaults.SOCKET,
         "The socket through which sendmail hands mail to the daemon."),
     Key("wait", "duration", format_duration(defaults.WAIT_S),
@@ -270,16 +165,50 @@ KEYS: tuple[Key, ...] = (
     Key("tls", "choice", "",
         "Whether the connection must be encrypted. "
         "required: no mail without TLS. opportunistic: TLS when it is offered. none: never. "
-        "Unset: required when there is a user or the scheme is submission:// or submissions://, "
-        "otherwise opportunistic.",
+        "Unset: required when there is a login, a certificate of ours or a pin, or scheme or port "
+        "is one of submission (587, 465); otherwise opportunistic. A Unix socket has no TLS.",
         choices=("required", "opportunistic", "none"), example="required"),
     Key("ca_file", "path", "",
         "Certificates, in PEM, of the authorities to trust in addition to the system's. "
         "For a smarthost with a certificate of a private authority.",
         example="/etc/pysendmail/ca.pem"),
+    Key("ca_file_only", "boolean", "false",
+        "Whether the authorities of ca_file are the only ones that are trusted."),
     Key("tls_verify", "boolean", "true",
         "Whether the smarthost's certificate is verified. "
         "Without verification no password is sent, unless insecure_password says so."),
+    Key("tls_pins", "pins", "",
+        "Digests of which the smarthost's certificate or key must match one. "
+        "sha256: and the digest of the certificate in hexadecimal (its fingerprint); or "
+        "spki-sha256: and that of its public key in base64. A mismatch tells what was found. With "
+        "tls_verify: false pins stand in the place of authorities.",
+        example="spki-sha256:r/mIkG3eEpVdm+u/ko/cwxzOMo1bk4TyHIlByibiA5E="),
+    Key("tls_certificate_file", "credential", "",
+        "Our own certificate and its chain, in PEM, to show to the smarthost. "
+        "Many then take mail without a login; for a login by it see sasl_mechanisms.",
+        example="/etc/pysendmail/client.pem"),
+    Key("tls_key_file", "credential", "",
+        "The key of our own certificate, in PEM, without a passphrase. "
+        "The daemon's user must be able to read it. Unset: it is in tls_certificate_file.",
+        example="/etc/pysendmail/client.key"),
+    Key("tls_minimum_version", "choice", "1.2",
+        "The oldest version of TLS that is good enough. "
+        "insecure-1.0 takes whatever the OpenSSL of this machine still can.",
+        choices=("1.2", "1.3", "insecure-1.0")),
+    Key("proxy", "proxy", "",
+        "A SOCKS5 or HTTP proxy by which all smarthosts are reached, but for Unix sockets. "
+        "socks5://host:port or http://host:port, with user:password@ before the host if the "
+        "proxy wants them. It looks up the names of the smarthosts. Takes the package "
+        "python-socks.",
+        example="socks5://proxy.example.com:1080", secret=True, mounted=True),
+    Key("source_address", "ip", "",
+        "The address of this machine to connect from. "
+        "Smarthosts are then reached by addresses of its family only.",
+        example="192.0.2.25"),
+    Key("ignore_extensions", "choices", "",
+        "What is not used even where the smarthost offers it, for one that does it wrong.",
+        choices=("PIPELINING", "CHUNKING", "8BITMIME", "SMTPUTF8", "SIZE", "DSN", "LIMITS"),
+        example="PIPELINING"),
     Key("insecure_password", "boolean", "false",
         "Whether the password may be sent over a connection that is not encrypted or not verified. "
         "Whoever listens then has it. Meant for a smarthost on this machine."),
@@ -287,7 +216,7 @@ KEYS: tuple[Key, ...] = (
         "Where the daemon's log goes. "
         "Unset: syslog, or stderr when the daemon runs in the foreground.",
         choices=("syslog", "stderr", "json"), example="json"),
-    Key("connections", "count", "10",
+    Key("connections", "count", "20",
         "The largest number of connections to one smarthost at a time.",
         low=1, high=1000),
     Key("messages_per_connection", "count", "100",
@@ -334,6 +263,10 @@ class Config:
     password: bytes
     password_file: str
     password_command: str
+    token_file: str
+    token_command: str
+    sasl_mechanisms: tuple[str, ...]
+    sasl_authzid: bytes
     origin: bytes
     hostname: bytes
     root: bytes
@@ -346,6 +279,7 @@ class Config:
     from_: bytes
     identities: tuple[str, ...]
     spool: str
+    reserve: int
     socket: str
     wait: float
     delivery_mode: str
@@ -356,7 +290,15 @@ class Config:
     listen_password_file: str
     tls: str
     ca_file: str
+    ca_file_only: bool
     tls_verify: bool
+    tls_pins: tuple[str, ...]
+    tls_certificate_file: str
+    tls_key_file: str
+    tls_minimum_version: str
+    proxy: str
+    source_address: str
+    ignore_extensions: tuple[str, ...]
     insecure_password: bool
     log: str
     connections: int

@@ -6,7 +6,7 @@ and raised together; nothing is used of a configuration that has one.
 
 from __future__ import annotations
 
-from pysendmail.config.checks import PASSWORD_KEYS, find_contradictions, find_doubts
+from pysendmail.config.checks import CREDENTIAL_KEYS, find_contradictions, find_doubts
 from pysendmail.config.defaults import CONFIG_PATH, CONFIG_VARIABLE
 from pysendmail.config.environment import read_environment
 from pysendmail.config.errors import ConfigError, UnreadableConfigError
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pysendmail.config.values import Value
-
-_OTHERS_READ = 0o004
 
 
 class Loaded:
@@ -117,9 +115,9 @@ def _merge(
 ) -> tuple[dict[str, Value], dict[str, str]]:
     """Return values by attribute name, and the sources of all keys by key name."""
     places = from_file.places | from_environment.places
-    if not from_environment.places.keys().isdisjoint(PASSWORD_KEYS):
-        # one source of the password takes the place of another, it does not stand beside it
-        for name in PASSWORD_KEYS:
+    if not from_environment.places.keys().isdisjoint(CREDENTIAL_KEYS):
+        # one source of password or token takes the place of another, it does not stand beside it
+        for name in CREDENTIAL_KEYS:
             if name not in from_environment.places:
                 places.pop(name, None)
     values = from_file.values | from_environment.values
@@ -169,9 +167,11 @@ def _refuse_mistakes(
     if all(find_key(name) for name in wrong):
         for name, trouble in find_contradictions(config, wrong):
             lines.append(f"{sources[name]}: key {name!r}: {trouble}")
-    if "password" in from_file.values and from_file.mode & _OTHERS_READ:
-        place = from_file.places["password"]
-        lines.append(f"{place}: key 'password': everyone can read this file: chmod 640 it")
+    for key in KEYS:
+        value = from_file.values.get(key.name)
+        if from_file.readable_by_all and key.holds_secret(value):
+            place = from_file.places[key.name]
+            lines.append(f"{place}: key {key.name!r}: everyone can read this file: chmod 640 it")
     if lines:
         denied = from_environment.denied and len(lines) == 1
         raise (UnreadableConfigError if denied else ConfigError)(lines)

@@ -1,6 +1,6 @@
-"""The password: from the configuration itself, from a file of its own, or from a command.
+"""The password or token: from the configuration itself, a file of its own, or a command.
 
-Nothing is kept: who needs the password again asks again, so that a changed one is found.
+Nothing is kept: who needs a secret again asks again, so that a changed one is found.
 Raises ConfigError with a line that tells what to do, and never shows what it read.
 """
 
@@ -38,19 +38,31 @@ def read_password(
     if config.password:
         return config.password
     if config.password_file:
-        return _read_password_file("password_file", config.password_file, environ)
+        return _read_secret_file("password_file", config.password_file, environ)
     if config.password_command:
-        return _run_password_command(config.password_command, environ, timeout_s)
+        return _run_command("password_command", config.password_command, environ, timeout_s)
     return None
 
 
-def read_listen_password(
-    config: Config, environ: Mapping[str, str] = os.environ
+def read_token(
+    config: Config,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    timeout_s: float = COMMAND_TIMEOUT_S,
 ) -> bytes | None:
+    """Return the OAuth 2 token as it is now, None when none is configured; raises as above."""
+    if config.token_file:
+        return _read_secret_file("token_file", config.token_file, environ)
+    if config.token_command:
+        return _run_command("token_command", config.token_command, environ, timeout_s)
+    return None
+
+
+def read_listen_password(config: Config, environ: Mapping[str, str] = os.environ) -> bytes | None:
     """Return the password of `listen_user`, None when nobody has to log in; raises as above."""
     if not config.listen_password_file:
         return None
-    return _read_password_file("listen_password_file", config.listen_password_file, environ)
+    return _read_secret_file("listen_password_file", config.listen_password_file, environ)
 
 
 def credential_path(name: str, environ: Mapping[str, str]) -> str:
@@ -58,7 +70,7 @@ def credential_path(name: str, environ: Mapping[str, str]) -> str:
     return os.path.join(environ.get(CREDENTIALS_VARIABLE, ""), name)
 
 
-def _read_password_file(key: str, name: str, environ: Mapping[str, str]) -> bytes:
+def _read_secret_file(key: str, name: str, environ: Mapping[str, str]) -> bytes:
     path = credential_path(name, environ)
     place = f"key {key!r}: {path!r}"
     if not path.startswith("/"):
@@ -77,12 +89,12 @@ def _read_password_file(key: str, name: str, environ: Mapping[str, str]) -> byte
     return _first_line(content, place)
 
 
-def _run_password_command(command: str, environ: Mapping[str, str], timeout_s: float) -> bytes:
+def _run_command(key: str, command: str, environ: Mapping[str, str], timeout_s: float) -> bytes:
     import shlex
     import signal
     import subprocess
 
-    place = f"key 'password_command': {command!r}"
+    place = f"key {key!r}: {command!r}"
     try:
         # a session of its own: at the timeout its children, who hold the pipe open, end with it
         process = subprocess.Popen(
@@ -108,7 +120,7 @@ def _run_password_command(command: str, environ: Mapping[str, str], timeout_s: f
 def _first_line(content: bytes, place: str) -> bytes:
     line = content.split(b"\n", 1)[0].removesuffix(b"\r")
     if not line:
-        raise ConfigError([f"{place} gives no password: the first line is empty"])
+        raise ConfigError([f"{place} gives no secret: the first line is empty"])
     if any(octet < 32 or octet == 127 for octet in line):
         raise ConfigError([f"{place}: the first line has a control character in it"])
     return line

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pysendmail.config.keys import Key
+    from pysendmail.config.key import Key
     from pysendmail.config.values import Value
 
 
@@ -35,6 +35,11 @@ class Settings:
         self.denied = False
         self.identity: tuple[int, int, int] | None = None
         self.mode = 0
+
+    @property
+    def readable_by_all(self) -> bool:
+        """Whether this is a file that everyone may read."""
+        return bool(self.mode & 0o004)
 
     def put(self, key: Key, texts: Iterable[tuple[str, str]], source: str) -> None:
         """Parse texts, each with its place; more than one only where the key takes a list."""

@@ -29,12 +29,17 @@ class SmarthostAddress:
         self.host = host
         self.port = port
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a Unix socket, where nobody listens in between."""
+        return self.host.startswith("/")
+
     def __repr__(self) -> str:
         return f"SmarthostAddress({self.scheme!r}, {self.host!r}, {self.port})"
 
     def __str__(self) -> str:
         """Return the URL with the port spelt out: two addresses are equal when these are."""
-        if self.host.startswith("/"):
+        if self.is_local:
             return f"{self.scheme}://{self.host}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
         spool: str
         wait: float
         message_size: int
+        reserve: int
         delivery_mode: str
+
 
 # what every caller of sendmail needs, and may know
 PUBLIC_DEFAULTS: dict[str, Value] = {
@@ -42,6 +44,7 @@ PUBLIC_DEFAULTS: dict[str, Value] = {
     "spool": defaults.SPOOL,
     "wait": defaults.WAIT_S,
     "message_size": defaults.MESSAGE_SIZE,
+    "reserve": defaults.RESERVE,
     "delivery_mode": defaults.DELIVERY_MODE,
 }
 
@@ -49,7 +52,6 @@ SNAPSHOT_LIMIT = 1024**2
 
 _MAGIC = ("pysendmail configuration", __version__, sys.hexversion)
 _OTHERS_WRITE = 0o022
-_OTHERS_READ = 0o004
 
 
 class Snapshot:
@@ -66,12 +68,12 @@ class Snapshot:
 
 
 def public_settings(environ: Mapping[str, str], *, file: bool = True) -> PublicSettings:
-    """Return socket, spool, wait, message_size and delivery_mode, as the shim needs them.
+    """Return those of PUBLIC_DEFAULTS, as the shim needs them.
 
     From the environment, over the file (by its snapshot when there is a valid one), over the
     defaults. A file that this user may not read, and mistakes in other keys, do not matter here;
     without `file` it is not looked at at all.
-    Raises ConfigError when one of the five is wrong or the file is not YAML.
+    Raises ConfigError when one of these is wrong or the file is not YAML.
     """
     named = environ.get(defaults.CONFIG_VARIABLE)
     path = named or defaults.CONFIG_PATH
@@ -184,7 +186,7 @@ def _divulgable(settings: Settings) -> tuple[dict[str, Value], bool]:
     from pysendmail.config.keys import KEYS
 
     names = {key.name for key in KEYS if not key.secret}
-    if not settings.mode & _OTHERS_READ:
+    if not settings.readable_by_all:
         names &= PUBLIC_DEFAULTS.keys()
     values = {name: value for name, value in settings.values.items() if name in names}
     return values, len(values) == len(settings.values)

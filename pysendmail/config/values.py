@@ -3,7 +3,8 @@
 A parser takes the text as written (`str`, undecodable octets as surrogate escapes, as
 `os.environ` has them) and returns the value, or raises ValueError. The error's text is a hint
 for this very mistake, or empty when the key's general expectation says enough. All are pure and
-linear in time.
+linear in time. What the SMTP core knows how to read (mechanisms, pins, proxies) is read by it; it
+is loaded only then.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeAlias
+    from typing import TypeAlias, TypeVar
 
+    T = TypeVar("T")
     Value: TypeAlias = bytes | str | float | int | bool | tuple[str, ...]
 
 # sun_path of sockaddr_un has 108 octets with the final NUL (unix(7))
@@ -91,6 +93,11 @@ def parse_boolean(text: str) -> bool:
 def parse_choice(text: str) -> str:
     """Return the word; the key compares it with its choices."""
     return text.strip()
+
+
+def parse_choices(text: str) -> tuple[str, ...]:
+    """Return the words of a comma-separated list, in capitals as SMTP's keywords are."""
+    return tuple(word.strip().upper() for word in text.split(","))
 
 
 def parse_text(text: str) -> bytes:
@@ -203,6 +210,39 @@ def parse_smarthosts(text: str) -> tuple[str, ...]:
     return urls
 
 
+def parse_mechanisms(text: str) -> tuple[str, ...]:
+    """Return the names of SASL mechanisms of a comma-separated list, each of them known."""
+    from pysendmail.smtp.sasl import MECHANISMS
+
+    names = parse_choices(text)
+    for name in names:
+        if name.encode() not in MECHANISMS:
+            raise ValueError(f"{name} is none of {b', '.join(MECHANISMS).decode()}")
+    return names
+
+
+def parse_pins(text: str) -> tuple[str, ...]:
+    """Return the pins of a comma-separated list, in the one spelling of each."""
+    from pysendmail.smtp.transport.pin import parse_pin
+
+    return _taken_by_smtp(lambda: tuple(parse_pin(pin.strip()) for pin in text.split(",")))
+
+
+def parse_proxy_url(text: str) -> str:
+    """Return the URL of a proxy; an error does not repeat it, for it may hold a password."""
+    from pysendmail.smtp.transport.proxy import parse_proxy
+
+    _taken_by_smtp(lambda: parse_proxy(text.strip()))
+    return text.strip()
+
+
+def parse_ip(text: str) -> str:
+    """Return an IP address."""
+    from ipaddress import ip_address
+
+    return str(ip_address(text.strip()))
+
+
 def parse_endpoints(text: str) -> tuple[str, ...]:
     """Return the `address:port` of a comma-separated list, each of them checked."""
     from pysendmail.config.endpoints import parse_endpoint  # draws in ipaddress
@@ -219,6 +259,7 @@ PARSERS: dict[str, Callable[[str], Value]] = {
     "count": parse_count,
     "boolean": parse_boolean,
     "choice": parse_choice,
+    "choices": parse_choices,
     "text": parse_text,
     "password": parse_password,
     "host": parse_host,
@@ -231,6 +272,10 @@ PARSERS: dict[str, Callable[[str], Value]] = {
     "command": parse_command,
     "identities": parse_identities,
     "smarthosts": parse_smarthosts,
+    "mechanisms": parse_mechanisms,
+    "pins": parse_pins,
+    "proxy": parse_proxy_url,
+    "ip": parse_ip,
     "endpoints": parse_endpoints,
 }
 
@@ -251,6 +296,16 @@ def format_size(octets: int) -> str:
         if octets >= length and octets % length == 0:
             return f"{octets // length}{unit}"
     return str(octets)
+
+
+def _taken_by_smtp(parse: Callable[[], T]) -> T:
+    """Return what a parser of the SMTP core returns, its complaint being a ValueError here."""
+    from pysendmail.smtp.errors import UsageError
+
+    try:
+        return parse()
+    except UsageError as error:
+        raise ValueError(str(error)) from None
 
 
 def _is_number(text: str) -> bool:

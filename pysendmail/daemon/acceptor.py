@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     Peer: TypeAlias = int | str
 
 
+SLOWEST_OCTETS_S = 10_000.0  # who sends a message more slowly than this holds a place for nothing
+
+
 class Acceptor:
     """Serves listening sockets until it is closed; at most `connections` at a time.
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         def retry_now(self) -> None:
             """Have smarthosts that are away tried again at once."""
 
+
 SORTED_LIMIT = 1000
 LINE_LIMIT = 1000
 LOOK_S = 0.05  # how often a waited for run of the queue is looked at
@@ -136,9 +137,7 @@ class Question:
         return (not self._wanted or entry.queue_id in self._wanted) and self.filters.match(entry)
 
 
-def respond(
-    spool: Spool, records: list[bytes], viewer: Viewer, runner: Runner
-) -> Iterator[Record]:
+def respond(spool: Spool, records: list[bytes], viewer: Viewer, runner: Runner) -> Iterator[Record]:
     """Yield the answer to a queue request; trouble with the spool is an answer too."""
     question = Question(records)
     action = question.action

@@ -1,11 +1,13 @@
 """Intake of the drop directory: what anyone may have put there becomes an entry, or goes.
 
 Nothing in there is trusted. A file counts only when it is a regular file with one link, opened
-without following a link or waiting on a FIFO; its owner is the submitter. It is removed after the
-message is durable in the spool, so a crash in between makes the daemon find it again, and the queue
-id in it keeps it from being entered twice. A torn file - no exit status 0 was ever given for one -
-and whatever cannot be read as a request is put aside into `broken/`; links, FIFOs and the like are
-removed.
+without following a link or waiting on a FIFO, and was made in there: the directory is setgid, so
+the file has its group, and one that somebody has moved or linked in has not. Its owner is the
+submitter. It is removed after the message is durable in the spool, so a crash in between makes the
+daemon find it again, and the queue id in it keeps it from being entered twice. The removals of a
+sweep are made durable at its end: a power cut must not bring back what was delivered long ago. A
+torn file - no exit status 0 was ever given for one - and whatever cannot be read as a request is
+put aside into `broken/`; links, FIFOs and the like are removed.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 ROUND_S = 0.5
 SETTLED_S = 2.0
+TOLD_LIMIT = 1000  # names of what cannot be moved away, so that each is told once
 ABANDONED_S = 24 * 3600.0  # a writer that takes longer than this has died
 
 
@@ -53,6 +56,10 @@ class DropIntake:
         self._put_aside = put_aside
         self._note = note
         self._seen = 0
+        self._removed = False  # something, since the directory was last synced
+        self._pass: Iterator[str] | None = None  # through the directory, where it goes on
+        self._seen_by_pass = 0
+        self._told: set[str] = set()
 
     def changed(self) -> bool:
         """Tell whether the directory may have changed since the last sweep began."""
@@ -62,30 +69,58 @@ class DropIntake:
             return False
 
     def sweep(self, now: float) -> None:
-        """Take in every file that is ready.
+        """Take in the files that are ready, for half a second; the next call goes on from there.
 
-        Raises OSError or SpoolError, after all files have been looked at, when the spool could not
-        take one: it stays, and is looked at again.
+        So whoever fills the directory keeps no file in it from its turn. Raises OSError or
+        SpoolError, after all files of the round have been looked at, when the spool could not take
+        one: it stays, and is looked at again; OSError also when the removals cannot be made
+        durable, which is tried again then.
         """
-        seen = os.stat(self._directory).st_mtime_ns
+        if self._pass is None:
+            self._seen_by_pass = os.stat(self._directory).st_mtime_ns
+            self._pass = self._names()
         trouble: OSError | SpoolError | None = None
+        through = False
         end = time.monotonic() + ROUND_S
-        for name in self._names():
-            if time.monotonic() > end:
-                seen = 0  # the rest in the next round: the queue must not wait for all of them
-                break
-            path = f"{self._directory}/{name}"
+        try:
+            for name in self._pass:
+                try:
+                    self._look_at(name, now)
+                except (OSError, SpoolError) as error:
+                    trouble = error
+                if time.monotonic() > end:
+                    break
+            else:
+                through = True
+        except OSError:
+            self._pass = None  # the directory itself cannot be read: from the beginning then
+            raise
+        if self._removed:
             try:
-                if name.startswith(WRITING):
-                    self._forget_abandoned(path, name, now)
-                else:
-                    self._take_file(path, name)
-            except (OSError, SpoolError) as error:
+                self._sync()
+            except OSError as error:
                 trouble = error
+        self._finish_round(through, trouble, now)
         if trouble is not None:
             raise trouble
-        # Time stamps are coarse: a file that came in this very tick would not change them again.
-        self._seen = seen if now - seen / 1e9 > SETTLED_S else 0
+
+    def _finish_round(self, through: bool, trouble: Exception | None, now: float) -> None:
+        """Note what has been seen: nothing for certain before a pass is through, all well."""
+        if trouble is not None:
+            self._seen_by_pass = 0
+        self._seen = 0
+        if through:
+            self._pass = None
+            # Time stamps are coarse: a file that came in this very tick would not change them.
+            if now - self._seen_by_pass / 1e9 > SETTLED_S:
+                self._seen = self._seen_by_pass
+
+    def _look_at(self, name: str, now: float) -> None:
+        path = f"{self._directory}/{name}"
+        if name.startswith(WRITING):
+            self._forget_abandoned(path, name, now)
+        else:
+            self._take_file(path, name)
 
     def _names(self) -> Iterator[str]:
         with os.scandir(self._directory) as found:
@@ -102,6 +137,9 @@ class DropIntake:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
                 self._reject(path, name, "not a regular file with one link")
+                return
+            if not self._was_made_here(status):
+                self._set_aside(name, "moved in from elsewhere")
                 return
             try:
                 request, start = read_request(fd, status.st_size)
@@ -124,6 +162,21 @@ class DropIntake:
             os.unlink(path)
         except FileNotFoundError:
             pass  # its owner was quicker
+        self._removed = True
+
+    def _sync(self) -> None:
+        """Make the removals durable."""
+        fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        self._removed = False
+
+    def _was_made_here(self, status: os.stat_result) -> bool:
+        """Tell whether the file has the group of the directory; without setgid nobody knows."""
+        directory = os.stat(self._directory)
+        return status.st_gid == directory.st_gid or not directory.st_mode & stat.S_ISGID
 
     def _handle_unopened(self, path: str, name: str, error: OSError) -> None:
         """Remove what is no file at all; raise what is our own trouble: the file may be mail."""
@@ -135,12 +188,16 @@ class DropIntake:
             raise error
 
     def _set_aside(self, name: str, why: str) -> None:
-        """Put a file aside; one that cannot be moved stays, and is looked at again."""
-        self._note(f"put aside: {why}", name)
+        """Put a file aside; one that cannot be moved stays, and that is told once."""
         try:
             self._put_aside(name)
         except OSError as error:
-            self._note(f"not put aside: {error.strerror}", name)
+            if name not in self._told and len(self._told) < TOLD_LIMIT:
+                self._told.add(name)
+                self._note(f"put aside: {why}", name)
+                self._note(f"not put aside: {error.strerror}", name)
+        else:
+            self._note(f"put aside: {why}", name)
 
     def _reject(self, path: str, name: str, why: str) -> None:
         """Remove what no submitter of ours has written."""

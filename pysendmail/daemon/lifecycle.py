@@ -98,7 +98,7 @@ class SpoolLock:
     def _succeed(self) -> bool:
         """Have a lingering daemon end, and take its place; tell whether that came about."""
         pid, lingers = read_holder(self._fd)
-        if not (lingers and pid.isdigit()):
+        if not (lingers and pid.isdigit() and is_lingering_daemon(pid)):
             return False
         try:
             os.kill(int(pid), signal.SIGTERM)
@@ -120,6 +120,18 @@ def read_holder(lock: int) -> tuple[str, bool]:
     """Return what the holder of a lock file has written: its pid, and whether it lingers."""
     pid, _, rest = os.pread(lock, 40, 0).decode("ascii", "replace").partition(" ")
     return pid.strip(), rest.strip() == "lingers"
+
+
+def is_lingering_daemon(pid: str) -> bool:
+    """Tell whether the process of this number is what a lock says that it is.
+
+    The lock may have been signed in another container, where that number is somebody else's.
+    """
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as told:
+            return b"--linger" in told.read().split(b"\0")
+    except OSError:
+        return False
 
 
 class Daemon:

@@ -1,9 +1,10 @@
 """Runs of the queue: due entries stand in line, and a few sessions work the line off.
 
 A run is one worker's: it takes entry after entry, hands them to `relay.attempts`, which streams
-them over one session after the other, and settles each when its verdict comes. As many runs go on
-as the line is long, within what the workers have to spare. A run ends with the line, when no
-smarthost may be tried, after a reload, and when a caller waits for a worker.
+them over one session after the other, and settles each when its verdict comes. It begins with one
+run, and while those there are would be at the line for long they double, within what the workers
+have to spare. A run ends with the line, when no smarthost may be tried, after a reload, and when a
+caller waits for a worker.
 
 An entry whose delivery fails in itself, or whose attempt cannot be recorded, rests for a while;
 what was delivered of it is remembered meanwhile and not sent again.
@@ -15,8 +16,8 @@ import threading
 import time
 from collections import deque
 
+from pysendmail.daemon.removals import Removals
 from pysendmail.daemon.settle import settle
-from pysendmail.journal import WARNING
 from pysendmail.message.outcome import DELIVERED
 from pysendmail.relay.attempt import Attempt, Delivery, attempts
 from pysendmail.relay.policy import MESSAGE
@@ -31,14 +32,18 @@ if TYPE_CHECKING:
     from pysendmail.message.outcome import Outcome
     from pysendmail.spool.contract import Claim
 
+    Claims = dict[str, Claim]  # what one run has in hand
+
 # How many due entries stand in line at most, and with how few left it is filled again.
 LINE, LOW = 500, 100
-# So many entries in line are worth one more session.
+# No further run where those under way need no longer for the line than this: near a smarthost they
+# keep a processor busy already, and more of them would only take it from each other.
+SECONDS_PER_LINE = 1.0
+# So long after runs began it shows how fast they are; a shorter time shows only what else the
+# machine does. While they have done nothing at all they wait for a smarthost that is far away.
+PACE_S, OPENING_S = 0.25, 0.05
+# Fewer entries than this in line are not worth one more session, however slow.
 ENTRIES_PER_RUN = 25
-# Removals are synced together: a power cut may bring so many delivered messages out again, or what
-# was delivered in so many seconds.
-REMOVALS_PER_SYNC = 50
-SECONDS_PER_SYNC = 0.5
 
 
 class QueueRuns:
@@ -47,10 +52,13 @@ class QueueRuns:
     def __init__(self, state: State) -> None:
         self._state = state
         self._lock = threading.Lock()
+        self._removals = Removals(state.spool, state.journal)
         self._line: deque[str] = deque()
         self._in_line: set[str] = set()
         self._in_hand: set[str] = set()
         self._runs = 0
+        self._paced = 0.0  # when runs began last, by `time.monotonic`, or their pace was looked at
+        self._done = 0  # how many entries they are done with since
         self._resting: dict[str, float] = {}  # until when, by `time.monotonic`
         # What was delivered and could not be written down, by entry and recipient: not sent again.
         self._unrecorded: dict[str, dict[bytes, Outcome]] = {}
@@ -82,11 +90,24 @@ class QueueRuns:
         if len(self._line) <= LOW:
             self._line_up()
         with self._lock:
-            wanted = -(-len(self._line) // ENTRIES_PER_RUN) - self._runs
-            starting = max(min(wanted, spare), 0)
+            starting = min(self._wanted(time.monotonic()), spare)
             self._runs += starting
         for _ in range(starting):
             state.workers.put(self._run)
+
+    def _wanted(self, now: float) -> int:
+        """Return how many runs more the line is worth."""
+        passed = now - self._paced
+        if not self._runs:
+            wanted = min(len(self._line), 1)
+        elif passed < (PACE_S if self._done else OPENING_S):
+            return 0
+        elif len(self._line) * passed > SECONDS_PER_LINE * self._done:
+            wanted = min(len(self._line) // ENTRIES_PER_RUN, self._runs)
+        else:
+            wanted = 0
+        self._paced, self._done = now, 0
+        return wanted
 
     def _line_up(self) -> None:
         now = time.monotonic()
@@ -133,18 +154,18 @@ class QueueRuns:
     def deliver(self, queue_ids: Iterable[str]) -> None:
         """Make one attempt at each of these entries, where nobody else has it."""
         relay = self._state.relay
-        run = _Run(self._state)
+        claims: Claims = {}
         try:
-            deliveries = self._claim(queue_ids, run)
+            deliveries = self._claim(queue_ids, claims)
             for delivery, result in attempts(deliveries, relay.smarthosts, relay.pool):
-                self._conclude(delivery.subject, result, run)
+                self._conclude(delivery.subject, result, claims)
         finally:
-            for claim in list(run.claims.values()):  # a bug broke the run off
+            for claim in list(claims.values()):  # a bug broke the run off
                 self._let_rest(claim.entry.queue_id)
-                self._end(claim, run)
-            run.sync()
+                self._end(claim, claims)
+            self._removals.sync()
 
-    def _claim(self, queue_ids: Iterable[str], run: _Run) -> Iterator[Delivery]:
+    def _claim(self, queue_ids: Iterable[str], claims: Claims) -> Iterator[Delivery]:
         """Claim entry after entry and yield what is to be delivered of it."""
         for queue_id in queue_ids:
             try:
@@ -152,32 +173,32 @@ class QueueRuns:
                 if claim is None:
                     self._forget(queue_id)
                     continue
-                run.claims[queue_id] = claim
+                claims[queue_id] = claim
                 delivered = self._unrecorded.get(queue_id, {})
                 pending = tuple(r for r in claim.entry.pending if r.address not in delivered)
                 envelope = claim.entry.envelope.with_recipients(pending)
                 delivery = Delivery(envelope, claim.message(), claim)
             except Exception as error:
-                self._fail(queue_id, error, run)
+                self._fail(queue_id, error, claims)
                 continue
             if pending:
                 yield delivery
             else:
-                self._conclude(claim, Attempt([], tried=True, reach=MESSAGE), run)
+                self._conclude(claim, Attempt([], tried=True, reach=MESSAGE), claims)
 
-    def _conclude(self, claim: Claim, result: Attempt | Exception, run: _Run) -> None:
+    def _conclude(self, claim: Claim, result: Attempt | Exception, claims: Claims) -> None:
         """Record what came of the attempt at one entry."""
         queue_id = claim.entry.queue_id
         try:
             if isinstance(result, Exception):
                 raise result
-            self._settle(claim, result, run)
+            self._settle(claim, result)
         except Exception as error:
-            self._fail(queue_id, error, run)
+            self._fail(queue_id, error, claims)
         else:
-            self._end(claim, run)
+            self._end(claim, claims)
 
-    def _settle(self, claim: Claim, result: Attempt, run: _Run) -> None:
+    def _settle(self, claim: Claim, result: Attempt) -> None:
         state, queue_id = self._state, claim.entry.queue_id
         delivered = self._unrecorded.get(queue_id, {})
         result.outcomes += delivered.values()
@@ -186,7 +207,7 @@ class QueueRuns:
             try:
                 state.spool.remember(queue_id, time.time())
             except (OSError, SpoolError) as error:
-                state.journal.event("", "spool trouble", priority=WARNING, said=str(error))
+                state.journal.spool_trouble(error)
         self._unrecorded[queue_id] = {
             outcome.recipient: outcome for outcome in result.outcomes if outcome.kind == DELIVERED
         }
@@ -194,7 +215,7 @@ class QueueRuns:
         over = settle(claim, result, config=config, journal=journal, now=time.time(), sync=False)
         del self._unrecorded[queue_id]
         if over:
-            run.note_removal()
+            self._removals.note()
 
     def _answer_may_be_lost(self, arrived: float) -> bool:
         """Tell whether a daemon before us may have died with this entry's answer on its lips.
@@ -207,53 +228,26 @@ class QueueRuns:
 
     # --- the ends of an entry
 
-    def _fail(self, queue_id: str, error: Exception, run: _Run) -> None:
+    def _fail(self, queue_id: str, error: Exception, claims: Claims) -> None:
         """Tell of a delivery that failed in itself, and let its entry rest."""
         self._state.workers.failed(error)
         self._let_rest(queue_id)
-        claim = run.claims.get(queue_id)
+        claim = claims.get(queue_id)
         if claim is None:
             self._forget(queue_id)
         else:
-            self._end(claim, run)
+            self._end(claim, claims)
 
     def _let_rest(self, queue_id: str) -> None:
         with self._lock:
             self._resting[queue_id] = time.monotonic() + self._state.config.retry_first
 
-    def _end(self, claim: Claim, run: _Run) -> None:
+    def _end(self, claim: Claim, claims: Claims) -> None:
         claim.release()
-        del run.claims[claim.entry.queue_id]
+        del claims[claim.entry.queue_id]
         self._forget(claim.entry.queue_id)
 
     def _forget(self, queue_id: str) -> None:
         with self._lock:
             self._in_hand.discard(queue_id)
-
-
-class _Run:
-    """What one run has in hand: its claims, and removals that are not synced yet."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._removals = 0
-        self._since = 0.0
-        self.claims: dict[str, Claim] = {}
-
-    def note_removal(self) -> None:
-        """Count an entry whose removal waits for a sync, and sync when that is due."""
-        now = time.monotonic()
-        if not self._removals:
-            self._since = now
-        self._removals += 1
-        if self._removals >= REMOVALS_PER_SYNC or now - self._since >= SECONDS_PER_SYNC:
-            self.sync()
-
-    def sync(self) -> None:
-        """Make the removals durable."""
-        if self._removals:
-            self._removals = 0
-            try:
-                self._state.spool.sync()
-            except (OSError, SpoolError) as error:
-                self._state.journal.event("", "spool trouble", priority=WARNING, said=str(error))
+            self._done += 1

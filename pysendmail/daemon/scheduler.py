@@ -13,7 +13,8 @@ import time
 
 from pysendmail.daemon.queue_runs import QueueRuns
 from pysendmail.journal import ERROR, WARNING
-from pysendmail.spool.errors import SpoolError
+from pysendmail.relay import retry
+from pysendmail.spool.errors import EntryBusy, SpoolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 LOOK_S = 1.0  # how often the drop directory and the idle connections are looked at
 HOUSEKEEPING_S = 3600.0
+TELL_AGAIN_S = 600.0  # trouble that lasts
+CLOCK_STEP_S = 60.0  # a clock that goes back by more has been set
 
 
 class Scheduler:
@@ -34,7 +37,9 @@ class Scheduler:
         self._drops = drops
         self.runs = QueueRuns(state)
         self._stopping = threading.Event()
+        self._told: dict[str, float] = {}  # steps in trouble, and when that was told
         self._swept = float("-inf")
+        self._clock_ahead = float("-inf")  # of the monotonic clock, at the last look
 
     def run(self) -> None:
         """Bring entries to the workers until `stop`; no trouble of one round ends the next."""
@@ -44,15 +49,22 @@ class Scheduler:
                 self._stopping.wait(LOOK_S)
 
     def _do(self, step: Callable[[], None]) -> bool:
-        """Take one step; what goes wrong in it is told, and stops no other."""
-        journal = self._state.journal
+        """Take one step; what goes wrong in it is told, and stops no other.
+
+        A full disk is told when it begins and again from time to time: not with each round.
+        """
+        journal, name, now = self._state.journal, step.__name__, time.monotonic()
         try:
             step()
         except (OSError, SpoolError) as error:
-            journal.event("", "spool trouble", priority=WARNING, said=str(error))
+            if now - self._told.get(name, float("-inf")) > TELL_AGAIN_S:
+                self._told[name] = now
+                journal.spool_trouble(error)
         except Exception as error:
             journal.event("", "internal error", priority=ERROR, said=repr(error))
         else:
+            if self._told.pop(name, None) is not None:
+                journal.event("", "spool is well again")
             return True
         return False
 
@@ -69,7 +81,7 @@ class Scheduler:
         return self.runs.attempting(queue_id)
 
     def busy(self) -> bool:
-        """Tell whether any entry is in the workers' hands."""
+        """Tell whether any entry stands in line or is being attempted."""
         return self.runs.busy()
 
     def drops_wait(self) -> bool:
@@ -102,7 +114,10 @@ class Scheduler:
         """End idle connections, and now and then sweep the spool."""
         state = self._state
         state.relay.pool.sweep()
-        if time.monotonic() - self._swept < HOUSEKEEPING_S:
+        ahead = time.time() - time.monotonic()
+        set_back = ahead < self._clock_ahead - CLOCK_STEP_S
+        self._clock_ahead = ahead
+        if not set_back and time.monotonic() - self._swept < HOUSEKEEPING_S:
             return
         self._swept = time.monotonic()
         threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
@@ -113,5 +128,18 @@ class Scheduler:
         try:
             for finding in self._state.spool.sweep(time.time()):
                 journal.event("", "swept", priority=WARNING, name=finding.name, found=finding.text)
+            self._bring_back_stranded()
         except (OSError, SpoolError) as error:
-            journal.event("", "spool trouble", priority=WARNING, said=str(error))
+            journal.spool_trouble(error)
+
+    def _bring_back_stranded(self) -> None:
+        """Make due what a clock that was ahead would have wait for that time to come."""
+        state, config = self._state, self._state.relay.config
+        pauses = {"first": config.retry_first, "longest": config.retry_longest}
+        for entry in state.spool.entries():
+            if retry.stranded(due=entry.next_attempt, now=time.time(), **pauses):
+                try:
+                    state.spool.change(entry.queue_id, "expedite")
+                except EntryBusy:
+                    continue  # it gets a new time from who has it in hand
+                state.journal.event(entry.queue_id, "due at once", why="the clock was ahead")

@@ -1,29 +1,39 @@
 """The server behind the submission socket: one connection, one request, one answer.
 
-There are at most `CONNECTIONS` at a time, `CONNECTIONS_PER_UID` for one user: who asks for more is
-closed at once and takes the drop directory. A head must come within `HEAD_S` and a message must
-keep coming; nobody holds a thread by silence.
+There are at most `CONNECTIONS` at a time, and so much memory for what is asked in them; a user has
+no more of either than he leaves to the others, and root has connections of its own. Who asks for
+more is closed at once and takes the drop directory. A head must come within `HEAD_S` and a message
+must keep coming; nobody holds a thread by silence.
 """
 
 from __future__ import annotations
 
 import time
 
-from pysendmail.daemon.acceptor import Acceptor
+from pysendmail.daemon.acceptor import SLOWEST_OCTETS_S, Acceptor
 from pysendmail.daemon.control import respond, viewer_of
 from pysendmail.daemon.listener import peer_of
+from pysendmail.daemon.shares import Shares
 from pysendmail.daemon.status import report
 from pysendmail.submission.answer import ERROR, EXIT, Answer, format_answer, format_record
 from pysendmail.submission.exit_status import EX_TEMPFAIL, EX_USAGE, Refused, too_large
-from pysendmail.submission.request import HEAD_LIMIT, SUBMIT, parse_request, split_head
+from pysendmail.submission.request import (
+    ASK_QUEUE,
+    ASK_STATUS,
+    HEAD_LIMIT,
+    SUBMIT,
+    parse_request,
+    split_head,
+)
 from pysendmail.submission.submitter import find_submitter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pysendmail.daemon.acceptor import Peer
+    from pysendmail.daemon.control import Viewer
     from pysendmail.daemon.scheduler import Scheduler
     from pysendmail.daemon.state import State
     from pysendmail.daemon.submissions import Submissions
@@ -31,13 +41,14 @@ if TYPE_CHECKING:
     from pysendmail.submission.request import Request
 
 CONNECTIONS = 256
-CONNECTIONS_PER_UID = 128  # so that one user cannot keep all others out
+CONNECTIONS_OF_ROOT = 16  # of these: whatever others do, root's mail and questions come through
+QUESTIONS = 8  # about the queue, at a time: each may read all of it
+REQUESTS_MEMORY = 48 * 1024 * 1024  # for all heads at a time, and what is made of them
+RECORD_MEMORY = 256  # what a record takes once it is a recipient
 HEAD_S = 30.0
 SILENCE_S = 60.0
-SLOWEST_OCTETS_S = 10_000.0  # who sends a message more slowly than this holds a place for nothing
+HEAD_CHUNK = 16 * 1024
 CHUNK = 256 * 1024
-
-QUEUE, STATUS = b"queue", b"status"
 
 
 class Malformed(Exception):
@@ -58,6 +69,8 @@ class Server(Acceptor):
         self._state = state
         self._submissions = submissions
         self._scheduler = scheduler
+        self._memory = Shares(REQUESTS_MEMORY)
+        self._questions = Shares(QUESTIONS)
 
     def identify(self, connection: socket.socket) -> int:
         """Return the user id of the caller."""
@@ -65,19 +78,36 @@ class Server(Acceptor):
         return uid
 
     def limit(self, peer: Peer) -> int:
-        """Return how many connections one user may have; root is not kept out by himself."""
-        return CONNECTIONS_PER_UID if peer != 0 else CONNECTIONS
+        """Return how many connections one user may have: as many as he leaves to the others.
+
+        One alone so gets half of them, a second half of the rest; a few users together cannot keep
+        out all others, and nobody can keep out root.
+        """
+        return CONNECTIONS - CONNECTIONS_OF_ROOT - self.served() if peer != 0 else CONNECTIONS
 
     def converse(self, connection: socket.socket, peer: Peer) -> None:
         """Answer one request."""
         _pid, uid, gid = peer_of(connection)
-        try:
-            self._answer(connection, uid, gid)
-        except Malformed:
-            pass  # none of ours
+        held = 0
 
-    def _answer(self, connection: socket.socket, uid: int, gid: int) -> None:
-        head, rest = read_head(connection, within=HEAD_S)
+        def hold(amount: int) -> None:
+            nonlocal held
+            if not self._memory.take(uid, amount):
+                raise Malformed
+            held += amount
+
+        try:
+            self._answer(connection, uid, gid, hold)
+        except Malformed:
+            pass  # none of ours, or more than there is room for
+        finally:
+            self._memory.give_back(uid, held)
+
+    def _answer(
+        self, connection: socket.socket, uid: int, gid: int, hold: Callable[[int], None]
+    ) -> None:
+        head, rest = read_head(connection, within=HEAD_S, hold=hold)
+        hold(RECORD_MEMORY * head.count(b"\0"))
         try:
             verb, records = split_head(head)
         except ValueError as error:
@@ -85,13 +115,24 @@ class Server(Acceptor):
         connection.settimeout(SILENCE_S)
         if verb == SUBMIT:
             self._answer_submission(connection, records, rest, uid)
-        elif verb == QUEUE:
-            answer = respond(self._state.spool, records, viewer_of(uid, gid), self._scheduler)
-            stream(connection, answer)
-        elif verb == STATUS:
+        elif verb == ASK_QUEUE:
+            self._answer_question(connection, records, viewer_of(uid, gid))
+        elif verb == ASK_STATUS:
             stream(connection, report(self._state, records))
         else:
             connection.sendall(format_answer(Answer(EX_USAGE, errors=[b"unknown request"])))
+
+    def _answer_question(
+        self, connection: socket.socket, records: list[bytes], viewer: Viewer
+    ) -> None:
+        if not self._questions.take(viewer.uid):
+            busy = [b"you ask too many questions about the queue at a time"]
+            connection.sendall(format_answer(Answer(EX_TEMPFAIL, errors=busy)))
+            return
+        try:
+            stream(connection, respond(self._state.spool, records, viewer, self._scheduler))
+        finally:
+            self._questions.give_back(viewer.uid)
 
     def _answer_submission(
         self, connection: socket.socket, records: list[bytes], rest: bytes, uid: int
@@ -133,20 +174,26 @@ class Server(Acceptor):
             raw.close()
 
 
-def read_head(connection: socket.socket, *, within: float) -> tuple[bytes, bytes]:
-    """Return the head of a request and what came behind it, `within` seconds however it drips."""
+def read_head(
+    connection: socket.socket, *, within: float, hold: Callable[[int], None] = lambda _: None
+) -> tuple[bytes, bytes]:
+    """Return the head of a request and what came behind it, `within` seconds however it drips.
+
+    `hold` is told of each octet that takes memory, and raises when there is none left.
+    """
     until = time.monotonic() + within
-    received = b""
+    received = bytearray()
     while True:
         connection.settimeout(max(until - time.monotonic(), 0.001))
-        chunk = connection.recv(CHUNK)
+        chunk = connection.recv(HEAD_CHUNK)
         if not chunk:
             raise Malformed
+        hold(len(chunk))
         start = max(len(received) - 1, 0)
         received += chunk
         end = received.find(b"\0\0", start)
         if end >= 0:
-            return received[: end + 2], received[end + 2 :]
+            return bytes(received[: end + 2]), bytes(received[end + 2 :])
         if len(received) > HEAD_LIMIT:
             raise Malformed
 

@@ -60,7 +60,9 @@ def settle(
             arrived=entry.arrived,
             now=now,
         )
-    due = next_attempt(attempt, attempts=entry.attempts + 1, config=config, now=now)
+    due = now
+    if deferrals or failures:
+        due = next_attempt(attempt, attempts=entry.attempts + 1, config=config, now=now)
     try:
         claim.settle(
             outcomes, due, now=now, notices=notices, warned=entry.warned or warn, sync=sync

@@ -13,6 +13,8 @@ from __future__ import annotations
 import select
 import time
 
+from pysendmail.daemon.acceptor import SLOWEST_OCTETS_S
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from pysendmail.smtp.server import Session, Transaction
 
 SESSION_S = 3600.0
-SLOWEST_OCTETS_S = 10_000.0
 SEND_S = 30.0  # for a client to take its replies
 LOOK_S = 1.0  # how soon a change of patience is noticed
 CHUNK = 64 * 1024

@@ -21,6 +21,7 @@ from pysendmail.daemon.acceptor import Acceptor
 from pysendmail.daemon.smtp_connection import Connection
 from pysendmail.journal import ERROR, WARNING
 from pysendmail.message.queue_id import new_queue_id
+from pysendmail.smtp.arguments import is_host
 from pysendmail.smtp.server import Profile, Session
 from pysendmail.submission.request import Request
 from pysendmail.submission.smtp_door import is_address, reply_to, wishes_of
@@ -43,9 +44,6 @@ RECIPIENTS = 1000  # RFC 5321 section 4.5.3.1.8 wants 100
 IDLE_S = 300.0  # RFC 5321 section 4.5.3.2.7
 SHORT_IDLE_S = 10.0  # when connections run short
 WRONG_LOGIN_S = 1.0
-
-_NAME_OCTETS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:[]"
-_NAME_LIMIT = 255
 
 
 class SmtpServer(Acceptor):
@@ -110,9 +108,7 @@ class SmtpServer(Acceptor):
 
     def _take(self, transaction: Transaction, session: Session, address: str) -> Reply:
         """Have a message taken, and return the reply."""
-        request = Request(
-            queue_id=new_queue_id(), size=transaction.size, **wishes_of(transaction)
-        )
+        request = Request(queue_id=new_queue_id(), size=transaction.size, **wishes_of(transaction))
         submitter = Submitter(
             os.geteuid(),
             b"nobody",
@@ -157,9 +153,8 @@ def client_of(hello: bytes, address: str) -> bytes:
     """Return who the client is, for the trace field (RFC 5321 section 4.4): what it said it was,
     where that can stand in a header, and the address it came from.
     """
-    usable = hello and len(hello) <= _NAME_LIMIT and not hello.translate(None, _NAME_OCTETS)
     literal = ("IPv6:" if ":" in address else "") + address.partition("%")[0]
-    return b"%b ([%b])" % (hello if usable else b"unknown", literal.encode())
+    return b"%b ([%b])" % (hello if is_host(hello) else b"unknown", literal.encode())
 
 
 def protocol_of(session: Session) -> bytes:

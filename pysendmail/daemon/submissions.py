@@ -72,7 +72,7 @@ class Submissions:
         now, and Refused for what sendmail would not have left there.
         """
         accepted = self._accept(request, raw, find_submitter(uid))
-        self._submission(accepted).enter("from the drop directory")
+        self._submission(accepted).enter("from the drop directory", reserve=False)
 
     def _accept(
         self, request: Request, raw: Readable, submitter: Submitter, limit: int | None = None

@@ -139,15 +139,15 @@ def reportable(kind: Kind, envelope: Envelope, outcomes: Sequence[Outcome]) -> R
     Without NOTIFY failures and delays are told, but no success (RFC 3461 section 4.1), and a host
     that can tells of that itself; the null sender hears of nothing.
     """
-    if not envelope.sender:
+    concerned = [one for one in outcomes if one.kind == kind.outcome and not one.dsn]
+    if not (concerned and envelope.sender):
         return []
     recipients = {recipient.address: recipient for recipient in envelope.recipients}
     reported = []
-    for outcome in outcomes:
+    for outcome in concerned:
         recipient = recipients.get(outcome.recipient)
         wishes = recipient.notify if recipient is not None else ()
-        wanted = kind.wish in wishes or (not wishes and kind is not RELAYED)
-        if outcome.kind == kind.outcome and wanted and not outcome.dsn:
+        if kind.wish in wishes or (not wishes and kind is not RELAYED):
             reported.append((outcome, recipient))
     return reported
 

@@ -2,7 +2,8 @@
 
 `Content` keeps what is written to it in memory, and beyond a bound in a file without a name, so
 that memory stays bounded whatever callers send and nothing is left behind by a crash. `FileSlice`
-reads a part of a file that exists; `Slice` reads a part of either. All three are `Readable`.
+reads a part of a file that exists, `Octets` is what is small and was read already; `Slice` reads a
+part of any of them. All four are `Readable`.
 
 Reading is by position (pread), so several threads may read at once. A file that turns out shorter
 than it was raises OSError: half a message must never look like a whole one.
@@ -133,6 +134,28 @@ class FileSlice:
         self._fd = -1
 
 
+class Octets:
+    """Octets in memory, for good."""
+
+    __slots__ = ("_octets", "size")
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
+        self.size = len(octets)
+
+    def __repr__(self) -> str:
+        return f"<Octets: {self.size}>"
+
+    def chunks(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Yield the octets from `start` to `end`, if any, as one piece."""
+        piece = self._octets[start:end]
+        if piece:
+            yield piece
+
+    def close(self) -> None:
+        """Nothing is held that has to be given back."""
+
+
 class Slice:
     """The octets of another readable from `start` on; closing it closes the other."""
 
@@ -178,7 +201,7 @@ def open_unnamed(directory: bytes | str | None) -> int:
 
     Returns a descriptor; raises the OSError of the last directory tried.
     """
-    candidates = [os.fsdecode(directory)] if directory is not None else []
+    candidates = [nearest_directory(os.fsdecode(directory))] if directory is not None else []
     candidates += FALLBACK_DIRECTORIES
     for place in candidates[:-1]:
         try:
@@ -186,6 +209,16 @@ def open_unnamed(directory: bytes | str | None) -> int:
         except OSError:
             pass  # missing, full of quotas, not ours: the next one may do
     return open_unnamed_in(candidates[-1])
+
+
+def nearest_directory(path: str) -> str:
+    """Return this directory, or the nearest one above it where it has not been made yet.
+
+    In a container with a read-only root that is the only place there is.
+    """
+    while not os.path.isdir(path) and path != os.path.dirname(path):
+        path = os.path.dirname(path)
+    return path
 
 
 def open_unnamed_in(directory: str) -> int:

@@ -12,7 +12,7 @@ nesting or larger part headers than any real one has is `Unreadable`, and to be 
 from __future__ import annotations
 
 from pysendmail.message.address import unquoted
-from pysendmail.message.lexer import QUOTED, split_parameters, tokens_of
+from pysendmail.message.lexer import BLANKS, QUOTED, split_parameters, tokens_of
 from pysendmail.message.message import MessageError, parse_fields
 from pysendmail.message.rewrite import is_signed
 
@@ -217,7 +217,7 @@ def dashed_lines(body: Readable) -> Iterator[tuple[int, int, bytes]]:
             if end < 0 and len(window) < found + DELIMITER_LIMIT:
                 break  # its end is in the next chunk
             if end >= 0:
-                yield base + found + 2, base + end + 2, window[found + 4 : end].rstrip(b" \t")
+                yield base + found + 2, base + end + 2, window[found + 4 : end].rstrip(BLANKS)
             position = found + 4 if end < 0 else end
         position = max(position, found if found >= 0 else len(window) - 3)
 
@@ -269,7 +269,7 @@ def parse_content_type(text: bytes) -> tuple[bytes, dict[bytes, bytes]]:
         last = tokens[-1]
         if last.kind == QUOTED:
             value = unquoted(text[last.start : last.end])
-        parameters.setdefault(name.strip().lower(), value.strip(b" \t"))
+        parameters.setdefault(name.strip().lower(), value.strip(BLANKS))
     return kind if b"/" in kind else b"", parameters
 
 

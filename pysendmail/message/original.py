@@ -5,6 +5,7 @@ Nothing that comes back has too long a line, whatever the original has.
 
 from __future__ import annotations
 
+from pysendmail.message.encode import LINE_LIMIT
 from pysendmail.message.report import Part
 
 TYPE_CHECKING = False
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 # only as much as this.
 FULL_LIMIT = 1024 * 1024
 HEADER_LIMIT = 64 * 1024
-
-LINE_LIMIT = 998  # octets without the line end, RFC 5322 section 2.1.1
 
 
 def comes_back_whole(envelope: Envelope, message: Message) -> bool:

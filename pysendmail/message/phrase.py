@@ -16,6 +16,9 @@ WORD_LIMIT = 75
 CHARSET_OCTETS = LETTERS_AND_DIGITS + b"-_"
 CHARSET_LIMIT = 20
 
+# For octets that nobody says the character set of (RFC 1428 section 3).
+UNKNOWN_CHARSET = b"unknown-8bit"
+
 CONTROLS = bytes(range(32)) + b"\x7f"
 AS_BLANKS = bytes.maketrans(CONTROLS, b" " * len(CONTROLS))
 
@@ -69,4 +72,4 @@ def split_characters(text: bytes, charset: bytes) -> tuple[bytes, list[bytes]]:
             continue
         if b"".join(characters) == text:
             return name, characters
-    return b"unknown-8bit", [b"%c" % octet for octet in text]  # RFC 1428 section 3
+    return UNKNOWN_CHARSET, [b"%c" % octet for octet in text]

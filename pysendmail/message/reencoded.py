@@ -11,6 +11,7 @@ import codecs
 from pysendmail.message.encode import CRLF
 from pysendmail.message.message import format_field
 from pysendmail.message.mime import read_fields
+from pysendmail.message.phrase import UNKNOWN_CHARSET
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,5 +135,5 @@ def charset_of(chunks: Iterable[bytes]) -> bytes:
             decoder.decode(chunk)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return b"unknown-8bit"  # RFC 1428 section 3
+        return UNKNOWN_CHARSET
     return b"us-ascii" if ascii_only else b"utf-8"

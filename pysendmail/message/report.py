@@ -132,7 +132,8 @@ def recipient_block(outcome: Outcome, recipient: Recipient | None, action: bytes
         b"Status: " + plain(outcome.status),
     ]
     if outcome.remote:
-        block.append(b"Remote-MTA: dns; " + plain(outcome.remote))
+        kind = b"x-unix" if outcome.remote.startswith(b"/") else b"dns"  # a socket has no name
+        block.append(b"Remote-MTA: %b; %b" % (kind, plain(outcome.remote)))
     # RFC 3464 section 2.3.6: `smtp` says that it is an SMTP reply.
     source = b"smtp" if outcome.remote else b"x-pysendmail"
     block.append(b"Diagnostic-Code: %b; %b" % (source, plain(outcome.text)))

@@ -3,8 +3,8 @@
 States: *closed* (deliveries flow), *open* (nobody may try before `until`), *probing* (one delivery
 is trying). A breaker opens at the first trouble of reach "session" and stays open twice as long
 after each probe that fails. When a probe succeeds it closes, and `width` - how many may use the
-smarthost at once - doubles from one by each success, so that the backlog comes back as a slope and
-not as a wall.
+smarthost at once - doubles from one by each success, so that after trouble the backlog comes back
+as a slope and not as a wall.
 
 Holds no lock and reads no clock: the pool owns it, calls it under its own lock and passes the time.
 """
@@ -25,7 +25,7 @@ class Breaker:
         self._pause = 0.0
         self._probing = False
         self.until = 0.0
-        self.width = 1
+        self.width = widest
         self.trouble = b""
 
     @property

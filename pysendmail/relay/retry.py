@@ -1,8 +1,8 @@
 """When to try again: pure functions of an entry's history and the time.
 
 Reads no clock and draws no random number: `now` and `jitter` are given. A clock that jumps back
-makes an entry young again, never older than its life; one that jumps forward makes it due, never
-lost.
+makes an entry young again, never older than its life, and what it strands in the future is found
+by `stranded`; one that jumps forward makes an entry due, never lost.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ def next_attempt(
     exponent = min(max(attempts - 1, 0), 32)
     pause = min(first * GROWTH**exponent, longest)
     return now + pause * (0.75 + 0.5 * jitter)
+
+
+def stranded(*, due: float, now: float, first: float, longest: float) -> bool:
+    """Tell whether an attempt is further away than any pause: a clock that was ahead has set it."""
+    return due - now > 1.25 * max(first, longest)
 
 
 def expired(*, arrived: float, now: float, lifetime: float) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 
+from pysendmail.config.errors import ConfigError
 from pysendmail.relay.smarthost import IMPLICIT, NONE, OPPORTUNISTIC
-from pysendmail.smtp import authenticate, connect
+from pysendmail.smtp import AuthenticationError, authenticate, connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,13 +36,22 @@ def open_session(
     config = smarthost.tls_config
     if config is not None:
         config.context()  # a file that is no good is told before a smarthost is bothered
+    try:
+        creds = smarthost.login.creds()
+    except ConfigError as error:
+        raise AuthenticationError(error.errors[0]) from error
     client = connect(
-        (smarthost.host, smarthost.port),
+        smarthost.host if smarthost.is_local else (smarthost.host, smarthost.port),
+        proxy=smarthost.proxy,
         tls=config if smarthost.tls == IMPLICIT else None,
         server_hostname=smarthost.host,
+        source_address=smarthost.source_address,
         deadline=deadline,
         trace=trace,
+        lmtp=smarthost.lmtp,
+        ignored=smarthost.ignored,
     )
+    login = smarthost.login
     try:
         client.greeting()
         authenticate(
@@ -49,9 +59,11 @@ def open_session(
             host=hostname,
             tls_config=config,
             tls_required=smarthost.tls not in (NONE, OPPORTUNISTIC),
-            tls_peer=smarthost.host,
-            user=smarthost.user,
-            creds=[(b"password", smarthost.password)] if smarthost.user else (),
+            tls_peer="" if smarthost.is_local else smarthost.host,
+            sasl_mechs=login.mechanisms,
+            user=login.user,
+            authz=login.authzid,
+            creds=creds,
             cleartext_allowed=smarthost.cleartext_allowed,
         )
     except BaseException:

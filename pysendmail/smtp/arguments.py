@@ -29,28 +29,31 @@ MAX_COMMAND = 2048
 MAX_ENVID = 100  # RFC 3461 section 4.4, after encoding
 MAX_ORCPT = 500  # RFC 3461 section 4.2, after encoding
 
-_CONTROLS = bytes(range(32)) + b"\x7f"
-_LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-_SAFE_IN_ADDRESS = _LETTERS + b"!#$%&'*+-/=?^_`{|}~.@"
-_SAFE_IN_HOST = _LETTERS + b"-._:[]"
+CONTROLS = bytes(range(32)) + b"\x7f"
+LETTERS_AND_DIGITS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_SAFE_IN_ADDRESS = LETTERS_AND_DIGITS + b"!#$%&'*+-/=?^_`{|}~.@"
+_SAFE_IN_HOST = LETTERS_AND_DIGITS + b"-._:[]"
 _SAFE_IN_VALUE = bytes(set(range(0x21, 0x7F)) - set(b"="))
 _SAFE_IN_XTEXT = bytes(set(range(0x21, 0x7F)) - set(b"+="))
-_NOTIFY = (b"SUCCESS", b"FAILURE", b"DELAY")
+NOTIFY = (b"SUCCESS", b"FAILURE", b"DELAY")  # or NEVER alone: RFC 3461 section 4.1
 
 
 def format_hello(verb: bytes, host: bytes) -> bytes:
     """Return `EHLO host`; a domain or an address literal in brackets (RFC 5321 section 4.1.3)."""
-    if not host or len(host) > 255 or host.translate(None, _SAFE_IN_HOST):
+    if not is_host(host):
         raise UsageError(f"not a host name: {host!r}")
     return b"%s %s\r\n" % (verb, host)
 
 
-def format_envelope(
-    extensions: Extensions, transaction: Transaction
-) -> tuple[bytes, list[bytes]]:
+def is_host(text: bytes) -> bool:
+    """Tell whether this looks like a domain or an address literal, whoever says so of himself."""
+    return 0 < len(text) <= 255 and not text.translate(None, _SAFE_IN_HOST)
+
+
+def format_envelope(extensions: Extensions, transaction: Transaction) -> tuple[bytes, list[bytes]]:
     """Return the MAIL command of a transaction and its RCPT commands, all checked."""
-    if not (transaction.recipients and extensions.lines):
-        raise UsageError("a transaction needs a recipient, and EHLO before it")
+    if not transaction.recipients:
+        raise UsageError("a transaction needs a recipient")
     mail = format_mail(extensions, transaction)
     smtputf8 = transaction.smtputf8
     return mail, [format_rcpt(extensions, who, smtputf8=smtputf8) for who in transaction.recipients]
@@ -64,6 +67,8 @@ def format_mail(extensions: Extensions, transaction: Transaction) -> bytes:
     sections 4.3 and 4.4); `auth` is who submitted the message, `b"<>"` for who is not known (RFC
     4954 section 5); `requiretls` asks that TLS be used all the way (RFC 8689).
     """
+    if not extensions.lines:
+        raise UsageError("a transaction needs EHLO before it")
     sender = transaction.sender
     command = b"MAIL FROM:<%s>" % (check_address(sender, transaction.smtputf8) if sender else b"")
     if transaction.size is not None and b"SIZE" in extensions:
@@ -131,7 +136,7 @@ def check_address(address: bytes, utf8: bool) -> bytes:
 
 
 def _check_octets(text: bytes, utf8: bool) -> None:
-    if text.translate(None, _CONTROLS) != text:
+    if text.translate(None, CONTROLS) != text:
         raise UsageError(f"control octet in {text!r}")
     if text.isascii():
         return
@@ -169,7 +174,7 @@ def _format_parameters(parameters: Parameters) -> bytes:
     """Return parameters of extensions unknown here, as they are (RFC 5321 section 4.1.2)."""
     formatted = b""
     for keyword, value in parameters:
-        if not keyword or keyword.translate(None, _LETTERS + b"-"):
+        if not keyword or keyword.translate(None, LETTERS_AND_DIGITS + b"-"):
             raise UsageError(f"not a parameter's keyword: {keyword!r}")
         formatted += b" " + keyword
         if value is not None:
@@ -191,7 +196,7 @@ def _format_return(extensions: Extensions, ret: bytes, envid: bytes) -> bytes:
 
 
 def _format_notify(extensions: Extensions, notify: Sequence[bytes], orcpt: bytes) -> bytes:
-    if tuple(notify) != (b"NEVER",) and any(word not in _NOTIFY for word in notify):
+    if tuple(notify) != (b"NEVER",) and any(word not in NOTIFY for word in notify):
         raise UsageError(f"not a NOTIFY list: {notify!r}")
     encoded = _format_orcpt(orcpt) if orcpt else b""
     if b"DSN" not in extensions:
@@ -203,7 +208,7 @@ def _format_notify(extensions: Extensions, notify: Sequence[bytes], orcpt: bytes
 def _format_orcpt(orcpt: bytes) -> bytes:
     """Return the encoded original recipient; one beyond ASCII gets the type of RFC 6533."""
     kind, _, address = orcpt.partition(b";")
-    if not kind or not address or kind.translate(None, _LETTERS + b"-"):
+    if not kind or not address or kind.translate(None, LETTERS_AND_DIGITS + b"-"):
         raise UsageError(f"not an original recipient: {orcpt!r}")
     if address.isascii():
         encoded = kind + b";" + format_xtext(address)

@@ -23,7 +23,7 @@ import time
 from . import arguments, dialogue, phases
 from .body import data_blocks
 from .driver import Driver
-from .errors import MissingExtension, SmtpError, UsageError
+from .errors import MissingExtension, ReplyError, SmtpError, UsageError
 from .extensions import Extensions
 from .phases import Timeouts
 from .reply import Reply, reply_error
@@ -70,6 +70,7 @@ class Client:
         self._writer = writer
         self._driver = Driver(reader, writer, set_timeout, timeouts or Timeouts(), clock, trace)
         self._greeting: Reply | None = None
+        self._not_welcome: ReplyError | None = None
         self._ignored = ignored
         self.lmtp = lmtp
         self._reset_needed = False
@@ -124,12 +125,22 @@ class Client:
 
     def perform(self, conversation: Dialogue[T]) -> T:
         """Run a dialogue over this session: the way to conversations that have no method here."""
+        self.greeting()
         return self._driver.perform(conversation)
 
     def greeting(self) -> Reply:
-        """Return the server's greeting, waiting for it the first time; `ReplyError` if refused."""
+        """Return the server's greeting, waiting for it the first time; `ReplyError` if refused.
+
+        Whatever is said first waits for it: sooner said, it would take the greeting for its answer.
+        """
+        if self._not_welcome is not None:
+            raise self._not_welcome
         if self._greeting is None:
-            self._greeting = self.perform(dialogue.greeting())
+            try:
+                self._greeting = self._driver.perform(dialogue.greeting())
+            except ReplyError as refusal:
+                self._not_welcome = refusal
+                raise
         return self._greeting
 
     def helo(self, host: bytes) -> list[bytes]:
@@ -137,7 +148,6 @@ class Client:
 
         `host` is a domain or an address literal in brackets; under LMTP the verb is LHLO.
         """
-        self.greeting()
         verb = b"LHLO" if self.lmtp else b"EHLO"
         self.extensions = self.perform(dialogue.hello(host, verb=verb, ignored=self._ignored))
         self._reset_needed = False  # EHLO ends a transaction as RSET does
@@ -168,15 +178,15 @@ class Client:
 
     def quit(self) -> None:
         """Take leave, as far as the server cares, and close; never raises."""
-        if not self.broken:
-            self.perform(dialogue.quit())
+        if self._on_speaking_terms():
+            self._driver.perform(dialogue.quit())
         self.close()
 
     def leave(self) -> None:
         """Take leave and close without waiting for the answer, for when nobody has the time."""
-        if not self.broken:
+        if self._on_speaking_terms():
             try:
-                self.perform(dialogue.farewell())
+                self._driver.perform(dialogue.farewell())
             except SmtpError:
                 pass  # it has gone before us
         self.close()
@@ -189,6 +199,10 @@ class Client:
                 stream.close()
             except OSError:
                 pass  # a buffered stream may fail to flush: it is over anyway
+
+    def _on_speaking_terms(self) -> bool:
+        """Tell whether QUIT may be said: the server has greeted, also one that refused us."""
+        return not self.broken and (self._greeting or self._not_welcome) is not None
 
     def __enter__(self) -> Client:
         return self
@@ -244,7 +258,7 @@ class Client:
         if self._reset_needed:
             self.rset()
         self._reset_needed = True
-        return self.perform(dialogue.mail(line))
+        return self.perform(dialogue.command(line, phases.MAIL))
 
     def rcpt(self, recipient: bytes | Recipient, *, smtputf8: bool = False) -> Reply:
         """Name one recipient."""
@@ -303,6 +317,5 @@ class Client:
         verb = line.split(b" ", 1)[0].upper()
         if verb in (b"DATA", b"BDAT", b"AUTH", b"STARTTLS"):
             raise UsageError(f"{verb.decode()} is a conversation, not a command")
-        reply = self.perform(dialogue.command(formatted, verb=verb))
+        reply = self.perform(dialogue.command(formatted, verb=verb, refusal=400))
         return reply.code, list(reply.lines)
-

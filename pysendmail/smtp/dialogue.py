@@ -2,17 +2,32 @@
 
 Theory. An SMTP session is sequential, so each conversation is written as what it is: a function
 that says something, waits, looks at the answer and goes on. A generator is such a function with
-the I/O taken out. It yields `steps`: octets to be written, or the phase in which it waits for the
-next reply; its program counter is the protocol state, and no other state exists. Who runs it
-(`client.Client` over blocking streams, a test over a script) is not its business.
+the I/O taken out; its program counter is the protocol state, and no other state exists. The work
+is divided in three, and each part knows only what is written beside it:
 
-Pipelining (RFC 2920) needs no machinery here: a dialogue yields several commands joined into one
-chunk and then waits as many times. The order of the code is the pairing of commands and replies.
+    dialogue     what is said and what an answer means; yields `steps`
+    driver       when octets are written and read: collects what is said before a wait, makes
+                 replies of octets, keeps timeouts and deadline; commands mean nothing to it
+    transport    how octets travel: socket, pipe, TLS, proxy; of SMTP it knows nothing
 
-A refusal is raised as `TransientError` or `PermanentError`. Two rules hold everywhere and are kept
-by the driver: a 421 is raised as `TransientError` whatever it answers, and trouble of the
-connection is thrown into the dialogue. An answer that no server may give at that point (250 to
-DATA, 354 to MAIL) is a `ProtocolError`; otherwise only the first digit decides.
+Pairing. SMTP numbers neither commands nor replies, so a reply answers the oldest command that has
+no answer yet. The order of the code is that pairing: whoever yields a command has to wait for it
+as many times as it will be answered, in the order said. Pipelining (RFC 2920) needs no machinery:
+a dialogue yields several commands and waits behind them. Whatever leaves the pairing in doubt (an
+octet that answers nothing, a wait that was given up) therefore ends the session.
+
+No deadlock. Two who write while neither reads stand still as soon as the buffers between them are
+full. So the driver hears while it writes, where the streams can tell what has arrived; where they
+cannot, no dialogue may have more commands under way than buffers have room for their answers
+(`stream.COMMANDS`).
+
+A break. Trouble of the connection is thrown into the dialogue where it waits, with all replies
+that had come before it delivered first, since those stand. What a break means for messages that
+are under way is told in `stream`.
+
+A refusal is raised as `TransientError` or `PermanentError`; 421 is raised by the driver, whatever
+it answers. An answer that no server may give at that point (250 to DATA, 354 to MAIL) is a
+`ProtocolError`; otherwise only the first digit decides.
 
 Here are the conversations of one question each. Whole transactions, any number of them, are
 `stream`'s, where a refusal becomes part of a verdict.
@@ -71,20 +86,18 @@ def starttls() -> Dialogue[Reply]:
     return reply
 
 
-def command(line: bytes, phase: Phase = phases.OTHER, verb: bytes = b"") -> Dialogue[Reply]:
-    """Say one complete command line and return its reply 2yz or 3yz."""
+def command(
+    line: bytes, phase: Phase = phases.OTHER, verb: bytes = b"", *, refusal: int = 300
+) -> Dialogue[Reply]:
+    """Say one complete command line and return its reply; from the code `refusal` on it is raised.
+
+    A 3yz asks for more, and none of the commands of RFC 5321 but DATA has more to say.
+    """
     yield line
     reply: Reply = yield phase
-    if reply.code >= 400:
+    if reply.code >= refusal:
         raise reply_error(reply, verb or phase.command)
     return reply
-
-
-def mail(line: bytes) -> Dialogue[Reply]:
-    """Open a transaction; refusals are raised."""
-    yield line
-    reply: Reply = yield phases.MAIL
-    return _positive(reply, phases.MAIL)
 
 
 def rcpt(line: bytes) -> Dialogue[Reply]:

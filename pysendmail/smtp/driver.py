@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from .phases import Phase, Timeouts
-    from .steps import Dialogue, Step
+    from .steps import Dialogue
 
     T = TypeVar("T")
 
@@ -152,24 +152,23 @@ class Driver:
                 self.broken = True
         return not self.broken
 
-    def _carry_out(self, step: Step) -> Reply | bool | None:
+    def _carry_out(self, step: bytes | Secret | Body | Chunk | Mark | Phase) -> Reply | bool | None:
         if isinstance(step, phases.Phase):
             return self._reply(step)
-        if isinstance(step, bytes):
-            self._show_commands(step)
-            self._put(step)
-        elif isinstance(step, Mark):
-            if self._trouble is None:
-                self._outbox.mark(step)
-        elif isinstance(step, Secret):
-            if self._trace is not None:
-                self._trace(b"C", step.octets[: step.shown] + b" ***")
-            self._put(step.octets)
-        elif isinstance(step, Body | Chunk):
+        if isinstance(step, Body | Chunk):
             if self._trace is not None:
                 self._trace(b"C", b"[%d octets of message]" % len(step.octets))
             self._put(step.octets, message=isinstance(step, Body))
             return self._trouble is not None
+        if isinstance(step, bytes):
+            self._show_commands(step)
+            self._put(step)
+        elif isinstance(step, Secret):
+            if self._trace is not None:
+                self._trace(b"C", step.octets[: step.shown] + b" ***")
+            self._put(step.octets)
+        elif self._trouble is None:
+            self._outbox.mark(step)
         return None
 
     def _put(self, octets: bytes, *, message: bool = False) -> None:
@@ -250,18 +249,25 @@ class Driver:
         self._unspoken = False
         if self._early is not None:
             return self._early_reply(self._early, phase)
-        until = self._until(phase)
-        if self._trouble is not None:
-            until = min(until, self._clock() + LAST_WORDS_SECONDS)
         try:
-            reply = self._parser.next()
-            while reply is None:
-                self._receive(phase, until)
-                reply = self._parser.next()
+            reply = self._parser.next()  # it may have come with the one before
+            if reply is None:
+                reply = self._await_reply(phase)
         except ProtocolError as error:
             error.after_end_of_data = phase.after_end_of_data and self._trouble is None
             raise
         return self._heed(reply, phase)
+
+    def _await_reply(self, phase: Phase) -> Reply:
+        """Read until a whole reply is here."""
+        until = self._until(phase)
+        if self._trouble is not None:
+            until = min(until, self._clock() + LAST_WORDS_SECONDS)
+        while True:
+            self._receive(phase, until)
+            reply = self._parser.next()
+            if reply is not None:
+                return reply
 
     def _early_reply(self, reply: Reply, phase: Phase) -> Reply:
         """Return the answer that came before the end of the message, the last one that counts."""

@@ -22,8 +22,9 @@ class Extensions:
 
     __slots__ = ("auth_mechanisms", "keywords", "limits", "lines", "size_limit")
 
-    def __init__(self, lines: tuple[bytes, ...] = (), keywords: dict[bytes, tuple[bytes, ...]]
-                 | None = None) -> None:
+    def __init__(
+        self, lines: tuple[bytes, ...] = (), keywords: dict[bytes, tuple[bytes, ...]] | None = None
+    ) -> None:
         self.lines = lines
         self.keywords = keywords or {}
         self.size_limit = _size_limit(self.keywords.get(b"SIZE", ()))

@@ -80,6 +80,16 @@ class Timeouts:
             raise UsageError(f"no such phase: {', '.join(unknown)}")
         self._seconds.update(seconds)
 
+    @classmethod
+    def of(cls, given: Timeouts | float | None) -> Timeouts:
+        """Return what the caller means: a number bounds each phase, but no farewell gets longer."""
+        if isinstance(given, Timeouts):
+            return given
+        if given is None:
+            return cls()
+        every = {phase.name: given for phase in PHASES}
+        return cls(**{**every, QUIT.name: min(given, QUIT.seconds)})
+
     def seconds(self, phase: Phase) -> float:
         """Return how many seconds `phase` may take."""
         return self._seconds[phase.name]

@@ -72,17 +72,21 @@ def reply_error(reply: Reply, command: bytes) -> ReplyError | ProtocolError:
 class ReplyParser:
     """Takes octets by `feed`, gives complete replies by `next`; holds the only read buffer."""
 
-    __slots__ = ("_buffer", "_code", "_lines", "_octets", "_scanned")
+    __slots__ = ("_buffer", "_code", "_lines", "_octets", "_scanned", "_start")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._scanned = 0  # the buffer has no LF before this position
+        self._start = 0  # what lies before this position in the buffer is used up
+        self._scanned = 0  # from there, the buffer has no LF before this position
         self._code = b""  # of the unfinished reply, empty between replies
         self._lines: list[bytes] = []
         self._octets = 0
 
     def feed(self, octets: bytes) -> None:
         """Take in what arrived."""
+        del self._buffer[: self._start]
+        self._scanned -= self._start
+        self._start = 0
         self._buffer += octets
         if len(self._buffer) > MAX_WAITING:
             raise ProtocolError("more replies than there were commands", bytes(self._buffer[:100]))
@@ -104,31 +108,27 @@ class ReplyParser:
     @property
     def leftover(self) -> bool:
         """True when octets are here that no awaited reply has used up."""
-        return bool(self._buffer or self._code)
+        return len(self._buffer) > self._start or bool(self._code)
 
     def _next_line(self) -> bytes | None:
-        buffer = self._buffer
-        end = buffer.find(b"\n", self._scanned)
-        if end < 0:
-            self._scanned = len(buffer)
-            if self._scanned > MAX_LINE:
-                raise ProtocolError("reply line too long", bytes(buffer[:100]))
+        buffer, start = self._buffer, self._start
+        found = buffer.find(b"\n", self._scanned)
+        end = len(buffer) if found < 0 else found
+        if end - start > MAX_LINE:
+            raise ProtocolError("reply line too long", bytes(buffer[start : start + 100]))
+        if found < 0:
+            self._scanned = end
             return None
-        if end > MAX_LINE:
-            raise ProtocolError("reply line too long", bytes(buffer[:100]))
-        line = bytes(buffer[:end])
-        del buffer[: end + 1]
-        self._scanned = 0
+        self._start = self._scanned = end + 1
         # Exactly one CR belongs to the line end; more would be text.
-        return line[:-1] if line.endswith(b"\r") else line
+        return bytes(buffer[start:end]).removesuffix(b"\r")
 
     def _take(self, line: bytes) -> bool:
         """Add one line to the reply in hand; return True when it is the last one."""
         code = line[:3]
         mark = line[3:4]
-        if not (len(code) == 3 and code.isdigit() and b"2" <= code[:1] <= b"5"):
-            raise ProtocolError("not an SMTP reply", line)
-        if mark not in (b"", b" ", b"-"):
+        well_formed = len(code) == 3 and code.isdigit() and b"200" <= code <= b"599"
+        if not well_formed or mark not in (b"", b" ", b"-"):
             raise ProtocolError("not an SMTP reply", line)
         if self._code and code != self._code:
             raise ProtocolError("the code changes within a reply", line)

@@ -41,8 +41,9 @@ def sendmail(
     recipient, resent more than once; besides that whatever `Client.transaction` raises.
     """
     octets = message if isinstance(message, bytes) else _octets_of(message, utf8=True)
+    head, body = split_header(octets)
     if sender is None or recipients is None:
-        header = _parse(split_header(octets)[0])
+        header = _parse(head)
         prefix = _resent_prefix(header)
         sender = _sender_of(header, prefix) if sender is None else sender
         recipients = _recipients_of(header, prefix) if recipients is None else recipients
@@ -50,8 +51,7 @@ def sendmail(
     addresses = [who if isinstance(who, bytes) else who.address for who in recipients]
     smtputf8 = not all(address.isascii() for address in (sender, *addresses))
     if not (smtputf8 or isinstance(message, bytes)):
-        octets = _octets_of(message, utf8=False)
-    head, body = split_header(octets)
+        head, body = split_header(_octets_of(message, utf8=False))
     content = without_hidden_fields(head) + body
     options.setdefault("smtputf8", smtputf8)
     options.setdefault("body", b"" if content.isascii() else b"8BITMIME")
@@ -59,14 +59,22 @@ def sendmail(
 
 
 def split_header(octets: bytes) -> tuple[bytes, bytes]:
-    """Return header lines and the rest, which begins with the empty line (RFC 5322 section 2.1)."""
-    lines = octets.splitlines(keepends=True)
-    end = 0
-    for line in lines:
-        if line in (b"\n", b"\r\n", b"\r"):
-            break
-        end += len(line)
-    return octets[:end], octets[end:]
+    """Return the header, its lines ended by CRLF, and the rest, from the empty line on.
+
+    A line ends at its LF, with any CRs before that, and a CR elsewhere is a space, as on the wire
+    (see `body`): the fields that we hide are then the fields that the recipients would see. RFC
+    5322 section 2.1.
+    """
+    lines: list[bytes] = []
+    position = 0
+    while position < len(octets):
+        end = octets.find(b"\n", position) + 1 or len(octets)
+        line = octets[position:end].rstrip(b"\r\n")
+        if not line:
+            return b"".join(lines), b"\r\n" + octets[end:]
+        lines.append(line.replace(b"\r", b" ") + b"\r\n")
+        position = end
+    return b"".join(lines), b""
 
 
 def without_hidden_fields(head: bytes) -> bytes:

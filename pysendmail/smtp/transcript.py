@@ -57,7 +57,7 @@ class Transcript:
 
     def verdict(self, index: int) -> Reply | None:
         """Return the reply that decides for one recipient, None when it has not come."""
-        if self.mail is not None and self.mail.code >= 400:
+        if self.refused:
             return self.mail
         reply = self.recipients[index]
         if reply is None or reply.code >= 400:

@@ -54,7 +54,7 @@ class DirectoryClaim:
             try:
                 # The notices are durable; only now may those they tell about be crossed off.
                 self._store.step("settle: notices durable")
-                self._cross_off(settled)
+                self._cross_off(settled, sync=sync)
             finally:
                 for notice in entered_notices:
                     self._store.give_back(notice)
@@ -63,7 +63,7 @@ class DirectoryClaim:
                 self._store.flush_queue()
                 self._store.step("settle: removal durable")
 
-    def _cross_off(self, settled: Entry) -> None:
+    def _cross_off(self, settled: Entry, *, sync: bool) -> None:
         """Append the record, or remove the entry when nobody is pending; then the claim is over."""
         if settled.pending:
             self._file.append(settled)
@@ -73,7 +73,10 @@ class DirectoryClaim:
             self._store.remove(self._file)
             self._store.step("settle: removed")
             self._end()
-            self._file.close()
+            if sync:
+                self._file.close()
+            else:
+                self._store.close_later(self._file)
 
     def release(self) -> None:
         """Give the entry back; does nothing when the claim is over."""

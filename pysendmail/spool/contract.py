@@ -52,7 +52,8 @@ class Claim(Protocol):
         """Record an attempt, durably, and end the claim.
 
         Without `sync` the removal of an entry with nobody left is durable only after the spool's
-        next `sync`: until then a power cut may bring the delivered message out again.
+        next `sync`: until then a power cut may bring the delivered message out again. It is for
+        who settles many, and may do so at length: each keeps a descriptor until then.
 
         First the notices are entered (one whose id is taken was entered by an earlier try at this
         very settle). Then delivered and failed recipients are crossed off; deferred ones, and those
@@ -98,6 +99,9 @@ class Entering(Protocol):
         the spool all the same (the disk failed to say so), and may be delivered.
         """
 
+    def free(self) -> float:
+        """Return how many octets there is room for, infinity where nobody can say."""
+
 
 class Spool(Entering, Protocol):
     """The place where entries wait."""
@@ -128,7 +132,7 @@ class Spool(Entering, Protocol):
         """Return the message of an entry, for reading only; None when there is none. Close it."""
 
     def sync(self) -> None:
-        """Make durable what was settled without `sync`."""
+        """Make durable what was settled without `sync`, and give its room back."""
 
     def change(self, queue_id: str, action: str) -> bool:
         """Hold, release, expedite (due at once) or remove an entry, durably; False: it is gone.

@@ -19,6 +19,7 @@ from pysendmail.spool.errors import BrokenEntry, EntryBusy, SpoolError, as_spool
 from pysendmail.spool.file import EntryFile, hinted_time, names_in
 from pysendmail.spool.index import CLAIMED, HELD
 from pysendmail.spool.layout import create_layout
+from pysendmail.spool.room import free_octets
 from pysendmail.spool.store import DURABLE_STEPS, Store
 from pysendmail.spool.sweep import sweep
 
@@ -106,6 +107,11 @@ class DirectorySpool:
         self._store.give_back(file)
         return None
 
+    def free(self) -> float:
+        """Return how many octets the file system has room for."""
+        with as_spool_error("look for room"):
+            return free_octets(self._store.layout.top)
+
     # What is due, and claiming it
 
     def due(self, now: float, limit: int) -> list[str]:
@@ -175,8 +181,11 @@ class DirectorySpool:
     def sync(self) -> None:
         """Make durable what was settled without `sync`."""
         with as_spool_error("sync the queue"):
-            self._store.flush_queue()
-            self._store.step("settle: removal durable")
+            try:
+                self._store.flush_queue()
+                self._store.step("settle: removal durable")
+            finally:
+                self._store.close_removed()
 
     # Changing
 

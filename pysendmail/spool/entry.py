@@ -110,11 +110,11 @@ class Entry:
         known = {name: getattr(self, name) for name in self.__slots__}
         return Entry(**{**known, **facts})
 
-    def with_outcomes(self, outcomes: Iterable[Outcome]) -> Entry:
+    def with_outcomes(self, outcomes: Iterable[Outcome], **facts: Any) -> Entry:
         """Cross off who was delivered or has failed; remember the reason of who was deferred.
 
         Who has no outcome stays pending as he was. An outcome for somebody unknown changes nothing:
-        in doubt a recipient is tried again.
+        in doubt a recipient is tried again. Other `facts` change with it.
         """
         last = {outcome.recipient: outcome for outcome in outcomes}
         pending = tuple(
@@ -127,6 +127,7 @@ class Entry:
         return self.changed(
             pending=pending,
             reasons={who: reasons[who] for who in addresses & reasons.keys()},
+            **facts,
         )
 
     def settled(
@@ -138,7 +139,8 @@ class Entry:
         warned: bool | None = None,
     ) -> Entry:
         """Return the entry after an attempt that ended `now` with these outcomes."""
-        return self.with_outcomes(outcomes).changed(
+        return self.with_outcomes(
+            outcomes,
             attempts=self.attempts + 1,
             last_attempt=now,
             next_attempt=next_attempt,

@@ -16,7 +16,7 @@ import fcntl
 import os
 import stat
 
-from pysendmail.message.content import FileSlice
+from pysendmail.message.content import FileSlice, Octets
 from pysendmail.message.message import MessageError, parse_message
 from pysendmail.spool import codec
 from pysendmail.spool.disk import SAFE
@@ -27,6 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from pysendmail.message.content import Readable
     from pysendmail.message.message import Message
     from pysendmail.spool.disk import Disk
     from pysendmail.spool.entry import Entry
@@ -45,7 +46,7 @@ _LATEST_HINT_S = 2**33
 class EntryFile:
     """An open entry file. `entry` and `message()` as last read; `close` unlocks."""
 
-    __slots__ = ("_disk", "_fd", "_first_line", "_journal_end", "entry", "queue_id")
+    __slots__ = ("_disk", "_fd", "_first_line", "_journal_end", "_start", "entry", "queue_id")
 
     def __init__(self, fd: int, queue_id: str, disk: Disk) -> None:
         """Take over an open descriptor; call `write` or `read` next."""
@@ -55,6 +56,7 @@ class EntryFile:
         self.entry: Entry
         self._first_line: codec.FirstLine
         self._journal_end = 0
+        self._start = b""  # of the file, as last read
 
     def write(self, entry: Entry, message: Message) -> None:
         """Write a new entry into the empty file. Not yet durable."""
@@ -83,7 +85,7 @@ class EntryFile:
         entry, length = codec.parse_journal(codec.parse_head(first_line, head), journal)
         if entry.queue_id != self.queue_id:
             raise BrokenEntry(f"it is entry {entry.queue_id}")
-        self.entry, self._first_line = entry, first_line
+        self.entry, self._first_line, self._start = entry, first_line, start
         self._journal_end = first_line.message_end + length
         return entry
 
@@ -130,7 +132,12 @@ class EntryFile:
 
         Raises BrokenEntry when the octets are no message.
         """
-        octets = FileSlice(self._fd, self._first_line.head_end, self.entry.size, owns=own)
+        begin, end = self._first_line.head_end, self._first_line.message_end
+        octets: Readable
+        if not own and end <= len(self._start):
+            octets = Octets(self._start[begin:end])  # it never changes
+        else:
+            octets = FileSlice(self._fd, begin, self.entry.size, owns=own)
         try:
             return parse_message(octets)
         except MessageError as error:

@@ -76,7 +76,7 @@ def create_layout(path: str | bytes, disk: Disk) -> None:
     made_top = _make_directories(absolute, disk)
     top = os.open(path, _OPEN_DIRECTORY)
     try:
-        complete = _exists(top, _FORMAT_FILE)
+        complete = exists(top, _FORMAT_FILE)
         if complete:
             _check_format(top, path)
         if made_top:
@@ -186,9 +186,10 @@ def _open_below(top: int, name: str) -> int:
     return os.open(name, _OPEN_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
 
 
-def _exists(top: int, name: str) -> bool:
+def exists(directory: int, name: str) -> bool:
+    """Tell whether a directory has this name."""
     try:
-        os.stat(name, dir_fd=top, follow_symlinks=False)
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
         return False
     return True

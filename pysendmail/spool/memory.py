@@ -75,6 +75,10 @@ class MemorySpool:
             self._wait_on(entry)
             return self.claim(queue_id) if claim else None
 
+    def free(self) -> float:
+        """There is no bound that we know."""
+        return float("inf")
+
     def due(self, now: float, limit: int) -> list[str]:
         """Return ids whose next attempt has come, earliest first."""
         return self._index.due(now, limit)

@@ -6,6 +6,8 @@ crash tests kill the process, and a reason here why nothing is lost then.
 
 from __future__ import annotations
 
+from collections import deque
+
 from pysendmail.spool.bell import Bell
 from pysendmail.spool.entering import move_into_queue, write_incoming
 from pysendmail.spool.entry import Entry, check_queue_id
@@ -45,7 +47,7 @@ DURABLE_STEPS = (
 class Store:
     """The open spool: its directories, what is due, and who is to be woken."""
 
-    __slots__ = ("_queue_sync", "bell", "disk", "index", "layout", "step")
+    __slots__ = ("_queue_sync", "_to_close", "bell", "disk", "index", "layout", "step")
 
     def __init__(self, path: str | bytes, disk: Disk, step: Callable[[str], None]) -> None:
         """Open the spool at `path`. Raises OSError, or SpoolError when it is none for us."""
@@ -55,9 +57,11 @@ class Store:
         self.bell = Bell(self.layout.top)
         self.index = Index()
         self._queue_sync = SharedSync(lambda: disk.sync(self.layout.queue))
+        self._to_close: deque[EntryFile] = deque()
 
     def close(self) -> None:
         """Close what is open."""
+        self.close_removed()
         self.bell.close()
         self.layout.close()
 
@@ -170,6 +174,22 @@ class Store:
         """Take an entry out of the queue; durable after `flush_queue`. Raises OSError."""
         self.disk.unlink(file.queue_id, self.layout.queue)
         self.index.drop(file.queue_id)
+
+    def close_later(self, file: EntryFile) -> None:
+        """Leave it to `close_removed` to close a removed file.
+
+        The last to close it gives its blocks back, which may wait for the disk as a sync does.
+        """
+        self._to_close.append(file)
+
+    def close_removed(self) -> None:
+        """Close the files of removed entries."""
+        while self._to_close:
+            try:
+                file = self._to_close.popleft()
+            except IndexError:
+                return  # another thread was quicker
+            file.close()
 
     def flush_queue(self) -> None:
         """Return when what was moved into and removed from the queue so far is durable."""

@@ -14,6 +14,7 @@ from pysendmail.message.queue_id import is_queue_id
 from pysendmail.spool.entering import remove_half_entered
 from pysendmail.spool.errors import BrokenEntry, EntryBusy
 from pysendmail.spool.file import hint_of, hinted_time, names_in, open_entry
+from pysendmail.spool.layout import exists
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _set_hint_right(file: EntryFile) -> None:
 def _put_aside(name: str, directory: int, layout: Layout, error: BrokenEntry) -> Finding | None:
     """Move what is no entry into broken/, beside what already has that name there."""
     kept, number = name, 0
-    while _exists(kept, layout.broken):
+    while exists(layout.broken, kept):
         number += 1
         kept = f"{name}.{number}"
     try:
@@ -139,11 +140,3 @@ def _forget(layout: Layout, now: float) -> None:
                 layout.disk.unlink(name, layout.done)
         except (FileNotFoundError, IsADirectoryError):
             pass  # another sweep was faster; or it is foreign, and in nobody's way
-
-
-def _exists(name: str, directory: int) -> bool:
-    try:
-        os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True

@@ -11,11 +11,12 @@ from __future__ import annotations
 import os
 
 from pysendmail.message.bounce import FAILURE, RELAYED
-from pysendmail.message.outcome import DEFERRED, FAILED, Outcome
+from pysendmail.message.outcome import DEFERRED, DELIVERED, FAILED, Outcome
 from pysendmail.relay import retry
 from pysendmail.relay.attempt import Attempt
 from pysendmail.relay.policy import MESSAGE, SESSION
-from pysendmail.spool.errors import AlreadyEntered, SpoolError
+from pysendmail.spool.errors import AlreadyEntered, SpoolError, SpoolFull
+from pysendmail.spool.room import find_shortage
 from pysendmail.submission.answer import Answer
 from pysendmail.submission.exit_status import EX_OK, exit_status, failure_line
 from pysendmail.submission.notices import log_notices, log_untold, notice
@@ -47,14 +48,17 @@ class Submission:
         self._journal = journal
         self._now = accepted.arrived
 
-    def enter(self, why: str, *, claim: bool = False) -> Claim | None:
+    def enter(self, why: str, *, claim: bool = False, reserve: bool = True) -> Claim | None:
         """Enter everything, not attempted yet, and the bounce for addresses that are of no use.
 
         With `claim` the entry is held by the caller, whose attempt is under way. A queue id that
         the spool knows already is the same submission come a second time: it has been taken, and
-        None is returned. `why` is for the log. Durable on return.
+        None is returned. `why` is for the log. The reserve of the spool is left unless `reserve` is
+        False: then the message lies on that disk already. Durable on return.
         """
         accepted = self._accepted
+        if reserve:
+            self._require_room()
         self._log_failures()
         if accepted.failures:
             self._bounce(accepted.failures)  # first, as always: rather twice than never
@@ -114,6 +118,8 @@ class Submission:
         deferrals = [outcome for outcome in attempt.outcomes if outcome.kind == DEFERRED]
         if not deferrals:
             return
+        if not any(outcome.kind == DELIVERED for outcome in attempt.outcomes):
+            self._require_room()  # else who has it already would get it again
         waiting = {outcome.recipient for outcome in deferrals}
         envelope = self._accepted.envelope
         try:
@@ -127,6 +133,12 @@ class Submission:
             )
         except AlreadyEntered:
             pass  # the same submission came before, by another door
+
+    def _require_room(self) -> None:
+        """Raise SpoolFull where the message would have to lie in the spool's reserve."""
+        size = self._accepted.message.size
+        if shortage := find_shortage(self._spool.free(), size, self._config.reserve):
+            raise SpoolFull(shortage)
 
     def _enter_own(
         self,

@@ -12,7 +12,7 @@ import time
 
 from pysendmail.config.errors import ConfigError
 from pysendmail.config.load import load
-from pysendmail.config.secrets import read_password
+from pysendmail.config.secrets import read_password, read_token
 from pysendmail.journal import SYSLOG, Journal
 from pysendmail.message.alias_file import read_aliases
 from pysendmail.message.content import Content
@@ -93,24 +93,25 @@ def submit_direct(
     try:
         config = load(environ, use_snapshot=True).config
         password = read_password(config, environ)
+        if config.token_file:
+            read_token(config, environ)  # as at each login: whether this user may
     except ConfigError as error:
         raise Unable(error.errors[0]) from error
     # standard error is the caller's, not the log's
     journal = Journal(SYSLOG, ident_of(request), environ)
-    now = time.time()
     accepted = accept(
         request,
         raw,
         find_submitter(uid),
         config=config,
         aliases=read_aliases(config.aliases),
-        now=now,
+        now=time.time(),
         content=lambda: Content(directory=drop_directory(config.spool)),
         limit=config.message_size,
     )
     accepted.require_recipients()
     try:
-        return finish(accepted, config, password, journal, environ, now)
+        return finish(accepted, config, password, journal, environ)
     except (OSError, SpoolError) as error:
         line = f"the spool cannot take the message: {error}".encode()
         raise Refused(EX_TEMPFAIL, line) from error
@@ -138,12 +139,19 @@ class LazySpool:
 
     def enter(self, *facts: Any, **options: Any) -> Claim | None:
         """Enter a message; see `Spool.enter`."""
+        return self._open().enter(*facts, **options)
+
+    def free(self) -> float:
+        """Return how many octets there is room for."""
+        return self._open().free()
+
+    def _open(self) -> Spool:
         if self._spool is None:
             from pysendmail.spool.directory import DirectorySpool
 
             self._spool = DirectorySpool.create(self._path)
             make_drop_directory(self._path)
-        return self._spool.enter(*facts, **options)
+        return self._spool
 
 
 def finish(
@@ -152,7 +160,6 @@ def finish(
     password: bytes | None,
     journal: Journal,
     environ: Mapping[str, str],
-    now: float,
 ) -> Answer:
     """Deliver or spool what was accepted, and see to it that somebody tries again."""
     spool = LazySpool(config.spool)
@@ -168,7 +175,12 @@ def finish(
             sessions,
             deadline=time.monotonic() + config.wait,
         )
-        journal.outcomes(accepted.request.queue_id, result.outcomes, arrived=now, now=time.time())
+        journal.outcomes(
+            accepted.request.queue_id,
+            result.outcomes,
+            arrived=accepted.arrived,
+            now=time.time(),
+        )
         answer = submission.conclude(result)
         sessions.close()
     else:

@@ -31,25 +31,27 @@ def drop_directory(spool: str) -> str:
 def make_drop_directory(spool: str) -> None:
     """Make the drop directory, the spool owner's: all may add to it, nobody may list it.
 
-    Root does this in a directory of another user's, so no name in there is followed.
+    Root does this in a directory of another user's, so no name in there is followed. The directory
+    is durable before its mode lets anyone in: what is dropped would be lost with it.
     """
-    top = os.open(spool, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    top = os.open(spool, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         try:
             os.mkdir(DROP, 0o700, dir_fd=top)
         except FileExistsError:
             pass
         fd = os.open(DROP, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
-        owner = os.stat(top)
+        try:
+            if os.geteuid() == 0:
+                owner = os.stat(top)
+                os.fchown(fd, owner.st_uid, owner.st_gid)
+            if os.fstat(fd).st_mode & 0o7777 != DROP_MODE:
+                os.fsync(top)
+                os.fchmod(fd, DROP_MODE)
+        finally:
+            os.close(fd)
     finally:
         os.close(top)
-    try:
-        if os.geteuid() == 0:
-            os.fchown(fd, owner.st_uid, owner.st_gid)
-        if os.fstat(fd).st_mode & 0o7777 != DROP_MODE:
-            os.fchmod(fd, DROP_MODE)
-    finally:
-        os.close(fd)
 
 
 def drop(spool: str, queue_id: str, head: bytes, content: Iterable[bytes]) -> None:

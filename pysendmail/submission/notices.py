@@ -43,6 +43,8 @@ def notice(
 
     Nothing is returned where none is due.
     """
+    if not reportable(kind, envelope, outcomes):
+        return []
     queue_id = new_queue_id()
     composed = compose_report(
         kind,

@@ -20,9 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-CONNECT_S = (
-    5.0  # on a Unix socket only a full backlog or a stopped daemon takes longer than an instant
-)
+# On a Unix socket only a full backlog or a stopped daemon takes longer than an instant.
+CONNECT_S = 5.0
 
 
 class NoDaemon(Exception):

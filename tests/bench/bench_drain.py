@@ -165,4 +165,3 @@ def targets(rates: list[Figure], postfix: float, best: float) -> list[Target]:
         name = max(medians, key=lambda label: medians[label])
         found.append(Target(f"÷ the best peer ({name})", ours / medians[name], least=best))
     return found
-

@@ -85,6 +85,11 @@ class Catcher:
         """The smarthost as pysendmail's configuration names it."""
         return f"smtp://{self.host}:{self.port}"
 
+    @property
+    def tls_context(self) -> ssl.SSLContext | None:
+        """What STARTTLS is done with, for another catcher of the same name."""
+        return self._tls
+
     def answer(self, reply: str = "", *, at: str = RCPT, recipient: str = "") -> None:
         """From now on answer `reply` ('450 4.2.0 busy') at that place, for `recipient` only where
         given; '': all is well.

@@ -7,6 +7,7 @@ that is gone.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -97,11 +98,17 @@ def run_program(
 
 
 def end_processes_of(directory: Path) -> None:
-    """End every process that names a path below `directory` in its command line or environment.
+    """End every process that names a path below `directory` in its command line or environment,
+    and the daemon of a spool there.
 
     So a lingering daemon is found, which nobody here has started: the sendmail that did it had our
-    configuration.
+    configuration. Its environment only root can read, so its own user knows it by its lock.
     """
+    for lock in directory.rglob("daemon.lock"):
+        with open(lock) as signed, contextlib.suppress(OSError, ValueError, IndexError):
+            pid = int(signed.read().split()[0])
+            if b"pysendmaild" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
     mark = os.fsencode(directory) + b"/"
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:

@@ -4,7 +4,8 @@
         client = connect(server.address)
 
 Each step of the recipe is a function of the conversation.  `server.heard` is what the client wrote,
-line by line.  Leaving the block waits for the end of the recipe and raises what went wrong in it.
+line by line and chunk by chunk, `server.octets` the same as it came.  Leaving the block waits for
+the end of the recipe and raises what went wrong in it.
 """
 
 from __future__ import annotations
@@ -23,28 +24,46 @@ Step = Callable[["Conversation"], None]
 class Conversation:
     """The server's side of the connection."""
 
-    def __init__(self, sock: socket.socket, heard: list[bytes]) -> None:
+    def __init__(self, server: LyingServer, sock: socket.socket) -> None:
         self.socket = sock
-        self.heard = heard
+        self.server = server
         self._buffer = b""
 
     def line(self) -> bytes:
         """Return the client's next line without its end; empty when it has hung up."""
         while b"\n" not in self._buffer:
-            octets = self.socket.recv(65536)
-            if not octets:
+            if not self._receive():
                 return b""
-            self._buffer += octets
         line, _, self._buffer = self._buffer.partition(b"\n")
-        self.heard.append(line.removesuffix(b"\r"))
-        return self.heard[-1]
+        self.server.heard.append(line.removesuffix(b"\r"))
+        return self.server.heard[-1]
+
+    def chunk(self, size: int) -> None:
+        """Read so many octets."""
+        while len(self._buffer) < size and self._receive():
+            pass
+        self.server.heard.append(self._buffer[:size])
+        self._buffer = self._buffer[size:]
+
+    def _receive(self) -> bool:
+        octets = self.socket.recv(65536)
+        self._buffer += octets
+        self.server.octets += octets
+        return bool(octets)
 
 
 class LyingServer:
     """Listens on `address` for one client and treats it as the recipe says."""
 
-    def __init__(self, *recipe: Step, receive_buffer: int | None = None) -> None:
+    def __init__(
+        self,
+        *recipe: Step,
+        receive_buffer: int | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.heard: list[bytes] = []
+        self.octets = bytearray()
+        self.tls = tls
         self._recipe = recipe
         self._trouble: BaseException | None = None
         self._listener = socket.socket()
@@ -71,7 +90,7 @@ class LyingServer:
         try:
             sock, _ = self._listener.accept()
             sock.settimeout(PATIENCE_S)
-            conversation = Conversation(sock, self.heard)
+            conversation = Conversation(self, sock)
             try:
                 for step in self._recipe:
                     step(conversation)
@@ -126,6 +145,15 @@ def hear_message() -> Step:
     return step
 
 
+def hear_chunk() -> Step:
+    """Read a BDAT command and the octets it announces."""
+
+    def step(conversation: Conversation) -> None:
+        conversation.chunk(int(conversation.line().split()[1]))
+
+    return step
+
+
 def stall() -> Step:
     """Say nothing and read nothing more until the client hangs up."""
 
@@ -153,12 +181,14 @@ def reset() -> Step:
     return step
 
 
-def turn_to_tls(context: ssl.SSLContext, *, may_fail: bool = False) -> Step:
-    """Do the server's part of a TLS handshake."""
+def turn_to_tls(context: ssl.SSLContext | None = None, *, may_fail: bool = False) -> Step:
+    """Do the server's part of a TLS handshake, by `context` or else the server's own."""
 
     def step(conversation: Conversation) -> None:
+        server_side = context or conversation.server.tls
+        assert server_side is not None
         try:
-            conversation.socket = context.wrap_socket(conversation.socket, server_side=True)
+            conversation.socket = server_side.wrap_socket(conversation.socket, server_side=True)
         except OSError:
             if not may_fail:
                 raise

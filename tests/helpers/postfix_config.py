@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 DOMAIN = "smarthost.example.com"
@@ -41,6 +41,7 @@ local_header_rewrite_clients =
 append_dot_mydomain = no
 allow_min_user = yes
 smtputf8_enable = yes
+import_environment = MAIL_CONFIG MAIL_LOGTAG POSTLOG_SERVICE POSTLOG_HOSTNAME PATH {variables}
 # no delays, no limits of its own
 smtpd_peername_lookup = no
 smtpd_error_sleep_time = 0
@@ -80,7 +81,7 @@ SASL_CONF = """\
 pwcheck_method: auxprop
 auxprop_plugin: sasldb
 sasldb_path: {directory}/etc/sasl/sasldb2
-mech_list: PLAIN LOGIN
+mech_list: {mechanisms}
 """
 
 # Sender and recipients a line each, an empty line, the content; complete once it has its name.  The
@@ -101,27 +102,44 @@ def instance_files(
     port: int,
     policy: Path,
     certificate: Path | None,
-    login_needed: bool,
+    mechanisms: Sequence[str],
     settings: Mapping[str, str],
+    variables: Sequence[str],
 ) -> dict[str, str]:
     """Return the text of each file by its path below `directory`.
 
     `policy`: socket of the policy service; `certificate`: PEM for STARTTLS, None for none;
-    `settings` of main.cf come last and win.
+    `mechanisms`: those of which a login is needed, empty for no login;
+    `settings` of main.cf win; `variables` of master's environment are handed on to all processes.
     """
-    values = {"directory": directory, "port": port, "policy": f"check_policy_service unix:{policy}"}
+    values = {
+        "directory": directory,
+        "port": port,
+        "policy": f"check_policy_service unix:{policy}",
+        "mechanisms": " ".join(mechanisms),
+        "variables": " ".join(variables),
+    }
     wanted = {
         **tls_settings(certificate),
-        **auth_settings(directory, login_needed, certificate),
+        **auth_settings(directory, bool(mechanisms), certificate),
         **settings,
     }
-    lines = "".join(f"{name} = {value}\n" for name, value in wanted.items())
     return {
-        "etc/main.cf": MAIN_CF.format(**values) + lines,
+        "etc/main.cf": with_settings(MAIN_CF.format(**values), wanted),
         "etc/master.cf": MASTER_CF.format(**values),
         "etc/sasl/smtpd.conf": SASL_CONF.format(**values),
         "collect": COLLECT.format(**values),
     }
+
+
+def with_settings(text: str, settings: Mapping[str, str]) -> str:
+    """Return the main.cf `text` with these settings in place of its own.
+
+    None may stand there twice: Postfix warns of it while it reads the file, its log daemon too, and
+    that one may then wait for itself.
+    """
+    kept = [line for line in text.splitlines() if line.partition(" = ")[0] not in settings]
+    return "\n".join([*kept, *(f"{name} = {value}" for name, value in settings.items()), ""])
 
 
 def tls_settings(certificate: Path | None) -> dict[str, str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from etc.installer.dependencies import fetch_dependencies
+from etc.installer.dependencies import fetch_dependencies, find_dependencies
 from pysendmail import __version__
 from tests.helpers.installed import REPOSITORY, SEARCH_PATH, run_program
 
@@ -347,6 +347,12 @@ def test_libraries_that_are_not_where_they_are_said_to_be_are_one_line(tmp_path:
     assert everything_in(tmp_path) == set()
 
 
+def test_extra_that_there_is_not_is_one_line(tmp_path: Path) -> None:
+    line = complaint(make("install", PREFIX=tmp_path / "prefix", EXTRAS="proxy,prxy"))
+    assert "EXTRAS=proxy,prxy: prxy is none of proxy, gssapi" in line
+    assert everything_in(tmp_path) == set()
+
+
 def test_relative_prefix_is_refused() -> None:
     assert "must be absolute" in complaint(make("install", PREFIX="somewhere"))
 
@@ -374,27 +380,46 @@ def test_interpreter_is_the_real_one_behind_a_shim_and_a_virtualenv(
 @pytest.fixture
 def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory that is all the package index pip knows, with wheels of our two libraries."""
-    for name, module, version in (("pyyaml", "yaml", "6.99"), ("python_daemon", "daemon", "3.99")):
-        with zipfile.ZipFile(tmp_path / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
-            wheel.writestr(f"{module}/__init__.py", "")
-            for file, text in (
-                ("METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"),
-                (
-                    "WHEEL",
-                    "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-                ),
-                ("RECORD", ""),
-            ):
-                wheel.writestr(f"{name}-{version}.dist-info/{file}", text)
+    write_wheel(tmp_path, "pyyaml", "yaml", "6.99")
+    write_wheel(tmp_path, "python_daemon", "daemon", "3.99")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     monkeypatch.chdir(REPOSITORY)
     return tmp_path
 
 
+def write_wheel(directory: Path, name: str, module: str, version: str) -> None:
+    """Write a wheel of a package with one module, which knows its version and has a `sync`."""
+    with zipfile.ZipFile(directory / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{module}/__init__.py", f"__version__ = {version!r}\n")
+        wheel.writestr(f"{module}/sync.py", "")
+        for file, text in (
+            ("METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"),
+            ("WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
+            ("RECORD", ""),
+        ):
+            wheel.writestr(f"{name}-{version}.dist-info/{file}", text)
+
+
 def test_libraries_that_the_system_lacks_come_into_our_own_directory(wheels: Path) -> None:
     fetch_dependencies(sys.executable, str(wheels / "vendor"))
     assert {"yaml", "daemon"} <= everything_in(wheels / "vendor")
+
+
+def test_library_of_an_extra_comes_along_when_it_is_asked_for_and_new_enough(
+    wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_wheel(wheels, "python_socks", "python_socks", "3.99")
+    fetch_dependencies(sys.executable, str(wheels / "vendor"), ["proxy"])
+    assert "python_socks" in everything_in(wheels / "vendor")
+    assert find_dependencies(sys.executable, str(wheels / "vendor"), ["proxy"])
+    monkeypatch.setattr(
+        "etc.installer.dependencies.FIND", f"print({str(wheels / 'vendor')!r})"
+    )
+    version = wheels / "vendor/python_socks/__init__.py"
+    assert find_dependencies(sys.executable, "", ["proxy"])
+    version.write_text("__version__ = '2.0.3'\n")
+    assert find_dependencies(sys.executable, "", ["proxy"]) is None
 
 
 def test_environment_that_is_only_linked_here_is_not_cleared(tmp_path: Path) -> None:

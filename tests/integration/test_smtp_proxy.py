@@ -172,7 +172,7 @@ def hear_octets(*counts: int, then: bytes) -> Step:
 
     def step(conversation: Conversation) -> None:
         for count, answer in zip(counts, (then[:2], then[2:4], then[4:]), strict=True):
-            conversation.heard.append(conversation.socket.recv(count, socket.MSG_WAITALL))
+            conversation.server.heard.append(conversation.socket.recv(count, socket.MSG_WAITALL))
             conversation.socket.sendall(answer)
 
     return step

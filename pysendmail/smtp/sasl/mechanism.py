@@ -46,9 +46,7 @@ class Credentials:
         return f"Credentials(user={self.user!r}, authz={self.authz!r}, holds={held!r})"
 
 
-def credentials_of(
-    user: bytes, authz: bytes, creds: Iterable[tuple[bytes, bytes]]
-) -> Credentials:
+def credentials_of(user: bytes, authz: bytes, creds: Iterable[tuple[bytes, bytes]]) -> Credentials:
     """Return the credentials in Netsmtp's form, where `creds` are `(kind, value)`.
 
     The kinds are `b"password"` and `b"token"`; the first of a kind counts.
@@ -56,11 +54,10 @@ def credentials_of(
     values: dict[bytes, bytes] = {}
     for kind, value in creds:
         if kind not in (b"password", b"token"):
-            raise UsageError(f"credentials are a password or a token, not {kind!r}")
+            # What stands in its place is not shown: who swaps the two has put the password there.
+            raise UsageError('credentials are a password or a token: b"password" or b"token" first')
         values.setdefault(kind, value)
-    return Credentials(
-        user, values.get(b"password", b""), authz, token=values.get(b"token", b"")
-    )
+    return Credentials(user, values.get(b"password", b""), authz, token=values.get(b"token", b""))
 
 
 class Mechanism:

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     Parameter: TypeAlias = tuple[bytes, bytes, bool]
 
 _SWITCHES = (b"mutual", b"secure")
-KNOWN = frozenset(
-    (*_SWITCHES, b"digest-uri", b"realm", b"cnonce", b"nonce", b"gssapi-acceptor")
-)
+KNOWN = frozenset((*_SWITCHES, b"digest-uri", b"realm", b"cnonce", b"nonce", b"gssapi-acceptor"))
 
 
 class Parameters:

@@ -10,7 +10,14 @@ Raises `Refusal` for everything else, and only that. Linear in the length of the
 
 from __future__ import annotations
 
-from ..arguments import MAX_ENVID, MAX_ORCPT, check_address
+from ..arguments import (
+    CONTROLS,
+    LETTERS_AND_DIGITS,
+    MAX_ENVID,
+    MAX_ORCPT,
+    NOTIFY,
+    check_address,
+)
 from ..errors import UsageError
 from ..transaction import Recipient
 from .replies import Refusal
@@ -20,19 +27,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_CONTROLS = bytes(range(32)) + b"\x7f"
 _BLANKS = b" \t"
-_LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _DIGITS = b"0123456789"
 _HEXADECIMAL = b"0123456789ABCDEF"
 _NUMBER_DIGITS = 18  # more octets than there are
 
-NOTIFY = (b"SUCCESS", b"FAILURE", b"DELAY")
-
 
 def split_command(line: bytes) -> tuple[bytes, bytes]:
     """Return the verb in upper case, and what follows it without outer blanks."""
-    if line.translate(None, _CONTROLS.replace(b"\t", b"")) != line:
+    if line.translate(None, CONTROLS.replace(b"\t", b"")) != line:
         raise Refusal(500, b"5.5.2 Control characters in a command")
     verb, _, rest = line.strip(_BLANKS).partition(b" ")
     return verb.upper(), rest.strip(_BLANKS)
@@ -189,7 +192,7 @@ def parse_orcpt(value: bytes) -> bytes:
     code of its own.
     """
     kind, _, encoded = value.partition(b";")
-    if not kind or not encoded or kind.translate(None, _LETTERS + _DIGITS + b"-"):
+    if not kind or not encoded or kind.translate(None, LETTERS_AND_DIGITS + b"-"):
         raise Refusal(501, b"5.5.4 ORCPT is type;address")
     if kind.lower() == b"utf-8":
         return b""
@@ -205,7 +208,7 @@ def parse_xtext(value: bytes) -> bytes:
         if len(part) < 2 or part[:2].translate(None, _HEXADECIMAL):
             raise Refusal(501, b"5.5.4 Not an xtext")
         plain += bytes.fromhex(part[:2].decode()) + part[2:]
-    if not plain or not plain.isascii() or plain.translate(None, _CONTROLS) != plain:
+    if not plain or not plain.isascii() or plain.translate(None, CONTROLS) != plain:
         raise Refusal(501, b"5.5.4 Not a printable text")
     return plain
 

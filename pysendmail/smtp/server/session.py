@@ -12,6 +12,7 @@ Time is not looked at: who reads the connection decides how long it waits.
 
 from __future__ import annotations
 
+from ..arguments import MAX_COMMAND
 from ..reply import Reply
 from . import replies
 from .commands import parse_bdat, parse_mail, parse_rcpt, split_command
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
     from .transaction import Sink, Transaction
 
-# RFC 5321 section 4.5.3.1.4 and what extensions add to it, as for the client.
-LINE_LIMIT = 2048
 MISTAKES = 20  # mistakes between two messages
 WRONG_LOGIN = 5  # as many mistakes as a wrong password counts for
 
@@ -135,7 +134,7 @@ class Session:
     # --- what comes next in the buffer; each returns whether it got any further
 
     def _take_line(self) -> bool:
-        limit = LOGIN_LINE_LIMIT if self._profile.login else LINE_LIMIT
+        limit = LOGIN_LINE_LIMIT if self._profile.login else MAX_COMMAND
         end = self._buffer.find(b"\n", self._scanned)
         if end < 0:
             self._scanned = len(self._buffer)

@@ -13,7 +13,7 @@ from .stream import SocketStream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from .address import Address
     from .tls import TlsConfig
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def connect(
     address: Address,
-    timeouts: Timeouts | None = None,
+    timeouts: Timeouts | float | None = None,
     *,
     proxy: str | None = None,
     tls: TlsConfig | None = None,
@@ -29,18 +29,24 @@ def connect(
     source_address: str | None = None,
     trace: Callable[[bytes, bytes], None] | None = None,
     deadline: float | None = None,
+    lmtp: bool = False,
+    ignored: Collection[bytes] = (),
 ) -> Client:
     """Return a client connected to `(host, port)`, to the Unix socket at a path, or to a `Command`.
 
+    A number as `timeouts` bounds each phase alike; a small one is too short for the answer to the
+    end of data, and makes duplicates.
+
     `proxy` is the URL of a SOCKS5 or HTTP proxy to go by (see `proxy`), which then looks up the
     host. With `tls` the connection is TLS from its first octet, for `server_hostname` or else the
-    host. `source_address` is the local address to connect from, `deadline` a moment of
-    `time.monotonic` for this and all that follows. The greeting has not been read.
+    host. `source_address` is the local IP address to connect from, `deadline` a moment of
+    `time.monotonic` for this and all that follows. `trace`, `lmtp` and `ignored` are those of
+    `Client`. The greeting has not been read.
 
     Raises `ConnectError`, `TimedOut`, `TlsError`; `UsageError` for what contradicts itself. Then
     nothing is left open.
     """
-    timeouts = timeouts or Timeouts()
+    timeouts = Timeouts.of(timeouts)
     check_address(address)
     server_hostname = server_hostname or (address[0] if isinstance(address, tuple) else "")
     if tls is not None:
@@ -55,7 +61,15 @@ def connect(
             seconds = min(seconds, deadline - time.monotonic())
         stream.set_timeout(seconds)
         stream.start_tls(tls, server_hostname)
-    client = Client(stream, stream, set_timeout=stream.set_timeout, timeouts=timeouts, trace=trace)
+    client = Client(
+        stream,
+        stream,
+        set_timeout=stream.set_timeout,
+        timeouts=timeouts,
+        trace=trace,
+        lmtp=lmtp,
+        ignored=ignored,
+    )
     client.deadline = deadline
     return client
 

@@ -34,6 +34,9 @@ _EXPECTED = (
     "if the proxy wants them, special characters in them as %XX"
 )
 
+# Before, python-socks had no connection lent to it.
+_PACKAGE_MAJOR = 3
+
 # More than any proxy says of itself before it lets the server speak.
 _HEADER_OCTETS = 16 * 1024
 # RFC 1929 has one octet for the length of each.
@@ -84,6 +87,23 @@ def _check_credentials(scheme: str, user: str, password: str) -> None:
         raise UsageError("proxy: a user of an HTTP proxy has no colon")
 
 
+def require_package() -> None:
+    """Raise `UsageError` where python-socks is missing, or older than what we know to speak to."""
+    try:
+        import python_socks.sync
+    except ImportError:
+        raise UsageError(
+            "a proxy needs the Python package python-socks, which is not installed: "
+            "pip install pysendmail[proxy]"
+        ) from None
+    version = python_socks.__version__
+    if int(version.partition(".")[0]) < _PACKAGE_MAJOR:
+        raise UsageError(
+            f"a proxy needs the Python package python-socks from {_PACKAGE_MAJOR}.0 on, and "
+            f"{version} is installed: pip install pysendmail[proxy]"
+        )
+
+
 def open_through(
     url: str,
     host: str,
@@ -100,10 +120,9 @@ def open_through(
     """
     proxy = parse_proxy(url)
     try:
-        import python_socks.sync  # noqa: F401
-    except ImportError:
-        missing = "python-socks is not installed: pip install pysendmail[proxy]"
-        raise ConnectError(host, ((f"by the proxy {proxy}", missing),)) from None
+        require_package()
+    except UsageError as missing:
+        raise ConnectError(host, ((f"by the proxy {proxy}", str(missing)),)) from None
     try:
         sock = open_tcp(
             proxy.host,

@@ -56,9 +56,7 @@ def open_tcp(
     return winner
 
 
-def _addresses_of(
-    host: str, port: int, seconds: float, deadline: float | None
-) -> list[Candidate]:
+def _addresses_of(host: str, port: int, seconds: float, deadline: float | None) -> list[Candidate]:
     until = time.monotonic() + seconds
     if deadline is not None:
         until = min(until, deadline)
@@ -72,9 +70,7 @@ def _addresses_of(
         raise ConnectError(host, ((host, f"not a name: {error}"),)) from error
 
 
-def _of_family(
-    candidates: list[Candidate], host: str, source_address: str
-) -> list[Candidate]:
+def _of_family(candidates: list[Candidate], host: str, source_address: str) -> list[Candidate]:
     import socket
 
     family = socket.AF_INET6 if ":" in source_address else socket.AF_INET

@@ -133,5 +133,3 @@ def fill_by_smtp(place: Place, port: int, count: int) -> None:
         "smtp-source", "-m", str(count), "-s", "10", "-l", "2048", "-f", SENDER, "-t", RECIPIENT,
         f"127.0.0.1:{port}",
     )  # fmt: skip
-
-

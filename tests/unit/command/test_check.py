@@ -66,6 +66,20 @@ def test_password_is_masked_and_its_readers_are_named(
     assert "very-secret" not in output
 
 
+def test_readers_of_token_and_key_are_named(
+    configure: Configure, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("ya29.secret\n")
+    token.chmod(0o600)
+    configure(token_file=str(token), tls_certificate_file=str(tmp_path / "none.pem"))
+    assert check(connect=False, send_to="") == 0
+    output = capsys.readouterr().out
+    assert "the token can be read by uid" in output
+    assert "the key of our certificate can be read by nobody: No such file" in output
+    assert "ya29" not in output
+
+
 def test_password_of_the_listener_is_looked_at_too(
     configure: Configure, capsys: pytest.CaptureFixture[str]
 ) -> None:

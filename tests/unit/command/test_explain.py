@@ -135,6 +135,22 @@ def test_route_is_told_without_secrets(gmail: Loaded) -> None:
     ]
 
 
+def test_route_tells_of_lmtp_pins_and_a_proxy_without_its_password(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(
+        f"smarthost: [lmtp:///run/lmtp, smtp://mx.test]\norigin: example.org\n"
+        f"tls_pins: sha256:{'0' * 64}\nproxy: http://me:hunter2@proxy.test:3128\n"
+        "token_file: /run/token\n"
+    )
+    path.chmod(0o600)
+    _, local, remote, _ = section(told(load({}, str(path)), b"bob@x.net"), "route")
+    assert local == "smarthost  /run/lmtp, by LMTP, no TLS, login what the token says"
+    assert remote == (
+        "smarthost  mx.test:25, STARTTLS required, certificate verified, pinned, by way of"
+        " http://proxy.test:3128, login what the token says"
+    )
+
+
 def test_missing_smarthost_is_told(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text("origin: example.org\n")

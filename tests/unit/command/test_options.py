@@ -145,6 +145,7 @@ def test_option_is_accepted_and_ignored(words: tuple[bytes, ...]) -> None:
 # --- operands
 
 
+@pytest.mark.trap(24)
 def test_options_end_at_the_first_operand_or_two_dashes() -> None:
     assert parse(b"-i", b"bob", b"carol").operands == (b"bob", b"carol")
     assert parse(b"--", b"-odd@example.org").operands == (b"-odd@example.org",)
@@ -154,6 +155,7 @@ def test_options_end_at_the_first_operand_or_two_dashes() -> None:
 @pytest.mark.parametrize(
     "words", [(b"bob", b"-i"), (b"bob", b"--"), (b"-",), (b"bob", b"-f", b"w@x"), (b"-t", b"-")]
 )
+@pytest.mark.trap(24)
 def test_operand_that_looks_like_an_option_is_refused(words: tuple[bytes, ...]) -> None:
     assert b"put -- before" in refusal(*words)
 

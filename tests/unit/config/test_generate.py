@@ -51,6 +51,9 @@ def test_manual_without_the_enclosing_lines_is_refused() -> None:
         format_manual(".Sh NAME\n")
 
 
+USER = "user: me\npassword_file: /p"
+
+
 def test_example_as_it_is_configures_nothing(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text(format_example())
@@ -63,7 +66,8 @@ def test_each_line_of_the_example_holds_when_its_sign_is_removed(key, tmp_path: 
     companions = {
         "user": "password_file: /p", "password": "user: me", "password_file": "user: me",
         "password_command": "user: me", "listen_user": "listen_password_file: /p",
-        "listen_password_file": "listen_user: me",
+        "listen_password_file": "listen_user: me", "sasl_mechanisms": USER, "sasl_authzid": USER,
+        "tls_key_file": "tls_certificate_file: /p",
     }  # fmt: skip
     path = tmp_path / "p.yaml"
     path.write_text(f"{line[1:]}\n{companions.get(key.name, '')}\n")

@@ -7,7 +7,8 @@ import inspect
 import pytest
 
 from pysendmail.config.defaults import DELIVERY_MODES
-from pysendmail.config.keys import KEYS, KINDS, Config, find_key
+from pysendmail.config.key import KINDS
+from pysendmail.config.keys import KEYS, Config, find_key
 from pysendmail.config.snapshot import PUBLIC_DEFAULTS
 from pysendmail.config.values import PARSERS
 
@@ -73,6 +74,12 @@ def test_from_is_an_attribute_with_another_name() -> None:
         ("tls", "yes", "expected one of required, opportunistic, none"),
         ("socket", "run/s", r"\(the path must be absolute\)"),
         ("smarthost", "smtps://x", r"\(write submissions:// instead\)"),
+        ("sasl_mechanisms", "PLAIN, NTLM", "found 'PLAIN, NTLM', .*NTLM is none of PLAIN, LOGIN"),
+        ("tls_pins", "sha256:00", "expected sha256: and 64 hexadecimal digits"),
+        ("tls_minimum_version", "1.1", "expected one of 1.2, 1.3, insecure-1.0"),
+        ("proxy", "socks4://u:S3cret@h:1", "found a text that is not shown, expected a URL"),
+        ("source_address", "eth0", "found 'eth0', expected an IP address of this machine"),
+        ("ignore_extensions", "CHUNKING,STARTTLS", "expected any of PIPELINING, CHUNKING, 8BIT"),
     ],
 )
 def test_refusal_tells_what_was_found_and_what_was_expected(

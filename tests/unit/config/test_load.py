@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,39 @@ def test_hostname_and_origin_are_filled_in(yaml_file: Callable[..., str]) -> Non
     assert config.origin == b"o.test"
 
 
+def test_user_and_password_of_a_proxy_are_a_secret_and_the_rest_is_not(
+    yaml_file: Callable[..., str],
+) -> None:
+    text = "proxy: socks5://me:hunter2@proxy.test:1080\n"
+    (line,) = errors_of({}, path := yaml_file(text, mode=0o644))
+    assert line == f"{path}:1: key 'proxy': everyone can read this file: chmod 640 it"
+    loaded = load({}, yaml_file(text, mode=0o640))
+    assert loaded.config.proxy == "socks5://me:hunter2@proxy.test:1080"
+    assert [text for _, text, _ in loaded.changes()] == ["socks5://proxy.test:1080"]
+    assert "hunter2" not in repr(loaded.config)
+    load({}, yaml_file("proxy: http://proxy.test:3128\n", mode=0o644))
+
+
+@pytest.mark.parametrize(
+    ("module", "text", "trouble"),
+    [
+        ("python_socks", "proxy: socks5://p.test:1080\n", "needs the Python package python-socks"),
+        ("gssapi", "sasl_mechanisms: GSSAPI\n", "GSSAPI needs the Python package gssapi"),
+    ],
+)
+def test_package_that_is_missing_is_named_at_load(
+    yaml_file: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    module: str,
+    text: str,
+    trouble: str,
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    (line,) = errors_of({}, path := yaml_file(text))
+    assert line.startswith(f"{path}:1: key ")
+    assert trouble in line
+
+
 def test_bare_sender_and_from_are_completed_and_root_is_not(
     yaml_file: Callable[..., str],
 ) -> None:
@@ -110,6 +144,7 @@ def test_inline_password_in_a_file_that_everyone_reads_is_refused(
 
 
 USER = "user: me\npassword_file: /p\n"
+PIN = f"sha256:{'0' * 64}"
 
 
 @pytest.mark.parametrize(
@@ -126,9 +161,19 @@ USER = "user: me\npassword_file: /p\n"
             "1: key 'tls': none contradicts",
         ),
         (USER + "tls: none\nsmarthost: smtp://a.test\n", "3: key 'tls': none would"),
-        ("smarthost: lmtp:///run/s\n", "1: key 'smarthost': lmtp:// is not spoken by this version"),
-        ("smarthost: [smtp://a.test, lmtp://b.test]\n", "key 'smarthost': lmtp:// is not spoken"),
-        (USER + "tls: none\nsmarthost: lmtp:///s\n", "4: key 'smarthost': lmtp:// is not spoken"),
+        ("tls: required\nsmarthost: lmtp:///run/s\n", "1: key 'tls': required contradicts"),
+        (
+            "token_file: /t\ntls: none\nsmarthost: [lmtp:///s, lmtp://b.test]\n",
+            "2: key 'tls': none would",
+        ),
+        (USER + "token_command: t\n", "only one of password_file, token_command can be"),
+        ("sasl_mechanisms: PLAIN\n", "1: key 'sasl_mechanisms': there is nothing to log in with"),
+        ("sasl_mechanisms: external\n", "1: key 'sasl_mechanisms': EXTERNAL is a login by"),
+        ("sasl_authzid: a\n", "1: key 'sasl_authzid': there is no login that could act"),
+        ("tls_key_file: /k\n", "1: key 'tls_key_file': there is no tls_certificate_file"),
+        ("tls_certificate_file: /c\ntls: none\n", "1: key 'tls_certificate_file': there is nobody"),
+        (f"tls: opportunistic\ntls_pins: {PIN}\n", "2: key 'tls_pins': pins want TLS"),
+        ("ca_file_only: true\n", "1: key 'ca_file_only': there is no ca_file"),
         (USER + "tls_verify: false\n", "3: key 'tls_verify': without verification"),
         ("retry_first: 2h\nretry_longest: 1h\n", "1: key 'retry_first': longer than retry_longest"),
         ("listen: 10.0.0.1:25\n", "1: key 'listen': 10.0.0.1:25 is no address that is loopback"),
@@ -153,6 +198,11 @@ def test_contradiction_is_an_error(yaml_file: Callable[..., str], text: str, tro
         USER + "tls_verify: false\ninsecure_password: true\n",
         "tls_verify: false\n",
         USER + "tls: opportunistic\n",
+        USER + "tls: none\nsmarthost: lmtp:///s\n",
+        f"{USER}tls_verify: false\ntls_pins: {PIN}\n",
+        "token_file: /t\n",
+        "sasl_authzid: a\ntls_certificate_file: /c\n",
+        "user: me\nsasl_mechanisms: [EXTERNAL]\ntls_certificate_file: /c\n",
         "listen: [127.0.0.1:25, '[::1]:25', 127.8.9.10:2525]\n",
         "listen: [10.0.0.1:25, '[fd00::1]:25', 0.0.0.0:2525]\nlisten_for: private\n",
         "listen: 192.0.2.1:25\nlisten_for: anyone\nlisten_user: me\nlisten_password_file: /p\n",

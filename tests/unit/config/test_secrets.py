@@ -11,7 +11,7 @@ import pytest
 
 from pysendmail.config.errors import ConfigError, UnreadableConfigError
 from pysendmail.config.keys import Config
-from pysendmail.config.secrets import SECRET_LIMIT, read_listen_password, read_password
+from pysendmail.config.secrets import SECRET_LIMIT, read_listen_password, read_password, read_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +73,18 @@ def test_file_open_to_everyone_is_refused_with_the_remedy(secret: Path, mode: in
 def test_file_without_a_password_is_refused(secret: Path, content: bytes, trouble: str) -> None:
     secret.write_bytes(content)
     assert trouble in trouble_of(Config(password_file=str(secret)))
+
+
+def test_token_comes_from_a_file_or_a_command_each_time_anew(secret: Path) -> None:
+    assert read_token(Config(), {}) is None
+    config = Config(token_file=str(secret))
+    assert read_token(config, {}) == b" hunter2 "
+    secret.write_bytes(b"ya29.fresh\n")
+    assert read_token(config, {}) == b"ya29.fresh"
+    assert read_token(Config(token_command="echo ya29.x"), {"PATH": os.defpath}) == b"ya29.x"
+    secret.chmod(0o644)
+    with pytest.raises(ConfigError, match=r"key 'token_file'.*chmod 640"):
+        read_token(config, {})
 
 
 def test_missing_file_is_refused(secret: Path) -> None:

@@ -219,6 +219,28 @@ def test_file_stays_while_the_spool_cannot_take_it(house: House, trouble: Except
     assert (house.names(), len(house.taken)) == ([], 1)
 
 
+def test_removals_that_cannot_be_synced_are_told_and_synced_by_the_next_sweep(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    answers = [OSError(errno.EIO, "disk"), None]
+
+    def fsync(fd: int) -> None:
+        synced.append(os.fstat(fd).st_ino)
+        if (error := answers.pop(0)) is not None:
+            raise error
+
+    house.drop()
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match="disk"):
+        house.sweep()
+    assert house.intake.changed()
+    house.sweep()
+    house.sweep()  # nothing was removed: nothing to sync
+    assert synced == [house.directory.stat().st_ino] * 2
+    assert len(house.taken) == 1
+
+
 @pytest.mark.parametrize("trouble", [OSError(errno.EIO, "disk"), SpoolFull("no room")])
 def test_trouble_with_one_file_does_not_stop_the_others(house: House, trouble: Exception) -> None:
     for queue_id in ("00000000000000", QUEUE_ID, "00000000000002"):

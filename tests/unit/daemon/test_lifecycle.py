@@ -56,6 +56,7 @@ def lock_of(
     return SpoolLock(str(spool), linger=linger, served=served)
 
 
+@pytest.mark.trap(29)
 def test_lock_refuses_a_second_daemon_and_names_the_first(tmp_path: Path) -> None:
     lock = lock_of(tmp_path)
     lock.sign()
@@ -84,7 +85,7 @@ signal.pause()
 
 @pytest.mark.parametrize("mode", ["lingers", "stays"])
 def test_lock_is_taken_over_only_from_a_daemon_that_lingers(tmp_path: Path, mode: str) -> None:
-    command = [sys.executable, "-c", HOLDER, str(tmp_path), mode]
+    command = [sys.executable, "-c", HOLDER, str(tmp_path), mode, "--linger"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
@@ -128,6 +129,19 @@ def test_lock_whose_holder_has_not_signed_is_not_taken_over(tmp_path: Path) -> N
     lock = lock_of(tmp_path, linger=True)
     with pytest.raises(AlreadyRunning, match="not known yet"):
         lock_of(tmp_path)
+    os.close(lock.fileno())
+
+
+def test_process_that_has_the_number_of_a_lingering_daemon_elsewhere_is_left_alone(
+    tmp_path: Path,
+) -> None:
+    lock = lock_of(tmp_path)
+    with subprocess.Popen(["sleep", "60"]) as innocent:
+        (tmp_path / "daemon.lock").write_text(f"{innocent.pid} lingers\n")
+        with pytest.raises(AlreadyRunning, match=f"pid {innocent.pid}"):
+            lock_of(tmp_path)
+        assert innocent.poll() is None
+        innocent.kill()
     os.close(lock.fileno())
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pysendmail.daemon import scheduler as module
 from pysendmail.daemon.scheduler import LOOK_S
-from pysendmail.spool.errors import SpoolFull
+from pysendmail.spool.errors import EntryBusy, SpoolFull
 from pysendmail.spool.memory import MemorySpool
 from tests.helpers.waiting import wait_until
 from tests.unit.daemon.house import PATIENCE_S, FakeDrops, FakeRelay, House
@@ -28,7 +30,7 @@ FUTURE = 4e9
 def test_due_entries_are_delivered_and_others_wait() -> None:
     house = House()
     enter(house.spool, FIRST)
-    enter(house.spool, SECOND, next_attempt=FUTURE)
+    enter(house.spool, SECOND, next_attempt=house.state.started + 3600)
     house.run(lambda: house.spool.count() == 1)
     assert len(house.relay.delivered) == 1
     assert house.spool.find(SECOND) is not None
@@ -42,6 +44,33 @@ def test_entry_that_comes_later_is_delivered() -> None:
     wait_until(lambda: house.spool.count() == 0)
     house.scheduler.stop()
     thread.join(PATIENCE_S)
+
+
+def test_clock_that_is_set_back_by_days_keeps_no_entry_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house, ahead = House(), [3 * 86400.0]
+    clock = SimpleNamespace(time=lambda: time.time() + ahead[0], monotonic=time.monotonic)
+    monkeypatch.setattr(module, "time", clock)
+    enter(house.spool, FIRST, next_attempt=clock.time() + 3600)
+    house.scheduler.keep_house()
+    ahead[0] = 0.0
+    house.run(lambda: house.spool.count() == 0)
+
+
+def test_trouble_that_lasts_is_told_once_and_that_it_is_over_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+
+    def sweep() -> None:
+        if house.drops.sweeps < 20:
+            raise SpoolFull(f"no room for file {house.drops.sweeps}")
+
+    house = House(drops=FakeDrops(sweep))
+    house.run(lambda: house.drops.sweeps > 25)
+    told = [name for name in house.names() if name.startswith("spool")]
+    assert told == ["spool trouble", "spool is well again"]
 
 
 def test_only_pending_recipients_are_tried() -> None:
@@ -119,3 +148,26 @@ def test_house_is_kept_beside_all_else() -> None:
     spool.swept.clear()
     house.scheduler.keep_house()
     assert not spool.swept.is_set()
+
+
+@pytest.mark.trap(27)
+def test_entry_whose_time_a_fast_clock_has_set_is_brought_back() -> None:
+    house = House()
+    enter(house.spool, FIRST, next_attempt=FUTURE)
+    house.run(lambda: house.spool.count() == 0)
+    assert "due at once" in house.names()
+
+
+def test_entry_in_hand_is_not_brought_back() -> None:
+    class Busy(MemorySpool):
+        asked = threading.Event()
+
+        def change(self, queue_id: str, action: str) -> bool:
+            self.asked.set()
+            raise EntryBusy(queue_id)
+
+    house = House(spool=Busy())
+    enter(house.spool, FIRST, next_attempt=FUTURE)
+    house.run(house.spool.asked.is_set)
+    assert "due at once" not in house.names()
+    assert "spool trouble" not in house.names()

@@ -8,6 +8,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from pysendmail.spool.errors import AlreadyEntered
 from pysendmail.submission.exit_status import Refused
 from pysendmail.submission.request import HEAD_LIMIT, format_head, format_request
 from pysendmail.submission.socket_door import AnswerLost, ask, submit
+from tests.helpers.users import acting_as, as_root
 from tests.helpers.waiting import wait_until
 from tests.unit.daemon.house import PATIENCE_S, FakeRelay, make_state
 from tests.unit.relay.peers import Peer
@@ -241,23 +243,81 @@ def open_house() -> Iterator[House]:
         house.close()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="takes two users")
-def test_one_user_cannot_have_all_connections(open_house: House) -> None:
-    os.seteuid(65534)
+def is_served(house: House) -> bool:
     try:
-        clients = [open_house.connect() for _ in range(module.CONNECTIONS_PER_UID)]
-        assert open_house.send(b"") == b""
-        with pytest.raises(AnswerLost):
-            list(ask(open_house.path, format_head(b"status", [])))
-    finally:
-        os.seteuid(0)
-    assert list(ask(open_house.path, format_head(b"status", [])))
+        return bool(list(ask(house.path, format_head(b"status", []))))
+    except (AnswerLost, OSError):
+        return False
+
+
+@pytest.mark.root
+@as_root
+def test_users_with_all_the_connections_they_get_keep_out_neither_others_nor_root(
+    open_house: House,
+) -> None:
+    with ExitStack() as clients:
+        for uid in (65534, 12001, 12002):
+            with acting_as(uid):
+                for _ in range(module.CONNECTIONS):
+                    clients.enter_context(open_house.connect())
+                wait_until(lambda: not is_served(open_house))
+        for uid in (12003, 0):
+            with acting_as(uid):
+                assert is_served(open_house)
+
+
+@pytest.mark.root
+@as_root
+def test_root_has_connections_that_no_number_of_users_can_take(open_house: House) -> None:
+    with ExitStack() as clients:
+        for uid in range(12000, 12040):
+            with acting_as(uid):
+                for _ in range(8):
+                    clients.enter_context(open_house.connect())
+        assert is_served(open_house)
+
+
+@pytest.mark.root
+@as_root
+def test_heads_of_one_user_take_no_more_than_his_share_of_the_memory(open_house: House) -> None:
+    heads = module.REQUESTS_MEMORY // HEAD_LIMIT
+    with ExitStack() as clients:
+        with acting_as(65534):
+            for _ in range(heads):
+                client = clients.enter_context(open_house.connect())
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    client.sendall(b"pysendmail/1 submit\0r" + b"x" * (HEAD_LIMIT - 4096))
+            wait_until(lambda: 0 < open_house.server.served() <= heads // 2)
+        assert open_house.submit().status == 0
+    wait_until(open_house.server.idle)
+
+
+def test_questions_about_the_queue_are_bounded_and_the_bound_is_told(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, asked = threading.Event(), threading.Semaphore(0)
+
+    def entries() -> Iterator[Any]:
+        asked.release()
+        assert go.wait(PATIENCE_S)
+        return iter(())
+
+    monkeypatch.setattr(house.state.spool, "entries", entries)
+    question = format_head(b"queue", [b"alist"])
+    clients = [house.connect() for _ in range(module.QUESTIONS // 2)]
     for client in clients:
+        client.sendall(question)
+        assert asked.acquire(timeout=PATIENCE_S)
+    assert b"too many questions" in house.send(question)
+    go.set()
+    for client in clients:
+        assert receive(client).endswith(b"x0\0")
         client.close()
 
 
 def test_connections_have_an_end_and_come_back(house: House) -> None:
     clients = [house.connect() for _ in range(module.CONNECTIONS)]
+    wait_until(lambda: not is_served(house))
     with pytest.raises(AnswerLost):
         house.submit()
     for client in clients:

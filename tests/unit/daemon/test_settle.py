@@ -195,6 +195,7 @@ class NoRoomForNotices(MemorySpool):
 
 
 @pytest.mark.parametrize("now", [1100.0, EXPIRED], ids=["failed", "expired"])
+@pytest.mark.trap(16)
 def test_bounce_that_cannot_be_written_leaves_who_failed_and_crosses_off_who_was_delivered(
     now: float,
 ) -> None:

@@ -86,6 +86,7 @@ def test_mistake_of_the_caller_is_refused() -> None:
 
 
 @pytest.mark.parametrize("mode", [b"i", b"b"])
+@pytest.mark.trap(28)
 def test_spool_that_cannot_take_it_is_told_as_temporary(mode: bytes) -> None:
     state = make_state(FakeRelay([Peer({"MAIL": LOST})]), spool=FullSpool())
     with pytest.raises(Refused) as refused:

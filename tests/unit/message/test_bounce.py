@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from pysendmail.message.bounce import DELAY, FAILURE, RELAYED, Kind, compose_report
 from pysendmail.message.content import Content
 from pysendmail.message.envelope import Envelope, Recipient
-from pysendmail.message.intake import read_message
 from pysendmail.message.message import Message
 from pysendmail.message.original import FULL_LIMIT, HEADER_LIMIT, LINE_LIMIT
 from pysendmail.message.outcome import DEFERRED, DELIVERED, FAILED, Outcome
 from pysendmail.message.report import Part, occurs
+from tests.unit.message.samples import taken
 
 QUEUE_ID = "0123456789ABCD"
 ARRIVED, NOW, UNTIL = 1704067200, 1704067500, 1704499200
@@ -37,10 +37,6 @@ REFUSED = Outcome(
 )
 AWAY = Outcome(b"bob@example.org", DEFERRED, b"4.4.1", b"connection refused")
 TAKEN = Outcome(b"bob@example.org", DELIVERED, b"2.1.5", b"250 2.1.5 ok", b"mx.example.org")
-
-
-def taken(text: bytes) -> Message:
-    return read_message([text], limit=10_000_000, content=Content)
 
 
 def envelope_for(
@@ -177,6 +173,12 @@ def test_bounce_tells_programs_what_happened() -> None:
     assert recipient["Will-Retry-Until"] is None
 
 
+def test_bounce_for_what_a_server_at_a_unix_socket_said_names_the_socket() -> None:
+    outcome = Outcome(b"bob@example.org", FAILED, b"5.2.2", b"552 5.2.2 full", b"/run/lmtp")
+    _, recipient = status_blocks(parts_of(bounce(None, ORIGINAL, outcome))[2])
+    assert recipient["Remote-MTA"] == "x-unix; /run/lmtp"
+
+
 def test_bounce_for_what_we_said_ourselves_names_no_remote_host() -> None:
     composed = bounce(None, ORIGINAL, Outcome(b"bob@example.org", FAILED, b"4.4.7", b"too old"))
     whole, recipient = status_blocks(parts_of(composed)[2])
@@ -235,6 +237,7 @@ def test_delay_warning_says_how_long_it_will_be_tried() -> None:
     assert parsedate_to_datetime(recipient["Will-Retry-Until"]).timestamp() == UNTIL
 
 
+@pytest.mark.trap(15)
 def test_null_sender_gets_no_bounce_and_no_warning() -> None:
     assert bounce(envelope_for(sender=b"")) is None
     assert warning(envelope_for(sender=b"")) is None

@@ -123,6 +123,8 @@ OPENING = [
 
 
 @pytest.mark.parametrize(("trouble", "row"), OPENING)
+@pytest.mark.trap(13)
+@pytest.mark.trap(14)
 def test_trouble_of_opening_defers_all_and_is_reported(trouble: SmtpError, row: str) -> None:
     sessions = Sessions(alpha=[trouble], beta=[])
     result = run(sessions)
@@ -144,6 +146,7 @@ def test_only_access_raises_the_alarm() -> None:
     assert [name for name, rule in POLICY.items() if rule.alarm] == ["access"]
 
 
+@pytest.mark.trap(17)
 def test_only_loss_after_the_dot_may_duplicate() -> None:
     assert [name for name, rule in POLICY.items() if rule.may_duplicate] == ["after the dot"]
 
@@ -251,6 +254,7 @@ def test_argument_that_cannot_be_sent_is_deferred_and_blames_nobody() -> None:
 # --- several recipients
 
 
+@pytest.mark.trap(11)
 def test_each_recipient_has_his_own_verdict() -> None:
     alpha = Peer({A: "550 5.1.1 who", B: "450 4.2.0 later"})
     result = attempt(envelope(ALICE, BOB, CAROL), message(), [ALPHA], Sessions(alpha=[alpha]))
@@ -436,6 +440,7 @@ def test_unforeseen_error_goes_up_and_the_session_is_closed() -> None:
     assert len(sessions.returned) == 1
 
 
+@pytest.mark.trap(8)
 def test_what_a_server_says_is_made_printable() -> None:
     assert told(reply_error(550, b"\x1b[2Jgo\xff")) == b"550 \\x1b[2Jgo\\xff"
     assert told(ConnectError("h", (("1.2.3.4:25", "refused"),))) == (

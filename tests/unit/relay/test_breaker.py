@@ -7,15 +7,16 @@ import pytest
 from pysendmail.relay.breaker import FIRST_PAUSE_S, LONGEST_PAUSE_S, Breaker
 
 
-def test_new_breaker_admits_one_at_a_time_and_is_closed() -> None:
+def test_new_breaker_is_closed_and_wide() -> None:
     breaker = Breaker(widest=10)
     assert breaker.closed
     assert breaker.admits(0.0)
-    assert breaker.width == 1
+    assert breaker.width == 10
 
 
-def test_width_doubles_by_each_success_up_to_the_widest() -> None:
+def test_after_trouble_width_doubles_by_each_success_up_to_the_widest() -> None:
     breaker = Breaker(widest=10)
+    breaker.failed(100.0, b"refused")
     widths = []
     for _ in range(5):
         breaker.succeeded()

@@ -140,13 +140,14 @@ def test_sweep_ends_what_was_idle_too_long() -> None:
     assert house.borrow()[1] is False
 
 
-def test_slow_start_widens_by_success() -> None:
+def test_after_trouble_each_success_widens() -> None:
     house = House(connections=3)
-    first, _ = house.borrow()
+    house.fail()
+    house.pool.retry_now()
+    house.deliver()
+    clients = [house.borrow()[0] for _ in range(2)]
     with pytest.raises(Away, match="busy"):
         house.borrow()
-    house.end(first)
-    clients = [house.borrow()[0] for _ in range(2)]
     for client in clients:
         house.end(client)
     clients = [house.borrow()[0] for _ in range(3)]

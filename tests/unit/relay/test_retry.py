@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysendmail.relay.retry import expired, next_attempt, warning_due
+from pysendmail.relay.retry import expired, next_attempt, stranded, warning_due
 
 NOW = st.floats(0, 4e9)
 JITTER = st.floats(0, 1)
@@ -48,11 +48,22 @@ def test_pause_doubles_up_to_the_longest(attempts: int, pause: float) -> None:
 
 
 @given(NOW, st.floats(0, 1e7), st.floats(1, 1e7))
+@pytest.mark.trap(27)
 def test_clock_that_jumps_back_never_expires_an_entry(
     arrived: float, jump: float, lifetime: float
 ) -> None:
     assert not expired(arrived=arrived, now=arrived - jump, lifetime=lifetime)
     assert not warning_due(arrived=arrived, now=arrived - jump, after=lifetime, warned=False)
+
+
+@given(NOW, ATTEMPTS, FIRST, st.floats(1, 100), JITTER)
+def test_no_pause_of_ours_strands_an_entry(
+    now: float, attempts: int, first: float, factor: float, jitter: float
+) -> None:
+    longest = first * factor
+    due = next_attempt(now=now, attempts=attempts, first=first, longest=longest, jitter=jitter)
+    assert not stranded(due=due - 1e-3, now=now, first=first, longest=longest)
+    assert stranded(due=due, now=now - 2 * longest, first=first, longest=longest)
 
 
 @given(NOW, st.floats(1, 1e7))

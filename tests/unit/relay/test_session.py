@@ -10,9 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from pysendmail.config.errors import ConfigError
+from pysendmail.relay.policy import POLICY, opening_trouble
 from pysendmail.relay.session import open_session
-from pysendmail.relay.smarthost import IMPLICIT, NONE, OPPORTUNISTIC, REQUIRED, Smarthost
-from pysendmail.smtp import MissingExtension, PermanentError, SmtpError, TimedOut, TlsError
+from pysendmail.relay.smarthost import IMPLICIT, NONE, OPPORTUNISTIC, REQUIRED, Login, Smarthost
+from pysendmail.smtp import (
+    AuthenticationError,
+    MissingExtension,
+    PermanentError,
+    SmtpError,
+    TimedOut,
+    TlsError,
+)
 from tests.helpers.lying_server import LyingServer, Step, hear, say, stall, turn_to_tls
 
 HELLO = (hear(), say("250-mx", "250-STARTTLS", "250 AUTH PLAIN"))
@@ -43,7 +52,7 @@ def test_required_tls_is_verified_before_the_password_is_sent(
 ) -> None:
     recipe = (*starttls(server_tls_context("127.0.0.1")), hear(), say("235 welcome"), *BYE)
     with LyingServer(*recipe) as server:
-        options = {"user": b"u", "password": b"p", "ca_file": str(ca_file)}
+        options = {"login": Login(b"u", b"p"), "ca_file": str(ca_file)}
         client = open_session(
             smarthost(server, tls=REQUIRED, **options), hostname=b"me", deadline=None
         )
@@ -84,10 +93,32 @@ def test_refused_login_closes_the_session(server_tls_context: TlsContext, ca_fil
     recipe = (*starttls(server_tls_context("127.0.0.1")), hear(), say("535 no"), stall())
     with LyingServer(*recipe) as server, pytest.raises(PermanentError):
         open_session(
-            smarthost(server, tls=REQUIRED, user=b"u", password=b"p", ca_file=str(ca_file)),
+            smarthost(server, tls=REQUIRED, login=Login(b"u", b"p"), ca_file=str(ca_file)),
             hostname=b"me",
             deadline=None,
         )
+
+
+def test_token_is_read_at_each_login_and_its_trouble_is_one_of_the_login() -> None:
+    tokens = iter([b"first", b"second"])
+
+    def read() -> bytes:
+        for token in tokens:
+            return token
+        raise ConfigError(["key 'token_file': '/run/token': No such file or directory"])
+
+    login = Login(mechanisms=(b"OAUTHBEARER",), read_token=read)
+    heard = []
+    for _ in range(2):
+        hello = (say("220 hi"), hear(), say("250-mx", "250 AUTH OAUTHBEARER"))
+        with LyingServer(*hello, hear(), say("235 ok"), *BYE) as server:
+            there = smarthost(server, tls=NONE, login=login, cleartext_allowed=True)
+            open_session(there, hostname=b"me", deadline=None).quit()
+        heard.append(base64.b64decode(server.heard[1].split()[-1]))
+    assert [b"first" in heard[0], b"second" in heard[1]] == [True, True]
+    with pytest.raises(AuthenticationError, match=r"/run/token") as caught:
+        open_session(there, hostname=b"me", deadline=None)
+    assert opening_trouble(caught.value) is POLICY["access"]
 
 
 def test_deadline_bounds_the_opening() -> None:

@@ -18,7 +18,7 @@ from pysendmail.smtp import (
 from pysendmail.smtp.arguments import format_command, format_hello, format_xtext
 from pysendmail.smtp.extensions import parse_extensions
 
-NOTHING = Extensions()
+NOTHING = Extensions((b"mx",))
 EVERYTHING = parse_extensions(
     (
         b"mx", b"SIZE 1000", b"8BITMIME", b"SMTPUTF8", b"DSN", b"AUTH PLAIN", b"REQUIRETLS",

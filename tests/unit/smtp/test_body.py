@@ -39,6 +39,7 @@ def wire(*chunks: bytes) -> bytes:
         "8-bit",
     ],
 )  # fmt: skip
+@pytest.mark.trap(5)
 def test_message_becomes_wire_form(message: bytes, expected: bytes) -> None:
     assert wire(message) == expected
     assert wire(*(message[i : i + 1] for i in range(len(message)))) == expected
@@ -47,6 +48,7 @@ def test_message_becomes_wire_form(message: bytes, expected: bytes) -> None:
 @pytest.mark.parametrize(
     "end", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r\n.\r", b"\r\n\0.\r\n", b"\n.\0\r\n"]
 )
+@pytest.mark.trap(6)
 def test_smuggled_end_of_data_does_not_end_the_message(end: bytes) -> None:
     sent = wire(b"Subject: x\r\n\r\nhello" + end + b"MAIL FROM:<evil@example.com>\r\n")
     assert sent.count(b"\r\n.\r\n") == 1
@@ -79,6 +81,7 @@ hostile = st.lists(
 
 
 @given(hostile, st.lists(st.integers(0, 90), max_size=6))
+@pytest.mark.trap(3)
 def test_no_chunking_makes_an_early_end_or_a_stray_line_end(
     message: bytes, cuts: list[int]
 ) -> None:

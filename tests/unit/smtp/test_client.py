@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -18,6 +19,7 @@ from pysendmail.smtp import (
     TimedOut,
     Timeouts,
     TlsError,
+    Transaction,
     TransientError,
     UsageError,
 )
@@ -62,6 +64,35 @@ def test_greeting_is_read_once() -> None:
     assert peer.writes == []
 
 
+def test_command_waits_for_the_greeting_and_gets_its_own_answer() -> None:
+    peer = Peer(GREETING, b"250 noop\r\n")
+    client = Client(peer, peer)
+    assert client.command(b"NOOP") == (250, [b"noop"])
+    assert client.greeting().lines == (b"mx",)
+    assert peer.writes == [b"NOOP\r\n"]
+
+
+@pytest.mark.parametrize("leave", [Client.quit, Client.leave])
+def test_server_that_has_not_been_heard_is_left_without_a_word(
+    leave: Callable[[Client], None],
+) -> None:
+    peer = Peer(GREETING)
+    leave(Client(peer, peer))
+    assert peer.chunks == [GREETING]
+    assert peer.writes == []
+    assert peer.closed
+
+
+def test_refused_greeting_stands_and_leave_is_taken() -> None:
+    peer = Peer(b"554 no\r\n", b"221 bye\r\n")
+    client = Client(peer, peer)
+    for ask in (client.greeting, client.noop, client.greeting):
+        with pytest.raises(PermanentError, match="greeting was answered 554 no"):
+            ask()
+    client.quit()
+    assert peer.writes == [b"QUIT\r\n"]
+
+
 def test_helo_reads_the_greeting_first_and_keeps_the_answer() -> None:
     peer = Peer(GREETING, PIPELINING)
     client = Client(peer, peer)
@@ -97,7 +128,7 @@ def test_single_commands_say_what_they_should() -> None:
     peer.chunks += [
         b"250 ok\r\n", b"251 ok\r\n", b"354 go\r\n", b"250 taken\r\n", b"250 reset\r\n",
         b"250 noop\r\n", b"250-a@x\r\n250 b@x\r\n", b"252 no\r\n", b"214 help\r\n", b"214 x\r\n",
-        b"252 maybe\r\n",
+        b"252 maybe\r\n", b"250 A <a@x>\r\n", b"251 a@z\r\n", b"252 try it\r\n",
     ]  # fmt: skip
     assert client.mail(b"a@x", size=5).code == 250
     assert client.rcpt(Recipient(b"b@y", (b"NEVER",))).code == 251
@@ -109,11 +140,72 @@ def test_single_commands_say_what_they_should() -> None:
     assert client.help() == [b"help"]
     assert client.help(b"MAIL") == [b"x"]
     assert client.command(b"VRFY a") == (252, [b"maybe"])
+    assert client.vrfy(b"a") == [b"A <a@x>"]
+    assert client.vrfy(b"moved") == [b"a@z"]
+    assert client.vrfy(b"b") is None
     assert peer.writes == [
         b"MAIL FROM:<a@x> SIZE=5\r\n", b"RCPT TO:<b@y>\r\n", b"DATA\r\n", b"hi\r\n.\r\n",
         b"RSET\r\n", b"NOOP\r\n", b"EXPN staff\r\n", b"EXPN secret\r\n", b"HELP\r\n",
-        b"HELP MAIL\r\n", b"VRFY a\r\n",
+        b"HELP MAIL\r\n", b"VRFY a\r\n", b"VRFY a\r\n", b"VRFY moved\r\n", b"VRFY b\r\n",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        Client.rset,
+        Client.noop,
+        Client.help,
+        lambda client: client.vrfy(b"x"),
+        lambda client: client.expn(b"x"),
+    ],
+)
+def test_go_ahead_that_nobody_asked_for_ends_the_session(ask: Callable[[Client], object]) -> None:
+    peer = Peer()
+    client = session(peer)
+    peer.chunks.append(b"354 go\r\n")
+    with pytest.raises(ProtocolError, match="another command"):
+        ask(client)
+    assert client.broken
+
+
+def test_mail_needs_ehlo_before_it_as_a_transaction_does() -> None:
+    peer = Peer(GREETING, b"250 ok\r\n")
+    client = Client(peer, peer)
+    for send in (client.mail, lambda sender: client.transaction(sender, RECIPIENT, b"x")):
+        with pytest.raises(UsageError, match="EHLO before it"):
+            send(b"a@x")
+    assert peer.writes == []
+
+
+def test_data_has_no_single_answer_under_lmtp() -> None:
+    peer = Peer()
+    client = session(peer, lmtp=True)
+    with pytest.raises(UsageError, match="transaction"):
+        client.data([b"hi\n"])
+    assert peer.writes == []
+    assert not client.broken
+
+
+def test_single_data_that_is_answered_early_sends_no_more() -> None:
+    peer = ListeningPeer()
+    client = session(peer)
+    peer.chunks += [b"250 a\r\n", b"250 b\r\n", b"354 d\r\n"]
+    peer.write_results = [1000, 1000, 1000, 30, 0]
+    peer.early = [None, None, None, b"552 too big\r\n"]
+    client.mail(b"a@x")
+    client.rcpt(b"b@y")
+    taken: list[int] = []
+
+    def source() -> Iterator[bytes]:
+        for number in range(10):
+            taken.append(number)
+            yield b"x" * 70_000
+
+    with pytest.raises(PermanentError) as caught:
+        client.data(source())
+    assert caught.value.command == b"end of data"
+    assert len(taken) < 3
 
 
 @pytest.mark.parametrize("line", [b"DATA", b"data", b"BDAT 5", b"AUTH PLAIN xxx", b"STARTTLS"])
@@ -166,6 +258,7 @@ def test_context_manager_takes_leave_and_closes() -> None:
     assert peer.closed
 
 
+@pytest.mark.trap(19)
 def test_quit_unanswered_is_no_error() -> None:
     peer = Peer()
     client = session(peer)
@@ -299,6 +392,7 @@ def test_what_the_server_cannot_take_is_told_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("address", [b"a@x\r\nDATA", b"a@x> BODY=8BITMIME", b"a\0@x"])
+@pytest.mark.trap(2)
 def test_injection_in_an_address_sends_nothing(address: bytes) -> None:
     peer = Peer()
     client = session(peer)
@@ -339,6 +433,7 @@ def test_untrustworthy_end_of_a_transaction_breaks_the_session() -> None:
     ],
     ids=["mail", "rcpt", "data", "dot"],
 )
+@pytest.mark.trap(7)
 def test_421_to_anything_is_raised_and_ends_the_session(answers: list[bytes]) -> None:
     peer = Peer()
     client = session(peer)
@@ -352,6 +447,7 @@ def test_421_to_anything_is_raised_and_ends_the_session(answers: list[bytes]) ->
     assert client.broken
 
 
+@pytest.mark.trap(21)
 def test_unsolicited_line_between_commands_never_pairs() -> None:
     peer = Peer()
     client = session(peer)
@@ -490,6 +586,22 @@ def test_failed_write_of_the_message_is_not_after_its_end(
     assert not caught.value.after_end_of_data
 
 
+def test_failed_write_of_a_chunk_says_nothing_more_and_takes_the_reason_for_verdict() -> None:
+    peer = Peer()
+    client = session(peer, b"250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n")
+    peer.chunks += [b"250 a\r\n250 b\r\n", b"452 4.3.1 disk full\r\n"]
+    peer.write_results = [1000, 100, BrokenPipeError("pipe")]
+    block = b"x" * 70_000
+    message = Transaction(b"a@x", RECIPIENT, [block, block, block])
+    (verdict,) = client.stream([message])
+    assert [len(octets) for octets in peer.writes[1:]] == [100]
+    reply = verdict.transcript.verdict(0)
+    assert reply is not None
+    assert reply.code == 452
+    assert not verdict.may_be_duplicate
+    assert client.broken
+
+
 def test_garbage_as_last_words_is_not_after_the_end() -> None:
     peer = Peer()
     client = session(peer)
@@ -536,6 +648,7 @@ def test_stream_that_takes_nothing_and_hears_nothing_is_a_loss() -> None:
         client.noop()
 
 
+@pytest.mark.trap(18)
 def test_server_that_answers_early_is_heard_and_judges() -> None:
     peer = ListeningPeer()
     client = session(peer)
@@ -546,6 +659,20 @@ def test_server_that_answers_early_is_heard_and_judges() -> None:
     assert transcript.final is not None
     assert transcript.final.lines == (b"too big",)
     assert len(peer.writes[-1]) == 30
+    assert client.broken
+
+
+def test_early_answer_is_no_verdict_for_those_behind_it_under_lmtp() -> None:
+    peer = ListeningPeer()
+    client = session(peer, lmtp=True)
+    peer.chunks += [b"250 a\r\n250 b\r\n250 c\r\n354 d\r\n"]
+    peer.write_results = [1000, 1, 0]
+    peer.early = [None, b"552 too big\r\n"]
+    (verdict,) = client.stream([Transaction(b"a@x", [b"b@y", b"c@y"], b"x\r\n")])
+    replies = [verdict.transcript.verdict(index) for index in range(2)]
+    assert [reply and reply.code for reply in replies] == [552, None]
+    assert isinstance(verdict.trouble, ConnectionLost)
+    assert not verdict.may_be_duplicate
     assert client.broken
 
 
@@ -632,6 +759,22 @@ def test_deadline_bounds_every_phase() -> None:
     assert client.deadline == 1007
 
 
+@pytest.mark.trap(20)
+def test_answer_that_comes_after_its_timeout_pairs_with_no_later_command() -> None:
+    clock = Clock()
+    peer = Peer()
+    client = session(peer, set_timeout=peer.set_timeout, clock=clock)
+    client.deadline = clock.now - 1
+    with pytest.raises(TimedOut):
+        client.noop()
+    client.deadline = None
+    peer.chunks.append(b"250 late\r\n")
+    written = list(peer.writes)
+    with pytest.raises(UsageError, match="is over"):
+        client.rset()
+    assert peer.writes == written
+
+
 def test_interruption_leaves_the_session_broken() -> None:
     class Interrupted(Peer):
         def read(self, size: int) -> bytes:
@@ -678,6 +821,7 @@ def test_starttls_forgets_what_was_offered() -> None:
         client.starttls("context", "mx")
 
 
+@pytest.mark.trap(1)
 def test_octets_behind_the_answer_to_starttls_are_refused() -> None:
     peer = TlsPeer()
     client = session(peer, OFFERS_TLS)

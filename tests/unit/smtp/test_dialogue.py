@@ -11,6 +11,7 @@ from pysendmail.smtp import (
     Transcript,
     TransientError,
     dialogue,
+    phases,
 )
 from pysendmail.smtp.body import data_blocks
 from tests.helpers.script import drive
@@ -95,7 +96,7 @@ def test_quit_takes_any_answer_or_none(answer: str) -> None:
 
 
 def test_mail_and_rcpt_return_their_reply() -> None:
-    assert drive(dialogue.mail(MAIL), C_MAIL, "S: 250 ok").code == 250
+    assert drive(dialogue.command(MAIL, phases.MAIL), C_MAIL, "S: 250 ok").code == 250
     assert drive(dialogue.rcpt(RCPT), C_RCPT, "S: 251 forwarding").code == 251
 
 
@@ -126,3 +127,9 @@ def test_data_refused_sends_nothing() -> None:
     transcript = Transcript(0)
     reply = drive(dialogue.data([b""], transcript), "C: DATA", "S: 554 no recipients")
     assert reply is transcript.data
+
+
+@pytest.mark.parametrize("line", ["250 ok", "334 what", "399 no"])
+def test_data_takes_only_354(line: str) -> None:
+    with pytest.raises(ProtocolError, match="DATA"):
+        drive(dialogue.data([b"x\r\n"], Transcript(0)), "C: DATA", "S: " + line)

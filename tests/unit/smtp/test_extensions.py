@@ -15,6 +15,7 @@ def test_first_line_is_no_keyword() -> None:
 
 
 @pytest.mark.parametrize("line", [b"STARTTLS", b"starttls", b" StartTLS ", b"STARTTLS junk"])
+@pytest.mark.trap(10)
 def test_keyword_is_found_whatever_its_case_and_blanks(line: bytes) -> None:
     assert b"STARTTLS" in offers(line)
     assert b"PIPELINING" not in offers(line)
@@ -37,6 +38,7 @@ def test_blank_line_offers_nothing() -> None:
         ([], ()),
     ],
 )
+@pytest.mark.trap(10)
 def test_mechanisms_are_collected_from_every_form(
     lines: list[bytes], mechanisms: tuple[bytes, ...]
 ) -> None:
@@ -58,6 +60,29 @@ def test_mechanisms_are_collected_from_every_form(
 )
 def test_size_without_sense_is_no_limit(line: bytes, limit: int | None) -> None:
     assert offers(line).size_limit == limit
+
+
+@pytest.mark.parametrize(
+    ("line", "limits"),
+    [
+        (b"LIMITS RCPTMAX=20 MAILMAX=5", {b"RCPTMAX": 20, b"MAILMAX": 5}),
+        (b"limits rcptmax=20", {b"RCPTMAX": 20}),
+        (b"LIMITS RCPTMAX=0 RCPTMAX RCPTMAX= MAILMAX=x RCPTDOMAINMAX=-1", {}),
+        (b"LIMITS RCPTMAX=9999999", {}),
+        (b"LIMITS", {}),
+    ],
+    ids=["two", "case", "without-sense", "too-long", "none"],
+)
+def test_limits_without_sense_are_none(line: bytes, limits: dict[bytes, int]) -> None:
+    assert offers(line).limits == limits
+
+
+def test_ignored_keyword_counts_as_not_offered() -> None:
+    lines = (b"mx", b"pipelining", b"chunking", b"AUTH=PLAIN")
+    found = parse_extensions(lines, ignored=(b"CHUNKING", b"AUTH"))
+    assert list(found.keywords) == [b"PIPELINING"]
+    assert found.auth_mechanisms == ()
+    assert found.lines == lines
 
 
 def test_extensions_show_their_lines() -> None:

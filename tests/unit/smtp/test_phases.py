@@ -26,6 +26,18 @@ def test_timeouts_are_changed_by_name() -> None:
     assert "'quit': 1.5" in repr(timeouts)
 
 
+def test_one_number_bounds_every_phase_and_makes_no_farewell_longer() -> None:
+    assert {Timeouts.of(60).seconds(phase) for phase in PHASES if phase is not QUIT} == {60}
+    assert Timeouts.of(60).seconds(QUIT) == 5
+    assert Timeouts.of(1).seconds(QUIT) == 1
+
+
+def test_timeouts_are_made_of_what_the_caller_gives() -> None:
+    timeouts = Timeouts(quit=1)
+    assert Timeouts.of(timeouts) is timeouts
+    assert Timeouts.of(None).seconds(FINAL) == 600
+
+
 def test_unknown_phase_is_refused() -> None:
     with pytest.raises(UsageError, match="hallo"):
         Timeouts(hallo=1)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysendmail.smtp import ProtocolError, Reply
-from pysendmail.smtp.reply import MAX_LINE, MAX_LINES, MAX_OCTETS, ReplyParser
+from pysendmail.smtp.reply import MAX_LINE, MAX_LINES, MAX_OCTETS, MAX_WAITING, ReplyParser
 
 
 def replies(*chunks: bytes) -> list[Reply]:
@@ -64,18 +64,21 @@ def test_two_replies_in_a_packet_come_one_after_the_other() -> None:
         b"\xb2\xb5\xb0 x\r\n",
     ],
 )
+@pytest.mark.trap(9)
 def test_malformed_line_is_protocol_error(octets: bytes) -> None:
     with pytest.raises(ProtocolError) as caught:
         replies(octets)
     assert caught.value.line == octets.rstrip(b"\r\n")
 
 
+@pytest.mark.trap(9)
 def test_reply_code_changing_midway_is_protocol_error() -> None:
     with pytest.raises(ProtocolError, match="code changes"):
         replies(b"250-a\r\n251 b\r\n")
 
 
 @pytest.mark.parametrize("end", [b"", b"\r\n"], ids=["unfinished", "finished"])
+@pytest.mark.trap(9)
 def test_line_too_long_is_protocol_error(end: bytes) -> None:
     with pytest.raises(ProtocolError, match="too long"):
         replies(b"250 " + b"x" * 20_000 + end)
@@ -86,6 +89,7 @@ def test_long_challenge_is_read() -> None:
     assert MAX_LINE > 12_288
 
 
+@pytest.mark.trap(9)
 def test_endless_continuation_is_protocol_error() -> None:
     with pytest.raises(ProtocolError, match="endless"):
         replies(b"250-x\r\n" * (MAX_LINES + 1))
@@ -94,6 +98,13 @@ def test_endless_continuation_is_protocol_error() -> None:
 def test_reply_with_too_many_octets_is_protocol_error() -> None:
     with pytest.raises(ProtocolError, match="endless"):
         replies((b"250-" + b"x" * 10_000 + b"\r\n") * (MAX_OCTETS // 10_000 + 1))
+
+
+def test_replies_nobody_takes_are_bounded() -> None:
+    parser = ReplyParser()
+    with pytest.raises(ProtocolError, match="more replies than"):
+        for _ in range(MAX_WAITING // 1000 + 1):
+            parser.feed(b"250 ok\r\n" * 125)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +131,7 @@ def test_leftover_tells_of_octets_nobody_awaited(octets: bytes, left: bool) -> N
         (550, b"", b""),
     ],
 )
+@pytest.mark.trap(22)
 def test_enhanced_status_must_agree_with_the_code(code: int, text: bytes, status: bytes) -> None:
     assert Reply(code, (text,)).enhanced == status
 
@@ -135,6 +147,7 @@ def test_reply_is_a_value() -> None:
 
 
 @given(st.lists(st.binary(max_size=40) | st.sampled_from([b"250 a\r\n", b"250-", b"\r\n"])))
+@pytest.mark.trap(8)
 def test_any_octets_give_replies_or_protocol_error(chunks: list[bytes]) -> None:
     try:
         found = replies(*chunks)

@@ -20,7 +20,7 @@ class Peer:
     def read(self, size): return lines.pop(0)
     def write(self, octets): return len(octets)
 user, name, *lines = [argument.encode() for argument in sys.argv[1:]]
-lines = [line + b"\\r\\n" for line in lines]
+lines = [line + b"\\r\\n" for line in (b"220 mx", *lines)]
 parameters = Parameters([(b"digest-uri", b"smtp/mx", False)])
 try:
     Client(Peer(), Peer()).auth(MECHANISMS[name](Credentials(user, b"p", token=b"t"), parameters))

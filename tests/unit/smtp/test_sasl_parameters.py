@@ -97,9 +97,10 @@ def test_credentials_in_netsmtps_form_are_the_first_of_each_kind() -> None:
     assert (credentials.password, credentials.token) == (b"one", b"two")
 
 
-def test_credentials_of_another_kind_are_refused() -> None:
+@pytest.mark.parametrize("pair", [(b"digest", b"secret"), (b"secret", b"password")])
+def test_credentials_of_another_kind_are_refused(pair: tuple[bytes, bytes]) -> None:
     with pytest.raises(UsageError, match="a password or a token") as caught:
-        credentials_of(b"user", b"", [(b"digest", b"secret")])
+        credentials_of(b"user", b"", [pair])
     assert "secret" not in str(caught.value)
 
 

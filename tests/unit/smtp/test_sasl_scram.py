@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 from typing import Any
 
 import pytest
@@ -111,6 +112,20 @@ def test_wrong_signature_is_cancelled(final: bytes) -> None:
     with pytest.raises(AuthenticationError) as caught:
         drive(authenticate(made(b"SCRAM-SHA-1", nonce=VECTORS[b"SCRAM-SHA-1"][0])), *script)
     assert caught.value.session_usable
+
+
+def test_b23_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+
+    def compare(shown: bytes, right: bytes) -> bool:
+        compared.append((shown, right))
+        return shown == right
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    nonce, _, _, signature = VECTORS[b"SCRAM-SHA-1"]
+    end = ("S: 334 " + base64_of(signature), "C: ", "S: 235 welcome")
+    drive(authenticate(made(b"SCRAM-SHA-1", nonce=nonce)), *vector_script(b"SCRAM-SHA-1", *end))
+    assert compared == [(base64.b64decode(signature[2:]),) * 2]
 
 
 def test_wrong_password_is_the_servers_refusal_with_its_reason() -> None:

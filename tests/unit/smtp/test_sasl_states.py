@@ -142,7 +142,7 @@ scripts = st.lists(moves, max_size=6) | st.builds(
 
 
 class Whimsical(Peer):
-    """A peer that makes the next of `moves` on what we have said; then it hangs up."""
+    """A peer that greets, and makes the next of `moves` on what we have said; then it hangs up."""
 
     def __init__(self, server: Honest, script: list[Move]) -> None:
         super().__init__()
@@ -151,6 +151,8 @@ class Whimsical(Peer):
         self.said: list[bytes] = []
 
     def read(self, size: int) -> bytes:
+        if not self.writes:
+            return b"220 mx\r\n"
         if not self.script:
             return b""
         words = self.writes[-1].split()

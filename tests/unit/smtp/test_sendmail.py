@@ -43,6 +43,11 @@ def test_blind_copies_are_sent_and_not_seen() -> None:
     assert accepted.content == b"From: a@x\r\nTo: b@y\r\nSubject: s\r\n\r\nBcc: text\r\n"
 
 
+def test_blind_copies_are_not_seen_where_line_ends_were_converted_twice() -> None:
+    accepted = sent(b"To: b@y\r\r\nBcc: c@y\r\r\r\n\r\r\nBcc: text\r\r\n")
+    assert accepted == Accepted(b"", (b"b@y", b"c@y"), b"To: b@y\r\n\r\nBcc: text \r\n")
+
+
 def test_sender_field_goes_before_the_authors() -> None:
     assert sent(b"From: a@x, b@x\nSender: s@x\nTo: b@y\n\n").sender == b"s@x"
     assert sent(b"To: b@y\n\n").sender == b""
@@ -134,16 +139,18 @@ def test_refusal_is_in_the_transcript() -> None:
 
 
 @pytest.mark.parametrize(
-    ("octets", "head"),
+    ("octets", "head", "rest"),
     [
-        (b"A: b\n\nx", b"A: b\n"),
-        (b"A: b\r\n\r\nx", b"A: b\r\n"),
-        (b"\nA: b\n", b""),
-        (b"A: b", b"A: b"),
+        (b"A: b\n\nx", b"A: b\r\n", b"\r\nx"),
+        (b"A: b\r\n\r\nx\n", b"A: b\r\n", b"\r\nx\n"),
+        (b"A: b\r\r\nB: c\r\r\n\r\r\nx\r\r\n", b"A: b\r\nB: c\r\n", b"\r\nx\r\r\n"),
+        (b"A: b\rBcc: c\r\rx\n", b"A: b Bcc: c  x\r\n", b""),
+        (b"\nA: b\n", b"", b"\r\nA: b\n"),
+        (b"A: b", b"A: b\r\n", b""),
     ],
 )
-def test_header_ends_at_the_first_empty_line(octets: bytes, head: bytes) -> None:
-    assert split_header(octets) == (head, octets[len(head) :])
+def test_header_ends_at_the_first_empty_line(octets: bytes, head: bytes, rest: bytes) -> None:
+    assert split_header(octets) == (head, rest)
 
 
 def test_fields_that_only_look_hidden_stay() -> None:

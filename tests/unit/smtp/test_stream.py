@@ -164,6 +164,7 @@ def test_all_refused_step_by_step_says_no_data() -> None:
 
 
 @pytest.mark.parametrize("answer", ["S: 250 nothing taken", "S: 554 no recipients"])
+@pytest.mark.trap(12)
 def test_data_accepted_though_no_recipient_was_gets_a_lone_dot(answer: str) -> None:
     verdict, stream = transact(
         C_MAIL, C_ONE, C_TWO, "C: DATA", "S: 250 a", "S: 550 b", "S: 550 c", "S: 354 go",
@@ -250,6 +251,7 @@ def test_answer_of_another_command_is_protocol_error(answers: list[str], duplica
 
 
 @pytest.mark.parametrize("trouble", ["S: <lost>", "S: <slow>"])
+@pytest.mark.trap(17)
 def test_trouble_after_the_final_dot_may_make_a_duplicate(trouble: str) -> None:
     verdict, _ = transact(
         C_MAIL, C_ONE, C_TWO, "C: DATA", "S: 250 a", "S: 550 b", "S: 250 c", "S: 354 go",

@@ -179,6 +179,7 @@ class SpoolContract:
 
     # Claims
 
+    @pytest.mark.trap(29)
     def test_claim_is_exclusive_until_released(self, spool):
         enter(spool)
         first = spool.claim(FIRST)
@@ -467,6 +468,7 @@ class SpoolContract:
         with pytest.raises(AlreadyEntered):
             enter(spool)
 
+    @pytest.mark.trap(27)
     def test_memory_from_a_clock_far_ahead_is_forgotten(self, spool):
         spool.remember(FIRST, 1000.0 + 10 * DAY)
         spool.sweep(1000.0)

@@ -443,6 +443,7 @@ def test_message_of_another_size_than_it_says_is_refused(spool, place):
         pytest.param(lambda octets: octets.replace(b"00000000003", b"00000000002"), id="length"),
     ],
 )
+@pytest.mark.trap(25)
 def test_broken_entry_is_no_entry_and_is_put_aside(spool, place, damage):
     enter(spool)
     enter(spool, SECOND)
@@ -509,6 +510,7 @@ def test_what_is_no_file_is_put_aside(spool, place, make, directory):
 
 @pytest.mark.parametrize("directory", ["queue", "incoming"])
 @pytest.mark.parametrize("name", ["core", ".hidden", "0000000000000a", "new\nline\x1b[1m"])
+@pytest.mark.trap(25)
 def test_foreign_name_is_put_aside_and_told_safely(spool, place, directory, name):
     (place / directory / name).write_bytes(b"?")
     assert list(spool.entries()) == []
@@ -595,6 +597,7 @@ def torn_tails():
 
 
 @pytest.mark.parametrize("tail", torn_tails())
+@pytest.mark.trap(25)
 def test_torn_record_is_ignored_and_gone_with_the_next(spool, place, tail):
     enter(spool)
     spool.claim(FIRST).settle([delivered(ALICE)], 2000.0, now=1100.0)

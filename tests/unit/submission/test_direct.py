@@ -131,6 +131,12 @@ def test_message_beyond_the_configured_limit_is_refused(tmp_path: Path) -> None:
         submit_direct(request(b"bob"), raw(2000 * b"x"), settings, uid=os.getuid())
 
 
+def test_token_that_this_user_may_not_read_is_left_to_the_daemon(tmp_path: Path) -> None:
+    token = environ(tmp_path, TOKEN_FILE=str(tmp_path / "none"))
+    with pytest.raises(Unable, match=r"key 'token_file': .*none"):
+        submit_direct(request(b"bob"), raw(), token, uid=os.getuid())
+
+
 def test_broken_configuration_is_left_to_the_daemon(tmp_path: Path) -> None:
     with pytest.raises(Unable, match="WAIT"):
         submit_direct(request(b"bob"), raw(), environ(tmp_path, WAIT="soon"), uid=os.getuid())

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysendmail.smtp.arguments import check_address, format_xtext
+from pysendmail.smtp import Client, Extensions, Recipient, UsageError, sendmail
+from pysendmail.smtp.arguments import check_address, format_rcpt, format_xtext
 from pysendmail.smtp.server.commands import (
     parse_bdat,
     parse_mail,
@@ -15,6 +16,7 @@ from pysendmail.smtp.server.commands import (
     split_command,
 )
 from pysendmail.smtp.server.replies import Refusal
+from tests.unit.smtp.streams import Peer
 
 PATHS = [
     (b"<a@example.org>", b"a@example.org"),
@@ -157,3 +159,38 @@ def test_any_address_that_comes_out_is_safe_in_a_command(text: bytes) -> None:
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=40))
 def test_xtext_is_read_as_it_was_written(text: str) -> None:
     assert parse_xtext(format_xtext(text.encode())) == text.encode()
+
+
+@given(
+    st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=20).map(
+        str.encode
+    )
+)
+def test_local_part_in_quotes_is_the_same_from_the_header_to_the_server(local: bytes) -> None:
+    quoted = b'"%s"' % local.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    peer = Peer(
+        b"220 mx\r\n", b"250 mx\r\n", b"250 a\r\n", b"250 b\r\n", b"354 go\r\n", b"250 taken\r\n"
+    )
+    client = Client(peer, peer)
+    client.helo(b"me")
+    sendmail(client, b"To: %s@example.org\n\ntext\n" % quoted)
+    verb, arguments = split_command(peer.writes[2].removesuffix(b"\r\n"))
+    assert verb == b"RCPT"
+    heard = parse_rcpt(arguments).address
+    assert heard in (local + b"@example.org", quoted + b"@example.org")
+
+
+@given(
+    st.binary(min_size=1, max_size=20)
+    | st.lists(st.sampled_from([b'"', b"\\", b"<", b">", b" ", b"@", b":", b"a"])).map(b"".join)
+)
+def test_address_that_the_client_says_is_heard_or_refused_and_never_another(address: bytes) -> None:
+    try:
+        line = format_rcpt(Extensions(), Recipient(address))
+        heard = parse_rcpt(split_command(line.removesuffix(b"\r\n"))[1])
+    except (UsageError, Refusal):
+        return
+    # Only a source route is dropped, as RFC 5321 appendix C has it.
+    routed = address.startswith(b"@") and address.endswith(b":" + heard.address)
+    assert heard.address == address or routed
+    assert not (heard.notify or heard.orcpt or heard.parameters)

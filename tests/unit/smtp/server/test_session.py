@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysendmail.smtp import Reply
-from pysendmail.smtp.server.session import LINE_LIMIT, MISTAKES
+from pysendmail.smtp.arguments import MAX_COMMAND
+from pysendmail.smtp.server.session import MISTAKES
 from tests.unit.smtp.server.clients import SIZE, Server, codes_of, cuts_of, lines
 
 TWO_MESSAGES = lines(
@@ -223,8 +224,8 @@ def test_mistakes_are_forgotten_with_a_message() -> None:
 def test_line_that_is_too_long_is_one_mistake_and_not_kept() -> None:
     server = Server()
     for _ in range(100):
-        server.hear(b"x" * LINE_LIMIT)
-        assert len(server.session._buffer) <= 2 * LINE_LIMIT
+        server.hear(b"x" * MAX_COMMAND)
+        assert len(server.session._buffer) <= 2 * MAX_COMMAND
     assert server.codes(b"\r\nNOOP\r\n") == [500, 250]
 
 
@@ -315,7 +316,7 @@ def test_any_octets_give_the_same_messages_and_replies_however_cut(
     cut = Server(lf=lf, login=login)
     for start, end in zip([0, *places], [*places, None], strict=True):
         cut.hear(octets[start:end])
-        assert len(cut.session._buffer) <= len(octets[start:end]) + LINE_LIMIT * 7
+        assert len(cut.session._buffer) <= len(octets[start:end]) + MAX_COMMAND * 7
     assert (cut.said, cut.contents) == (whole.said, whole.contents)
     codes_of(whole.said)
     for message in whole.messages:

@@ -70,6 +70,12 @@ def test_missing_library_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatc
         connect(("mx.example", 25), proxy="socks5://127.0.0.1:1")
 
 
+def test_library_that_is_too_old_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("python_socks.__version__", "2.0.3")
+    with pytest.raises(ConnectError, match=r"from 3\.0 on, and 2\.0\.3 is installed"):
+        connect(("mx.example", 25), proxy="socks5://127.0.0.1:1")
+
+
 @given(
     st.sampled_from(["socks5://u:pw@h:1", "http://u:pw@h:1"]),
     st.sampled_from([b"", b"\x05\0", b"\x05\x02\x01\0", b"\x05\0\x05\0\0\x03", b"HTTP/1.1 200 "]),
