@@ -7,7 +7,8 @@ It owns the reply parser and the clock. What it guarantees:
   octets drip in.
 - While we write, a server that speaks up is listened to, if the streams can tell (`arrived`); so
   neither side ever waits for the other to read. One that answers in the middle of a message is
-  sent no more of it, nor of anything else.
+  sent no more of it, nor of anything else; an answer that was there, whole or in part, before the
+  message's end was written never counts as its acceptance.
 - When writing fails, what the server said before it hung up is still read, for it tells why.
 - What was said as a `Secret` is seen in no reply, error or trace, though the server say it back.
 - 421 in answer to anything is raised as `TransientError`, and octets that answer nothing as
@@ -76,6 +77,7 @@ class Driver:
         self._outbox = Outbox()
         self._early: Reply | None = None  # an answer to the message, given before its end
         self._early_used = False
+        self._early_begun = False  # a part of it was here before the message's end
         self._trouble: SmtpError | None = None  # why nothing can be written any more
         self._unspoken = True  # the dialogue in hand has neither said nor awaited anything
         self.broken = False
@@ -204,6 +206,8 @@ class Driver:
         phase = phases.BLOCK if outbox.message_end else phases.COMMANDS
         rest = memoryview(octets)
         try:
+            if outbox.message_end:
+                self._expect_no_answer()
             while rest and self._trouble is None:
                 self._allow(self._until(phase))
                 written = self._write_some(rest)
@@ -220,14 +224,29 @@ class Driver:
         finally:
             outbox.written(len(octets) - len(rest))
 
+    def _expect_no_answer(self) -> None:
+        """Look, before more of a message is written, whether the server has answered it already.
+
+        All that was said before the message has been answered, so whatever is here is for it.
+        """
+        if self._arrived is not None:
+            self._listen()
+        if self._parser.leftover:
+            self._note_early_answer()
+
     def _note_early_answer(self) -> None:
         """Stop writing when the server has answered in the middle of a message."""
-        self._early = self._parser.next()
-        if self._early is not None:
-            # Whether it still counts our octets is its secret.
-            self._trouble = ConnectionLost(
-                phases.BLOCK.phrase, reason="answered before the end of the message"
-            )
+        reply = self._parser.next()
+        self._early_begun = reply is None
+        if reply is not None:
+            self._take_early(reply)
+
+    def _take_early(self, reply: Reply) -> None:
+        self._early = reply
+        # Whether it still counts our octets is its secret.
+        self._trouble = ConnectionLost(
+            phases.BLOCK.phrase, reason="answered before the end of the message"
+        )
 
     def _listen(self) -> bool:
         """Take in what the server says while we write; return True when it said something."""
@@ -266,6 +285,9 @@ class Driver:
         except ProtocolError as error:
             error.after_end_of_data = phase.after_end_of_data and self._trouble is None
             raise
+        if self._early_begun:
+            self._take_early(reply)
+            return self._early_reply(reply, phase)
         return self._heed(reply, phase)
 
     def _await_reply(self, phase: Phase) -> Reply:
@@ -287,7 +309,9 @@ class Driver:
         self._early_used = True
         heeded = self._heed(reply, phase)
         if heeded.code < 400:
-            raise ProtocolError("the message was accepted before its end", heeded.lines[0])
+            trouble = ProtocolError("the message was accepted before its end", heeded.lines[0])
+            trouble.after_end_of_data = self._early_begun and phase.after_end_of_data
+            raise trouble
         return heeded
 
     def _heed(self, reply: Reply, phase: Phase) -> Reply:
