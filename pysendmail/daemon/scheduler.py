@@ -86,7 +86,7 @@ class Scheduler:
 
     def drops_wait(self) -> bool:
         """Tell whether there may be something in the drop directory."""
-        return self._drops.changed()
+        return self._drops.changed() or self._drops.holds_back()
 
     def retry_now(self) -> None:
         """Have smarthosts that are away tried again at once."""
