@@ -47,10 +47,13 @@ def ask_queue(
 def ask_spool(spool: str, records: list[bytes]) -> Iterable[tuple[bytes, bytes]]:
     """Answer for a daemon that is not there, to somebody who may read the spool anyway."""
     from pysendmail.daemon.control import NoRunner, Viewer, respond
+    from pysendmail.daemon.dropped import dropped_entries
     from pysendmail.spool.directory import DirectorySpool
+    from pysendmail.submission.drop_door import drop_directory
 
     viewer = Viewer(os.geteuid(), trusted=True)
-    return respond(DirectorySpool.create(spool), records, viewer, NoRunner())
+    dropped = dropped_entries(drop_directory(spool))
+    return respond(DirectorySpool.create(spool), records, viewer, NoRunner(), dropped)
 
 
 def show(program: bytes, records: Iterable[tuple[bytes, bytes]]) -> int:

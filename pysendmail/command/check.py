@@ -17,6 +17,7 @@ from pysendmail.config.errors import ConfigError
 from pysendmail.config.load import load
 from pysendmail.config.secrets import credential_path, read_listen_password, read_password
 from pysendmail.config.snapshot import write_snapshot
+from pysendmail.daemon.dropped import dropped_entries
 from pysendmail.message.alias_file import read_aliases
 from pysendmail.message.outcome import DELIVERED
 from pysendmail.message.queue_id import new_queue_id
@@ -27,8 +28,10 @@ from pysendmail.relay.smarthost import smarthosts_of
 from pysendmail.smtp import SmtpError
 from pysendmail.submission.accept import accept
 from pysendmail.submission.direct import OneSession
+from pysendmail.submission.drop_door import drop_directory
 from pysendmail.submission.exit_status import EX_CONFIG, EX_OK, EX_UNAVAILABLE
 from pysendmail.submission.request import Request
+from pysendmail.submission.socket_door import is_served
 from pysendmail.submission.submitter import find_submitter
 
 TYPE_CHECKING = False
@@ -52,6 +55,7 @@ def check(*, connect: bool, send_to: str) -> int:
             print(line, file=sys.stderr)
         return EX_CONFIG
     show_settings(loaded)
+    show_dropped(loaded.config)
     status = EX_OK if show_aliases(loaded.config) else EX_CONFIG
     if not connect:
         return status
@@ -101,6 +105,15 @@ def readers_of(name: str) -> str:
     if status.st_mode & stat.S_IROTH:
         readers.append("everybody")
     return ", ".join(readers)
+
+
+def show_dropped(config: Config) -> None:
+    """Print how many messages nobody takes in, where we may know."""
+    if is_served(config.socket):
+        return
+    directory = drop_directory(config.spool)
+    if count := sum(1 for _ in dropped_entries(directory)):
+        print(f"warning: no daemon is running, and {directory} has messages for it: {count}")
 
 
 def show_aliases(config: Config) -> bool:

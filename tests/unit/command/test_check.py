@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from pysendmail.command.check import check
+from pysendmail.submission.drop_door import drop, make_drop_directory
+from pysendmail.submission.request import Request, format_request
 from tests.helpers.catcher import Catcher
 from tests.helpers.waiting import ReservedPort
+from tests.unit.spool.samples import FIRST
 
 Configure = Callable[..., None]
 
@@ -50,6 +53,21 @@ def test_offline_tells_settings_and_their_sources(
     assert f"configuration: {tmp_path}/p.yaml\n" in output
     assert "  origin = example.org  [" in output
     assert (tmp_path / ".p.yaml.snapshot").exists()
+
+
+def test_messages_that_no_daemon_takes_in_are_told(
+    configure: Configure, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    configure(smarthost="smtp://127.0.0.1:1", spool=f"{tmp_path}/spool", socket=f"{tmp_path}/s")
+    (tmp_path / "spool").mkdir()
+    make_drop_directory(f"{tmp_path}/spool")
+    assert check(connect=False, send_to="") == 0
+    assert "warning" not in capsys.readouterr().out
+    request = Request(queue_id=FIRST, operands=(b"bob",))
+    drop(f"{tmp_path}/spool", FIRST, format_request(request), [])
+    assert check(connect=False, send_to="") == 0
+    said = f"warning: no daemon is running, and {tmp_path}/spool/drop has messages for it: 1\n"
+    assert said in capsys.readouterr().out
 
 
 def test_password_is_masked_and_its_readers_are_named(
