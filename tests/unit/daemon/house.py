@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -25,7 +26,11 @@ class FakeRelay:
     """One smarthost, whose sessions are those of `peers` and then those of `make_peer`."""
 
     def __init__(
-        self, peers: Iterable[Peer | Exception] = (), make_peer: Callable[[], Peer] = Peer
+        self,
+        peers: Iterable[Peer | Exception] = (),
+        make_peer: Callable[[], Peer] = Peer,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.peers = list(peers)
         self.used: list[Peer] = []
@@ -39,6 +44,7 @@ class FakeRelay:
             connections=4,
             messages_per_connection=100,
             idle_timeout=30.0,
+            clock=clock,
         )
 
     def _open(self, smarthost: Smarthost, deadline: float | None) -> Client:
