@@ -212,7 +212,7 @@ class Offers:
         part.offered.ledger.tried = True
         trouble = verdict.trouble
         if trouble is None:
-            again, reported = self._read_replies(part, verdict.transcript)
+            again, reported = self._read_replies(part, verdict.transcript, reported=reported)
             if again:
                 self._again.append(Part(part.offered, again))
             return reported
@@ -238,16 +238,20 @@ class Offers:
         return reported
 
     def _read_replies(
-        self, part: Part, transcript: smtp.Transcript
+        self, part: Part, transcript: smtp.Transcript, *, reported: bool
     ) -> tuple[list[Recipient], bool]:
         """Record what a whole transaction said; return who should be offered again at once, and
-        whether a trouble of the session was reported.
+        whether a trouble of the session has been reported, and not been disproved since.
         """
-        if transcript.mail is not None and transcript.refused:
-            rule = message_trouble(transcript.mail)
+        refusal = transcript.refusal
+        if refusal is not None:
+            rule = message_trouble(refusal, at_mail=transcript.refused)
             if rule.reach == SESSION:
-                self._sessions.report(self._smarthost, rule, said(transcript.mail))
+                if not reported:
+                    self._sessions.report(self._smarthost, rule, said(refusal))
                 self._record(part, transcript)
+                if not transcript.refused:
+                    part.offered.ledger.reach = MESSAGE  # it may be this message all the same
                 return [], True
         again = []
         if transcript.taken:
@@ -272,7 +276,8 @@ class Offers:
             elif reply.code < 400:
                 ledger.delivered(recipient, reply, self._remote, dsn=self._dsn)
             elif reply is not transcript.recipients[index]:
-                ledger.refused(recipient, message_trouble(reply), reply, self._remote)
+                rule = message_trouble(reply, at_mail=transcript.refused)
+                ledger.refused(recipient, rule, reply, self._remote)
             elif recipient not in besides:
                 ledger.refused(recipient, recipient_trouble(reply), reply, self._remote)
         return unanswered

@@ -1,4 +1,6 @@
-"""Ten thousand entries and a smarthost that is dead for days: few connections, and no loss."""
+"""Ten thousand entries and a smarthost that is dead for days, or finds us too fast: few questions,
+and no loss.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,15 @@ import pytest
 from pysendmail.config.keys import DAY, HOUR
 from pysendmail.relay.breaker import LONGEST_PAUSE_S
 from pysendmail.relay.offer import Away
-from pysendmail.smtp import ConnectError
+from pysendmail.smtp import ConnectError, Reply, TransientError
 from tests.unit.daemon.house import FakeRelay, House
-from tests.unit.relay.peers import Peer
+from tests.unit.relay.peers import OFFERS, Peer
 from tests.unit.smtp.streams import Clock
 from tests.unit.spool.samples import enter
 
 ENTRIES = 10_000
 LIFETIME_S = 5.0 * DAY
+UNDER_WAY = 10  # what may be on its way over one connection when the first answer comes
 
 
 class Smarthost:
@@ -54,8 +57,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def fill_queue(house: House, clock: Clock) -> None:
-    for number in range(ENTRIES):
+def fill_queue(house: House, clock: Clock, entries: int = ENTRIES) -> None:
+    for number in range(entries):
         enter(
             house.spool,
             f"{number:014X}",
@@ -118,6 +121,42 @@ def test_long_queue_comes_back_as_a_slope(clock: Clock) -> None:
     assert sorted(house.relay.delivered) == sorted(
         [f"{number}@example.org"] for number in range(ENTRIES)
     )
+
+
+THROTTLED = {
+    "421 greeting": (TransientError(Reply(421, (b"4.7.0 too many connections",)), b""), {}),
+    "421 to MAIL": (None, {"MAIL": "421 4.7.0 try again later"}),
+    "450 to MAIL": (None, {"MAIL": "450 4.7.1 too much mail from you"}),
+    "454 to the message": (None, {".": "454 Throttling failure: Maximum sending rate exceeded"}),
+}
+
+
+@pytest.mark.parametrize("pipelining", [True, False], ids=["pipelined", "step by step"])
+@pytest.mark.parametrize(("greeting", "answers"), THROTTLED.values(), ids=THROTTLED.keys())
+def test_smarthost_that_finds_us_too_fast_is_asked_ever_less(
+    clock: Clock, greeting: Exception | None, answers: dict[str, str], pipelining: bool
+) -> None:
+    connects, asked = [0], [0]
+
+    class Throttling(Peer):
+        def _answer(self, verb: str, address: str = "") -> str:
+            asked[0] += verb == "MAIL"
+            return super()._answer(verb, address)
+
+    def throttle() -> Peer:
+        connects[0] += 1
+        if greeting:
+            raise greeting
+        return Throttling(answers, offers=OFFERS if pipelining else ("mx",))
+
+    house = House(FakeRelay(make_peer=throttle, clock=clock), delay_warning=0.0)
+    house.state.workers = AtOnce()  # type: ignore[assignment]
+    fill_queue(house, clock, 500)
+    probes = HOUR / LONGEST_PAUSE_S + 6
+    live_on(house, clock, HOUR)
+    assert connects[0] <= probes
+    assert asked[0] <= probes + UNDER_WAY
+    assert house.spool.count() == 500
 
 
 def free_places(house: House) -> int:
