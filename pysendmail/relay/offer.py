@@ -40,10 +40,16 @@ if TYPE_CHECKING:
         """Where sessions come from: the daemon's pool, or one opened for the occasion."""
 
         def borrow(self, smarthost: Smarthost, deadline: float | None) -> tuple[smtp.Client, bool]:
-            """Return a ready client and whether it was kept warm; raises SmtpError or Away."""
+            """Return a client ready for a message and whether it was kept warm.
+
+            Raises SmtpError or Away.
+            """
 
         def room(self, smarthost: Smarthost, client: smtp.Client) -> int:
             """Return how many messages a borrowed client may carry, one at least."""
+
+        def another(self, smarthost: Smarthost) -> bool:
+            """Tell whether one message more, after a borrowed client's first, may be sent now."""
 
         def give_back(self, smarthost: Smarthost, client: smtp.Client, messages: int) -> None:
             """Take the client back, which has carried so many messages.
@@ -63,7 +69,7 @@ RECIPIENTS_PER_TRANSACTION = 100
 
 
 class Away(Exception):
-    """A smarthost is known to be away, so nothing was tried; `text` (bytes) says why."""
+    """A smarthost is not to be asked now, so nothing was tried; `text` (bytes) says why."""
 
     def __init__(self, text: bytes) -> None:
         super().__init__(text)
@@ -189,6 +195,9 @@ class Offers:
                 yield transaction
                 room -= 1
             part = self._next(deliveries) if room > 0 else None
+            if part is not None and not self._sessions.another(self._smarthost):
+                self._again.appendleft(part)
+                return
 
     def _fit(self, part: Part, extensions: Extensions) -> None:
         """Leave a part the recipients that one transaction may have; the others are the next."""

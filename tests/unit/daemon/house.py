@@ -30,6 +30,7 @@ class FakeRelay:
         peers: Iterable[Peer | Exception] = (),
         make_peer: Callable[[], Peer] = Peer,
         *,
+        messages_per_minute: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.peers = list(peers)
@@ -43,6 +44,7 @@ class FakeRelay:
             lambda *_: None,
             connections=4,
             messages_per_connection=100,
+            messages_per_minute=messages_per_minute,
             idle_timeout=30.0,
             clock=clock,
         )

@@ -159,6 +159,20 @@ def test_smarthost_that_finds_us_too_fast_is_asked_ever_less(
     assert house.spool.count() == 500
 
 
+def test_long_queue_goes_out_at_the_rate(clock: Clock) -> None:
+    relay = FakeRelay(messages_per_minute=300, clock=clock)
+    house = House(relay, delay_warning=0.0)
+    house.state.workers = AtOnce()  # type: ignore[assignment]
+    fill_queue(house, clock, 500)
+    began = clock.now
+    while house.spool.count():
+        house.runs.fill()
+        assert len(relay.delivered) <= 5 + (clock.now - began) * 5 + 1e-6
+        clock.now += max(relay.pool.next_probe(), 0.05)
+    assert clock.now - began == pytest.approx(500 / 5, rel=0.05)
+    assert len(relay.delivered) == 500
+
+
 def free_places(house: House) -> int:
     """Return how many sessions more the pool would lend now."""
     [alpha], pool = house.relay.smarthosts, house.relay.pool

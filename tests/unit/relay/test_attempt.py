@@ -308,6 +308,19 @@ def test_too_many_recipients_are_offered_again_at_once() -> None:
     assert [len(recipients) for recipients, _ in alpha.messages] == [3, 3, 1]
 
 
+def test_rate_without_room_for_another_message_leaves_it_to_the_next_smarthost() -> None:
+    alpha, beta = Peer(), Peer()
+    sessions = Sessions(alpha=[alpha], beta=[beta])
+    sessions.others, sessions.keeps = 1, False
+    deliveries = [Delivery(envelope(ALICE), message(), number) for number in range(3)]
+    results = [result for _, result in attempts(deliveries, [ALPHA, BETA], sessions)]
+    assert [result.outcomes[0].kind for result in results if isinstance(result, Attempt)] == (
+        [DELIVERED] * 3
+    )
+    assert (len(alpha.messages), len(beta.messages)) == (2, 1)
+    assert sessions.reports == []
+
+
 def test_452_to_everybody_is_a_deferral() -> None:
     alpha = Peer(most_recipients=0)
     assert kinds(attempt(envelope(), message(), [ALPHA], Sessions(alpha=[alpha]))) == [DEFERRED] * 2
