@@ -47,6 +47,7 @@ class Relay:
             hear,
             connections=config.connections,
             messages_per_connection=config.messages_per_connection,
+            messages_per_minute=config.messages_per_minute,
             idle_timeout=config.idle_timeout,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pysendmail.submission.submitter import find_submitter
 from tests.helpers.waiting import wait_until
 from tests.unit.daemon.house import PATIENCE_S, FakeRelay, make_state
 from tests.unit.relay.peers import LOST, Peer
+from tests.unit.spool.samples import SECOND
 from tests.unit.submission.samples import QUEUE_ID, TEXT, raw, request
 
 BOB = b"bob@example.net"
@@ -77,6 +79,16 @@ def test_daemon_that_drains_spools_instead_of_delivering() -> None:
     assert submit(state).status == 0
     assert state.spool.count() == 1
     assert relay.used == []
+
+
+def test_message_past_the_rate_waits_in_the_spool_untried_and_its_caller_does_not() -> None:
+    relay = FakeRelay(messages_per_minute=1)
+    state = make_state(relay)
+    submit(state)
+    assert submit(state, queue_id=SECOND).status == 0
+    entry = state.spool.find(SECOND)
+    assert (entry.attempts, entry.next_attempt <= time.time()) == (0, True)
+    assert len(relay.delivered) == 1
 
 
 def test_mistake_of_the_caller_is_refused() -> None:
