@@ -116,7 +116,7 @@ def test_verdict_that_comes_too_late_settles_the_entry() -> None:
         return Peer()
 
     relay = FakeRelay(make_peer=slow_peer)
-    state = make_state(relay, wait=0.02)
+    state = make_state(relay, wait=0.5)
     assert submit(state).status == 0
     assert began.is_set()
     assert state.spool.find(QUEUE_ID) is not None
@@ -152,7 +152,7 @@ def test_attempt_that_fails_in_itself_too_late_gives_the_entry_back() -> None:
         assert go.wait(PATIENCE_S)
         raise ZeroDivisionError
 
-    state = make_state(FakeRelay(make_peer=broken_peer), wait=0.02)
+    state = make_state(FakeRelay(make_peer=broken_peer), wait=0.5)
     assert submit(state).status == 0
     go.set()
     wait_until(lambda: "worker failed" in names(state))
@@ -169,7 +169,7 @@ def test_attempt_that_fails_in_itself_leaves_the_message_in_the_spool() -> None:
 def test_submission_that_finds_all_workers_busy_waits_in_the_spool() -> None:
     go = threading.Event()
     relay = FakeRelay()
-    state = make_state(relay, wait=0.02)
+    state = make_state(relay, wait=0.5)
     busy = threading.Semaphore(0)
 
     def work() -> None:
