@@ -29,6 +29,7 @@ OCTETS_IN_LINE = 57  # as base64 they make a whole line
 PIECE = ENCODED_LINE * OCTETS_IN_LINE * 15
 
 HIGH = bytes(range(128, 256))
+HEXADECIMAL = b"0123456789ABCDEFabcdef"
 
 # What base64 is not made of and decoders leave out; a `-` might come to stand as in a delimiter.
 MEANINGLESS = b"-" + HIGH
@@ -104,9 +105,22 @@ def mended_quoted_printable(chunks: Iterable[bytes]) -> Iterator[bytes]:
 def mended_line(line: bytes) -> bytes:
     """Return one line of quoted-printable in order."""
     if not line.isascii():
-        line = unlike_delimiter(line)
+        line = with_whole_escapes(unlike_delimiter(line))
         line = b"".join([b"%c" % octet if octet < 128 else b"=%02X" % octet for octet in line])
     return line if len(line) <= LINE_LIMIT else softly_broken(line)
+
+
+def with_whole_escapes(line: bytes) -> bytes:
+    """Return a line with every `=` encoded that begins no `=XX` and is no soft break.
+
+    Decoders take it for itself (RFC 2045 section 6.7): also once there are escapes behind it.
+    """
+    before, *pieces = line.split(b"=")
+    for number, piece in enumerate(pieces, 1):
+        escape = len(piece) > 1 and not piece[:2].translate(None, HEXADECIMAL)
+        soft_break = number == len(pieces) and not piece.strip(b" \t")
+        pieces[number - 1] = (b"=" if escape or soft_break else b"=3D") + piece
+    return before + b"".join(pieces)
 
 
 def place_to_cut(line: bytes, position: int) -> int:

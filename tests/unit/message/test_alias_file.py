@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysendmail.message.address import Mailbox
-from pysendmail.message.alias_file import FILE_LIMIT, parse_aliases, read_aliases, source_of
+from pysendmail.message.alias_file import (
+    FILE_LIMIT,
+    INCLUDED_LIMIT,
+    parse_aliases,
+    read_aliases,
+    source_of,
+)
 from pysendmail.message.alias_syntax import REFUSED_LIMIT
 from pysendmail.message.aliases import Aliases, LocalNames, resolve
 from pysendmail.message.outcome import Outcome
@@ -140,14 +146,21 @@ def test_aliases_file_that_is_a_fifo_cannot_be_read(fifo: str) -> None:
         read_aliases(fifo)
 
 
-def test_included_files_share_one_bound(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        with open(tmp_path / name, "wb") as file:
-            file.write(b"b@x\n" + b"#" * (FILE_LIMIT // 2))
+def test_included_file_has_a_bound(tmp_path: Path) -> None:
+    for name, size in (("one", INCLUDED_LIMIT), ("two", INCLUDED_LIMIT + 1)):
+        (tmp_path / name).write_bytes(b"b@x\n".ljust(size, b"#"))
     aliases = including(tmp_path, f"{tmp_path}/one", f"{tmp_path}/two")
+    assert aliases.errors == (
+        f"{tmp_path}/aliases:1: cannot include '{tmp_path}/two': more than 1 MiB",
+    )
+
+
+def test_included_files_share_one_bound(tmp_path: Path) -> None:
+    (tmp_path / "list").write_bytes(b"b@x\n".ljust(INCLUDED_LIMIT, b"#"))
+    aliases = including(tmp_path, *[f"{tmp_path}/list"] * (FILE_LIMIT // INCLUDED_LIMIT + 1))
     [error] = aliases.errors
-    assert f"{tmp_path}/two" in error
-    assert "16 MiB" in error
+    assert f"{tmp_path}/list" in error
+    assert "more than 16 MiB with all that is included" in error
 
 
 def test_file_that_everybody_can_write_is_told_of_and_used(tmp_path: Path) -> None:

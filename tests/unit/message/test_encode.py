@@ -76,6 +76,38 @@ def test_quoted_printable_in_order_is_left_as_it_is(pieces: list[bytes]) -> None
         assert mended == text
 
 
+@given(
+    # without `==`, of which decodestring makes one
+    st.lists(
+        st.sampled_from([b"=\xe4", b"=4\xe4", b"=4A", b"= ", b"=\r\n", b"\xe4", b"A", b"\r\n"]),
+        max_size=30,
+    )
+)
+@example([b"=", b"\xc3\xa4"])
+@example([b"x" * (PIECE - 1), b"=", b"\xc3\xa4"])
+@example([b"x" * PIECE, b"=", b"\xc3\xa4", b"x" * 2000])
+def test_quoted_printable_out_of_order_is_read_as_before(pieces: list[bytes]) -> None:
+    text = b"".join(pieces)
+    mended = b"".join(mended_quoted_printable([text]))
+    assert mended.isascii()
+    assert decodestring(mended) == decodestring(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        (b"=\xc3\xa4", b"=3D=C3=A4"),
+        (b"==\xe4", b"=3D=3D=E4"),
+        (b"=4\xe4", b"=3D4=E4"),
+        (b"a=b=e4\xe4= \r\n=x", b"a=3Db=e4=E4= \r\n=x"),
+    ],
+)
+def test_sign_that_begins_no_escape_is_encoded_beside_what_must_be(
+    text: bytes, mended: bytes
+) -> None:
+    assert b"".join(mended_quoted_printable([text])) == mended
+
+
 @given(st.lists(st.sampled_from([b"abc", b"=3D", b"\xe9", b" "]), min_size=300), CUTS)
 def test_overlong_quoted_printable_gets_soft_breaks(pieces: list[bytes], cuts: list[int]) -> None:
     text = b"".join(pieces) * 2 + b"!\r\nnext\r\n"
