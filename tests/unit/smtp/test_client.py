@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from pysendmail.smtp import (
     Transaction,
     TransientError,
     UsageError,
+    sendmail,
 )
 from pysendmail.smtp.driver import LAST_WORDS_SECONDS
 from pysendmail.smtp.reply import Reply
@@ -400,6 +402,36 @@ def test_injection_in_an_address_sends_nothing(address: bytes) -> None:
     for sender, recipient in ((address, b"b@y"), (b"a@x", address)):
         with pytest.raises(UsageError):
             client.transaction(sender, [recipient], [b""])
+    assert peer.writes == []
+
+
+@pytest.mark.parametrize(
+    ("sender", "recipients"),
+    [
+        ("a@x", RECIPIENT), ("", RECIPIENT), (None, RECIPIENT),
+        (b"a@x", b"b@y"), (b"a@x", "b@y"), (b"a@x", ["b@y"]), (b"a@x", [Recipient("b@y")]),
+        (b"a@x", [None]),
+    ],
+)  # fmt: skip
+def test_address_that_is_not_bytes_or_stands_without_a_list_is_a_usage_error(
+    sender: Any, recipients: Any
+) -> None:
+    peer = Peer()
+    client = session(peer)
+    with pytest.raises(UsageError, match="an address is bytes"):
+        client.transaction(sender, recipients, b"x\r\n")
+    with pytest.raises(UsageError, match="an address is bytes"):
+        sendmail(client, b"To: b@y\n\nx\n", sender=sender or "", recipients=recipients)
+    assert peer.writes == []
+
+
+@pytest.mark.parametrize("address", ["a@x", None])
+def test_address_of_a_single_command_that_is_not_bytes_is_a_usage_error(address: Any) -> None:
+    peer = Peer()
+    client = session(peer)
+    for say in (client.mail, client.rcpt):
+        with pytest.raises(UsageError, match="an address is bytes"):
+            say(address)
     assert peer.writes == []
 
 
