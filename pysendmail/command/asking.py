@@ -11,7 +11,7 @@ from pysendmail.command.settings import may_write_spool
 from pysendmail.command.stdin import say, tell
 from pysendmail.submission.answer import ERROR, EXIT, OUTPUT, SILENCE_S
 from pysendmail.submission.exit_status import EX_UNAVAILABLE
-from pysendmail.submission.request import format_head
+from pysendmail.submission.request import ASK_QUEUE, format_head
 from pysendmail.submission.socket_door import AnswerLost, NoDaemon, ask
 
 TYPE_CHECKING = False
@@ -20,16 +20,14 @@ if TYPE_CHECKING:
 
     from pysendmail.config.snapshot import PublicSettings
 
-QUEUE = b"queue"
-
 
 def ask_queue(
     program: bytes, settings: PublicSettings, records: list[bytes], *, patient: bool = False
 ) -> int:
     """Ask something about the queue and print the answer; `patient`: however long that takes."""
-    silence = None if patient else SILENCE_S
+    head, silence = format_head(ASK_QUEUE, records), None if patient else SILENCE_S
     try:
-        return show(program, ask(settings["socket"], format_head(QUEUE, records), silence=silence))
+        return show(program, ask(settings["socket"], head, silence=silence))
     except AnswerLost as error:
         say(2, b"%b: %b" % (program, str(error).encode()))
         return EX_UNAVAILABLE

@@ -1,9 +1,10 @@
 """One client of the SMTP listener: the octets and the time that its session knows nothing of.
 
-A client may be silent for as long as the server's patience lasts, counted from the last reply; a
-message that comes buys time by its octets, `SLOWEST_OCTETS_S` of them a second, so dripping does
-not. A session has an end in any case. Who runs out of time, and everybody when the daemon stops, is
-told so (421) and keeps the message.
+A client may be silent, and may talk without a message coming of it, for as long as the server's
+patience lasts; the first is counted from the last reply, the second from the last message that was
+answered. A message that comes buys time by its octets, `SLOWEST_OCTETS_S` of them a second, so
+dripping does not. A session has an end in any case. Who runs out of time, and everybody when the
+daemon stops, is told so (421) and keeps the message.
 
 Raises OSError when the client has gone away.
 """
@@ -29,11 +30,21 @@ LOOK_S = 1.0  # how soon a change of patience is noticed
 CHUNK = 64 * 1024
 
 
+class Patience:
+    """How many seconds a client may be silent, and how many it may be there without a message."""
+
+    __slots__ = ("fruitless", "silent")
+
+    def __init__(self, *, silent: float, fruitless: float) -> None:
+        self.silent = silent
+        self.fruitless = fruitless
+
+
 class Connection:
     """A client and its session; `take` has a message taken and returns the reply to it.
 
-    `closing` is a descriptor that becomes readable when the daemon stops; `patience` tells how many
-    seconds a client may be silent, as things are now.
+    `closing` is a descriptor that becomes readable when the daemon stops; `patience` tells how long
+    a client may be of no use, as things are now.
     """
 
     def __init__(
@@ -43,7 +54,7 @@ class Connection:
         take: Callable[[Transaction], Reply],
         *,
         closing: int,
-        patience: Callable[[], float],
+        patience: Callable[[], Patience],
     ) -> None:
         self._connection = connection
         self._session = session
@@ -53,6 +64,7 @@ class Connection:
         self._end = time.monotonic() + SESSION_S
         self._since = time.monotonic()  # the last reply
         self._octets = 0  # received since
+        self._fruit = self._since  # the last message that was answered
         self._poll = select.poll()
         self._poll.register(connection, select.POLLIN)
         self._poll.register(closing, select.POLLIN)
@@ -71,6 +83,7 @@ class Connection:
                 while (transaction := session.next_message()) is not None:
                     self._send()
                     session.answer(self._take(transaction))
+                    self._fruit = time.monotonic()
                 self._send()
             self._send()
         finally:
@@ -98,5 +111,7 @@ class Connection:
         return b""
 
     def _time_left(self) -> float:
-        patience = self._since + self._patience() + self._octets / SLOWEST_OCTETS_S
-        return min(patience, self._end) - time.monotonic()
+        patience = self._patience()
+        silent = self._since + patience.silent + self._octets / SLOWEST_OCTETS_S
+        fruitless = self._fruit + patience.fruitless + self._session.received / SLOWEST_OCTETS_S
+        return min(silent, fruitless, self._end) - time.monotonic()

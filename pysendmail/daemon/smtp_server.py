@@ -6,23 +6,23 @@ The submitter is the daemon's own user, since nobody knows which one connected; 
 from where, and the log too.
 
 At most `CONNECTIONS` at a time, a share of them for each machine that is not this one. When they
-run short, those who have nothing to say lose their patience credit first (`smtp_connection`).
+run short, those of whom no message comes are sent away sooner (`smtp_connection`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
-import threading
+import select
+import time
 
 from pysendmail.config.endpoints import LOOPBACK, scope_of, serves
 from pysendmail.daemon.acceptor import Acceptor
-from pysendmail.daemon.smtp_connection import Connection
+from pysendmail.daemon.logins import Logins
+from pysendmail.daemon.smtp_connection import Connection, Patience
 from pysendmail.journal import ERROR, WARNING
 from pysendmail.message.queue_id import new_queue_id
 from pysendmail.smtp.arguments import is_host
-from pysendmail.smtp.server import Profile, Session
+from pysendmail.smtp.server import Profile, Refusal, Session
 from pysendmail.submission.request import Request
 from pysendmail.submission.smtp_door import is_address, reply_to, wishes_of
 from pysendmail.submission.submitter import Submitter
@@ -30,7 +30,7 @@ from pysendmail.submission.submitter import Submitter
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from pysendmail.daemon.acceptor import Peer
     from pysendmail.daemon.state import State
@@ -42,8 +42,10 @@ CONNECTIONS = 64
 CONNECTIONS_PER_PEER = 16  # of another machine; from this one all look alike
 RECIPIENTS = 1000  # RFC 5321 section 4.5.3.1.8 wants 100
 IDLE_S = 300.0  # RFC 5321 section 4.5.3.2.7
+FRUITLESS_S = 300.0  # without a message, whatever else is said
 SHORT_IDLE_S = 10.0  # when connections run short
-WRONG_LOGIN_S = 1.0
+SHORT_FRUITLESS_S = 60.0
+TELL_AGAIN_S = 600.0  # that connections ran out
 
 
 class SmtpServer(Acceptor):
@@ -64,8 +66,11 @@ class SmtpServer(Acceptor):
         self._submissions = submissions
         names = [listener.getsockname() for listener in listeners]
         self.addresses = [f"{address} port {port}" for address, port, *_ in names]
+        self._turned_away = 0
+        self._told = float("-inf")  # when that was last written down
         self._audience = state.config.listen_for
-        self._login = login_of(state.config.listen_user, password)
+        user = state.config.listen_user
+        self._logins = Logins(user, password) if user else None
 
     def identify(self, connection: socket.socket) -> Peer | None:
         """Return the address of the client, None where it is not of those we are here for."""
@@ -80,31 +85,55 @@ class SmtpServer(Acceptor):
         return CONNECTIONS if scope_of(str(peer)) == LOOPBACK else CONNECTIONS_PER_PEER
 
     def turn_away(self, connection: socket.socket) -> None:
-        """Tell the client to come again."""
+        """Tell the client to come again, and the log from time to time."""
+        self._turned_away += 1
+        if time.monotonic() - self._told >= TELL_AGAIN_S:
+            self._told = time.monotonic()
+            self._journal.event(
+                "",
+                "too many connections by SMTP",
+                priority=WARNING,
+                client=connection.getpeername()[0],
+                refused=self._turned_away,
+            )
         connection.setblocking(False)
         connection.send(b"421 4.7.0 Too many connections\r\n")
 
     def converse(self, connection: socket.socket, peer: Peer) -> None:
         """Speak SMTP with one client."""
-        config = self._state.config
+        config, address = self._state.config, str(peer)
+        logins = self._logins
         profile = Profile(
             config.hostname,
             size=config.message_size,
             recipients=RECIPIENTS,
-            login=self._login,
+            login=(lambda *told: self._log_in(logins, address, *told)) if logins else None,
             acceptable=is_address,
         )
         session = Session(profile, self._submissions.new_content)
         Connection(
             connection,
             session,
-            lambda transaction: self._take(transaction, session, str(peer)),
+            lambda transaction: self._take(transaction, session, address),
             closing=self.closing,
             patience=self._patience,
         ).run()
 
-    def _patience(self) -> float:
-        return SHORT_IDLE_S if self.served() > CONNECTIONS * 3 // 4 else IDLE_S
+    def _patience(self) -> Patience:
+        if self.served() > CONNECTIONS * 3 // 4:
+            return Patience(silent=SHORT_IDLE_S, fruitless=SHORT_FRUITLESS_S)
+        return Patience(silent=IDLE_S, fruitless=FRUITLESS_S)
+
+    def _log_in(self, logins: Logins, address: str, user: bytes, password: bytes) -> bool:
+        """Tell whether user and password are right; who is wrong is written down, and waits."""
+        now = time.monotonic()
+        if logins.barred(address, now):
+            raise Refusal(454, b"4.7.0 Too many wrong logins, come later")
+        if logins.is_right(user, password):
+            return True
+        self._journal.event("", "wrong login", priority=WARNING, client=address, user=user)
+        select.select([self.closing], [], [], logins.note_wrong(address, now))
+        return False
 
     def _take(self, transaction: Transaction, session: Session, address: str) -> Reply:
         """Have a message taken, and return the reply."""
@@ -123,30 +152,6 @@ class SmtpServer(Acceptor):
                 request.queue_id, "internal error", priority=ERROR, said=repr(error)
             ),
         )
-
-
-def login_of(user: bytes, password: bytes | None) -> Callable[[bytes, bytes], bool] | None:
-    """Return what tells whether user and password are right; None where there is no user.
-
-    Digests are compared, in constant time, so that neither content nor length of the right ones
-    shows in how long it takes; being wrong takes a while.
-    """
-    if not user:
-        return None
-    expected = digest(user, password or os.urandom(32))
-
-    def is_right(given_user: bytes, given_password: bytes) -> bool:
-        right = hmac.compare_digest(digest(given_user, given_password), expected)
-        if not right:
-            threading.Event().wait(WRONG_LOGIN_S)
-        return right
-
-    return is_right
-
-
-def digest(user: bytes, password: bytes) -> bytes:
-    """Return a digest of both; neither of the configured ones has a NUL in it."""
-    return hashlib.sha256(user + b"\0" + password).digest()
 
 
 def client_of(hello: bytes, address: str) -> bytes:

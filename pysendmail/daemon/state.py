@@ -47,6 +47,7 @@ class Relay:
             hear,
             connections=config.connections,
             messages_per_connection=config.messages_per_connection,
+            messages_per_minute=config.messages_per_minute,
             idle_timeout=config.idle_timeout,
         )
 
@@ -81,10 +82,6 @@ class State:
         """Go on with another configuration; the old connections end when they are given back."""
         old, self.relay = self.relay, relay
         old.pool.close()
-
-    def note_spool_trouble(self, error: Exception) -> None:
-        """Write that the spool does not do what it should."""
-        self.journal.event("", "spool trouble", priority=WARNING, said=str(error))
 
     def aliases(self) -> Aliases:
         """Return the aliases as the file is now."""

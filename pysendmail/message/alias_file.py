@@ -90,11 +90,19 @@ def read_included(path: str, limit: int) -> bytes:
 
 
 def read_file(path: str, limit: int, flags: int = 0) -> tuple[bytes, os.stat_result]:
-    """Return content and status of a file; raises OSError, for more than `limit` octets as well."""
+    """Return content and status of a file, of a device none, as /dev/null has none.
+
+    Raises OSError, also for what is neither, and for more than `limit` octets.
+    """
     # Without O_NONBLOCK a FIFO under this name would stop us.
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | flags)
     with open(fd, "rb") as file:
-        content, status = file.read(limit + 1), os.fstat(fd)
+        status = os.fstat(fd)
+        if stat.S_ISCHR(status.st_mode):
+            return b"", status
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        content = file.read(limit + 1)
     if len(content) > limit:
         raise OSError(errno.EFBIG, "more than 16 MiB", path)
     return content, status

@@ -16,7 +16,8 @@ are pure parsers, `transaction` the values they make, `session` the dialogue.
 
 from __future__ import annotations
 
+from .replies import Refusal
 from .session import Profile, Session
 from .transaction import Transaction
 
-__all__ = ["Profile", "Session", "Transaction"]
+__all__ = ["Profile", "Refusal", "Session", "Transaction"]

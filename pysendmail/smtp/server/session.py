@@ -39,8 +39,9 @@ class Profile:
 
     `hostname` is in the greeting. `size` is the largest message in octets, `recipients` the most
     for one message. `lf`: a session whose first line ends with LF alone is one in which all may;
-    without it every line must end with CR LF. `login` tells whether user and password are right;
-    None: there is no AUTH, and none is needed. `acceptable` tells whether an address can be used.
+    without it every line must end with CR LF. `login` tells whether user and password are right, or
+    raises Refusal; None: there is no AUTH, and none is needed. `acceptable` tells whether an
+    address can be used.
     """
 
     __slots__ = ("acceptable", "hostname", "lf", "login", "recipients", "size")
@@ -118,6 +119,11 @@ class Session:
         octets = bytes(self._output)
         self._output.clear()
         return octets
+
+    @property
+    def received(self) -> int:
+        """How many octets have come of a message that is not complete."""
+        return self._transaction.size if self._transaction is not None else 0
 
     def shut_down(self, text: bytes) -> None:
         """Tell the client that the session ends (RFC 5321 section 3.8), and end it."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import smtplib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from pysendmail.daemon import smtp_connection, smtp_server
+from pysendmail.daemon import logins, smtp_connection, smtp_server
 from pysendmail.daemon.listener import bind_endpoint
-from pysendmail.daemon.smtp_server import SmtpServer, client_of, login_of
+from pysendmail.daemon.smtp_server import SmtpServer, client_of
 from pysendmail.daemon.submissions import Submissions
 from tests.helpers.waiting import wait_until
 from tests.unit.daemon.house import PATIENCE_S, FakeRelay, make_state
@@ -170,6 +172,10 @@ def test_one_connection_too_many_is_told_to_come_again(
     first, second = house.connect(), house.connect()
     with house.connect() as third:
         assert hear(third) == b"421 4.7.0 Too many connections\r\n"
+    with house.connect() as fourth:
+        assert hear(fourth) == b"421 4.7.0 Too many connections\r\n"
+    facts = {"priority": 4, "client": "127.0.0.1", "refused": 1}
+    assert house.events() == [("too many connections by SMTP", facts)]
     first.close()
     wait_until(lambda: house.server.served() == 1)
     with house.client() as client:
@@ -226,6 +232,49 @@ def test_dripping_buys_no_time(
     assert b"421 Waited too long" in heard
 
 
+@pytest.mark.parametrize(
+    "said", [b"NOOP", b"RSET", b"VRFY x", b"HELO x", b"EHLO x", b"MAIL FROM:<>\r\nRSET"]
+)
+def test_talk_without_a_message_buys_no_time(
+    make_house: Callable[..., House], monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr(smtp_server, "FRUITLESS_S", 0.2)
+    house, heard = make_house(), b""
+    with house.connect() as client, contextlib.suppress(ConnectionError):
+        until = time.monotonic() + PATIENCE_S
+        while b"Waited too long for you" not in heard and time.monotonic() < until:
+            client.sendall(said + b"\r\n")
+            heard += client.recv(65536)
+    assert time.monotonic() < until
+    assert heard.count(b"\r\n250 ") + heard.count(b"\r\n252 ") > 1
+
+
+@pytest.mark.parametrize("command", [b"DATA", b"BDAT 10000", b"BDAT 9000"])
+def test_message_that_comes_buys_time(
+    make_house: Callable[..., House], monkeypatch: pytest.MonkeyPatch, command: bytes
+) -> None:
+    monkeypatch.setattr(smtp_server, "FRUITLESS_S", 0.2)
+    monkeypatch.setattr(smtp_connection, "SLOWEST_OCTETS_S", 20_000.0)
+    began = time.monotonic()
+    with make_house().connect() as client:
+        client.sendall(b"EHLO x\r\nMAIL FROM:<a>\r\nRCPT TO:<b>\r\n" + command + b"\r\n")
+        client.sendall(b"x" * 9000)
+        while b"421 " not in (heard := client.recv(65536)):
+            assert heard
+    assert time.monotonic() - began > 0.6
+
+
+def test_messages_buy_time(
+    make_house: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp_server, "FRUITLESS_S", 1.0)
+    house = make_house()
+    began = time.monotonic()
+    with house.client() as client:
+        while time.monotonic() - began < 1.5:
+            assert client.sendmail("alice@example.net", ["bob@example.net"], MESSAGE) == {}
+
+
 def test_session_has_an_end(
     make_house: Callable[..., House], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,7 +317,7 @@ def test_stopping_waits_for_the_verdict(make_house: Callable[..., House]) -> Non
 def test_login_is_wanted_where_there_is_a_user(
     make_house: Callable[..., House], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(smtp_server, "WRONG_LOGIN_S", 0.0)
+    monkeypatch.setattr(logins, "WRONG_S", 0.0)
     house = make_house(
         listen_user=b"me", listen_password_file="/p", password=b"secret", listen_for="anyone"
     )
@@ -283,14 +332,44 @@ def test_login_is_wanted_where_there_is_a_user(
     assert "with ESMTPA" in str(content)
 
 
-def test_user_without_password_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smtp_server, "WRONG_LOGIN_S", 0.0)
-    assert login_of(b"", None) is None
-    for password in (None, b"secret"):
-        is_right = login_of(b"me", password)
-        assert is_right is not None
-        assert not is_right(b"me", b"")
-        assert is_right(b"me", b"secret") == (password is not None)
+def test_wrong_login_is_written_down_without_its_password(
+    make_house: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logins, "WRONG_S", 0.0)
+    house = make_house(listen_user=b"me", listen_password_file="/p", password=b"secret")
+    with house.client() as client:
+        client.ehlo()
+        with pytest.raises(smtplib.SMTPAuthenticationError) as refused:
+            client.login("you", "wrong", initial_response_ok=False)
+        assert refused.value.smtp_code == 535
+    facts = {"priority": 4, "client": "127.0.0.1", "user": b"you"}
+    assert house.events() == [("wrong login", facts)] * len(house.events())
+    assert "wrong'" not in str(house.events())
+
+
+def test_machine_that_guesses_is_told_to_come_later(
+    make_house: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logins, "WRONG_LIMIT", 0)
+    house = make_house(listen_user=b"me", listen_password_file="/p", password=b"secret")
+    with house.client() as client:
+        client.ehlo()
+        with pytest.raises(smtplib.SMTPAuthenticationError) as refused:
+            client.login("me", "secret")
+        assert refused.value.smtp_code == 454
+        assert client.noop()[0] == 250
+    assert house.events() == []
+
+
+def test_stopping_does_not_wait_for_wrong_logins(make_house: Callable[..., House]) -> None:
+    house = make_house(listen_user=b"me", listen_password_file="/p", password=b"secret")
+    with house.connect() as client:
+        for _ in range(int(PATIENCE_S)):
+            house.server._logins.note_wrong("127.0.0.1", time.monotonic())  # type: ignore[union-attr]
+        client.sendall(b"EHLO x\r\nAUTH PLAIN AG1lAG5v\r\n")
+        wait_until(lambda: bool(house.events()))
+        house.server.stop()
+        assert hear(client).endswith(b"421 4.3.2 The server stops, come again\r\n")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -109,10 +110,34 @@ def test_included_file_that_is_no_list_is_told_of_within_bounds(tmp_path: Path) 
     assert len(failures) == len(aliases.errors) == REFUSED_LIMIT
 
 
-def test_included_fifo_stops_nobody(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "list")
-    [error] = including(tmp_path, f"{tmp_path}/list").errors
-    assert error.endswith("not a regular file")
+@pytest.fixture(params=["nobody writes", "open for writing", "holds octets"])
+def fifo(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    path = str(tmp_path / "fifo")
+    os.mkfifo(path)
+    fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    if request.param == "nobody writes":
+        os.close(fd)
+        yield path
+        return
+    if request.param == "holds octets":
+        os.write(fd, b"b@x\n")
+    yield path
+    os.close(fd)
+
+
+def test_included_fifo_is_a_mistake_of_its_include(tmp_path: Path, fifo: str) -> None:
+    aliases = including(tmp_path, fifo, "/none")
+    assert aliases.errors[0] == (
+        f"{tmp_path}/aliases:1: cannot include '{fifo}': not a regular file"
+    )
+    assert len(aliases.errors) == 2
+    addresses, failures = found(b"a", aliases)
+    assert (addresses, len(failures)) == ([], 2)
+
+
+def test_aliases_file_that_is_a_fifo_cannot_be_read(fifo: str) -> None:
+    with pytest.raises(OSError, match="not a regular file"):
+        read_aliases(fifo)
 
 
 def test_included_files_share_one_bound(tmp_path: Path) -> None:
