@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from pysendmail.command.settings import may_write_spool
-from pysendmail.command.stdin import say
+from pysendmail.command.stdin import say, tell
 from pysendmail.submission.answer import ERROR, EXIT, OUTPUT, SILENCE_S
 from pysendmail.submission.exit_status import EX_UNAVAILABLE
 from pysendmail.submission.request import ASK_QUEUE, format_head
@@ -65,7 +65,7 @@ def show(program: bytes, records: Iterable[tuple[bytes, bytes]]) -> int:
             if len(buffered) < 8192:
                 continue
         if buffered:
-            say(1, bytes(buffered[:-1]))
+            tell(bytes(buffered[:-1]))
             buffered.clear()
         if letter == ERROR:
             say(2, b"%b: %b" % (program, value))

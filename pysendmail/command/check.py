@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 import time
 
 from pysendmail.command.alias_check import find_alias_errors
+from pysendmail.command.stdin import say, tell
 from pysendmail.config.errors import ConfigError
 from pysendmail.config.load import load
 from pysendmail.config.secrets import credential_path, read_listen_password, read_password
@@ -52,7 +52,7 @@ def check(*, connect: bool, send_to: str) -> int:
         read_listen_password(loaded.config)
     except ConfigError as error:
         for line in error.errors:
-            print(line, file=sys.stderr)
+            say(2, line.encode("utf-8", "backslashreplace"))
         return EX_CONFIG
     show_settings(loaded)
     show_dropped(loaded.config)
@@ -68,24 +68,29 @@ def check(*, connect: bool, send_to: str) -> int:
     return status
 
 
+def show(line: str) -> None:
+    """Print one line; raises Refused where it cannot be written."""
+    tell(line.encode("utf-8", "backslashreplace"))
+
+
 def show_settings(loaded: Loaded) -> None:
     """Print what was configured, and leave the shim's snapshot where we may."""
-    print(f"configuration: {loaded.path}{'' if loaded.file else ' (not there)'}")
+    show(f"configuration: {loaded.path}{'' if loaded.file else ' (not there)'}")
     for name, text, source in loaded.changes():
-        print(f"  {name} = {text}  [{source}]")
+        show(f"  {name} = {text}  [{source}]")
     for secret, name in (
         ("password", loaded.config.password_file),
         ("token", loaded.config.token_file),
         ("key of our certificate", key_file_of(loaded.config)),
     ):
         if name:
-            print(f"  the {secret} can be read by {readers_of(name)}")
+            show(f"  the {secret} can be read by {readers_of(name)}")
     for warning in loaded.warnings:
-        print(f"warning: {warning}")
+        show(f"warning: {warning}")
     try:
         write_snapshot(loaded)
     except OSError as error:
-        print(f"note: no snapshot for sendmail was written ({error})")
+        show(f"note: no snapshot for sendmail was written ({error})")
 
 
 def key_file_of(config: Config) -> str:
@@ -113,14 +118,14 @@ def show_dropped(config: Config) -> None:
         return
     directory = drop_directory(config.spool)
     if count := sum(1 for _ in dropped_entries(directory)):
-        print(f"warning: no daemon is running, and {directory} has messages for it: {count}")
+        show(f"warning: no daemon is running, and {directory} has messages for it: {count}")
 
 
 def show_aliases(config: Config) -> bool:
     """Print what is wrong with the aliases file; tell whether it is in order."""
     errors = find_alias_errors(config)
     for error in errors:
-        print(error)
+        show(error)
     return not errors
 
 
@@ -131,10 +136,10 @@ def show_smarthost(smarthost: Smarthost, config: Config) -> bool:
     try:
         client = open_session(smarthost, hostname=config.hostname, deadline=began + CHECK_S)
     except SmtpError as trouble:
-        print(f"smarthost {name}: {told(trouble).decode('utf-8', 'backslashreplace')}")
+        show(f"smarthost {name}: {told(trouble).decode('utf-8', 'backslashreplace')}")
         return False
     for line in describe(client, smarthost):
-        print(f"smarthost {name}: {line}")
+        show(f"smarthost {name}: {line}")
     client.quit()
     return True
 
@@ -178,5 +183,5 @@ def send(config: Config, smarthosts: tuple[Smarthost, ...], address: str) -> boo
     sessions.close()
     for outcome in result.outcomes:
         recipient = outcome.recipient.decode("utf-8", "backslashreplace")
-        print(f"{recipient}: {outcome.kind}: {outcome.text.decode('utf-8', 'backslashreplace')}")
+        show(f"{recipient}: {outcome.kind}: {outcome.text.decode('utf-8', 'backslashreplace')}")
     return all(outcome.kind == DELIVERED for outcome in result.outcomes)

@@ -50,7 +50,6 @@ def main() -> NoReturn:
         status = EX_TEMPFAIL
     except KeyboardInterrupt:
         status = 130
-    sys.stdout.flush()
     os._exit(status)
 
 
