@@ -18,6 +18,7 @@ import sys
 
 from pysendmail import __version__
 from pysendmail.command.stdin import repair_descriptors, say, set_umask
+from pysendmail.config.defaults import CONFIG_VARIABLE
 from pysendmail.config.errors import ConfigError
 from pysendmail.config.load import load
 from pysendmail.config.secrets import read_listen_password, read_password
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from pysendmail.config.keys import Config
     from pysendmail.config.load import Loaded
+    from pysendmail.message.aliases import Source
 
 SYSTEM_USER = "pysendmail"
 # As many as the unit of systemd asks for.
@@ -69,8 +71,8 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> int:
     """Start the daemon; returns its exit status."""
-    if options.config:
-        os.environ["PYSENDMAIL_CONFIG"] = os.path.abspath(options.config)
+    if path := options.config or os.environ.get(CONFIG_VARIABLE):
+        os.environ[CONFIG_VARIABLE] = os.path.abspath(path)
     try:
         loaded = load(os.environ)
         password = read_password(loaded.config)
@@ -216,9 +218,16 @@ def serve(
             read_configuration,
             smtp_password=smtp_password,
             linger=options.linger,
+            source=source_of(loaded) if options.linger else None,
         )
         handle_signals(daemon)
         return daemon.run()
+
+
+def source_of(loaded: Loaded) -> Source:
+    """Return the state that the configuration file was in when it was read."""
+    identity = loaded.file.identity if loaded.file else None
+    return loaded.path, *(identity or (0, 0, 0))
 
 
 def allow_descriptors() -> None:

@@ -144,6 +144,7 @@ def converse(options: Options) -> int:
         lambda: Content(memory=MEMORY, directory=drop_directory(settings["spool"])),
         lambda **said: request_of(options, **said),
         lambda request, content: hand_over(request, content, settings, trouble),
+        hostname=settings["hostname"],
         size=settings["message_size"],
     )
 

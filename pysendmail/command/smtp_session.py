@@ -33,19 +33,21 @@ def converse(
     new_request: Callable[..., Request],
     hand_over: Callable[[Request, Content], Answer],
     *,
+    hostname: bytes,
     size: int,
 ) -> int:
     """Serve the caller until QUIT or the end of his input, and return the exit status.
 
     `new_request` makes a request of what was said in SMTP (the names of `Request`), `hand_over`
-    has it taken or raises Refused. A message has at most `size` octets.
+    has it taken or raises Refused. The greeting has `hostname`, or what the system calls itself; a
+    message has at most `size` octets.
     """
 
     def take(transaction: Transaction) -> Reply:
         request = new_request(size=transaction.size, **wishes_of(transaction))
         return reply_to(lambda: hand_over(request, transaction.content), request.queue_id)
 
-    hostname = os.fsencode(os.uname().nodename) or b"localhost"
+    hostname = hostname or os.fsencode(os.uname().nodename) or b"localhost"
     session = Session(
         Profile(hostname, size=size, recipients=RECIPIENTS_LIMIT, lf=True, acceptable=is_address),
         new_content,

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from pysendmail.config.values import Value
 
     class PublicSettings(TypedDict):
-        """What the shim needs to know: paths, seconds, octets."""
+        """What the shim needs to know: paths, seconds, octets, a name (b"": not configured)."""
 
+        hostname: bytes
         socket: str
         spool: str
         wait: float
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 # what every caller of sendmail needs, and may know
 PUBLIC_DEFAULTS: dict[str, Value] = {
+    "hostname": b"",
     "socket": defaults.SOCKET,
     "spool": defaults.SPOOL,
     "wait": defaults.WAIT_S,

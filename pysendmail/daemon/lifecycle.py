@@ -4,7 +4,7 @@ One daemon for one spool: the lock is held by the process and dies with it. SIGT
 (no new submissions, what is under way ends or is spooled), SIGHUP reloads the configuration,
 SIGUSR1 runs the queue. A daemon that will be started again ends by itself when nothing has waited
 and nobody has called for a while: one that lingers, and with `idle_exit` one whose socket the
-service manager keeps.
+service manager keeps. One that lingers also sees for itself that the configuration has changed.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from pysendmail.daemon.drop_intake import DropIntake
 from pysendmail.daemon.scheduler import Scheduler
 from pysendmail.daemon.server import Server
 from pysendmail.daemon.smtp_server import SmtpServer
-from pysendmail.daemon.state import Relay, State
+from pysendmail.daemon.state import Relay, State, has_changed
 from pysendmail.daemon.submissions import Submissions
 from pysendmail.daemon.workers import Workers
 from pysendmail.journal import ERROR, WARNING
+from pysendmail.message.alias_file import source_of
 from pysendmail.spool.errors import SpoolError
 from pysendmail.spool.layout import BROKEN
 from pysendmail.submission.answer import ERROR as ANSWER_ERROR
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from pysendmail.config.keys import Config
     from pysendmail.daemon.listener import Listeners
     from pysendmail.journal import Journal
+    from pysendmail.message.aliases import Source
     from pysendmail.spool.contract import Spool
 
 STOP, RELOAD, FLUSH = "stop", "reload", "flush"
@@ -139,7 +141,9 @@ class Daemon:
     """One daemon; `orders` takes STOP, RELOAD and FLUSH from signal handlers.
 
     `read_configuration` returns configuration and password; it raises ConfigError. `smtp_password`
-    is what clients of the SMTP listener must know.
+    is what clients of the SMTP listener must know. With `source`, the state of the configuration
+    file that was read, a change of that file is a reason to reload: whoever asks us for something
+    may not know that there is a daemon that has read it before.
     """
 
     def __init__(
@@ -154,6 +158,7 @@ class Daemon:
         *,
         smtp_password: bytes | None = None,
         linger: bool = False,
+        source: Source | None = None,
     ) -> None:
         self.orders: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._environ = environ
@@ -161,6 +166,8 @@ class Daemon:
         self._linger = linger
         self._kept = listeners.kept
         self._read_configuration = read_configuration
+        self._source = source
+        self._reloading = threading.Lock()
         workers = Workers(config.connections, self._worker_failed)
         relay = Relay(config, password, journal)
         scratch = drop_directory(config.spool)
@@ -175,7 +182,9 @@ class Daemon:
             ),
         )
         self._scheduler = Scheduler(self._state, drops)
-        self._server = Server(listeners.submission, self._state, submissions, self._scheduler)
+        self._server = Server(
+            listeners.submission, self._state, submissions, self._scheduler, self._keep_up
+        )
         self._smtp = SmtpServer(listeners.smtp, self._state, submissions, smtp_password)
 
     def run(self) -> bool:
@@ -211,6 +220,7 @@ class Daemon:
             except queue.Empty:
                 if self._spool_is_lost():
                     return SPOOL_LOST
+                self._keep_up()
                 if not patience or not self._idle():
                     idle_since = time.monotonic()
                 elif time.monotonic() - idle_since > patience and self._stop_if_idle():
@@ -251,7 +261,21 @@ class Daemon:
             if letter == ANSWER_ERROR:
                 self._journal.event("", "not flushed", priority=WARNING, said=value)
 
+    def _keep_up(self) -> None:
+        """Reload if the configuration file has changed and that is for us to see."""
+        if self._source is None:
+            return
+        with self._reloading:
+            if has_changed(self._source):
+                self._read_again()
+
     def _reload(self) -> None:
+        with self._reloading:
+            self._read_again()
+
+    def _read_again(self) -> None:
+        if self._source is not None:
+            self._source = source_of(self._source[0])
         notify(self._environ, b"RELOADING=1\nMONOTONIC_USEC=%d" % (time.monotonic_ns() // 1000))
         try:
             config, password = self._read_configuration()

@@ -56,7 +56,7 @@ class Malformed(Exception):
 
 
 class Server(Acceptor):
-    """Serves one listening socket until it is closed."""
+    """Serves one listening socket until it is closed; `keep_up` is called before each answer."""
 
     def __init__(
         self,
@@ -64,11 +64,13 @@ class Server(Acceptor):
         state: State,
         submissions: Submissions,
         scheduler: Scheduler,
+        keep_up: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__([listener], state.journal, connections=CONNECTIONS, name="submission")
         self._state = state
         self._submissions = submissions
         self._scheduler = scheduler
+        self._keep_up = keep_up
         self._memory = Shares(REQUESTS_MEMORY)
         self._questions = Shares(QUESTIONS)
 
@@ -113,6 +115,7 @@ class Server(Acceptor):
         except ValueError as error:
             raise Malformed from error
         connection.settimeout(SILENCE_S)
+        self._keep_up()
         if verb == SUBMIT:
             self._answer_submission(connection, records, rest, uid)
         elif verb == ASK_QUEUE:

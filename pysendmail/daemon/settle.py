@@ -62,7 +62,9 @@ def settle(
         )
     due = now
     if deferrals or failures:
-        due = next_attempt(attempt, attempts=entry.attempts + 1, config=config, now=now)
+        due = next_attempt(
+            attempt, attempts=entry.attempts + 1, config=config, arrived=entry.arrived, now=now
+        )
     try:
         claim.settle(
             outcomes, due, now=now, notices=notices, warned=entry.warned or warn, sync=sync

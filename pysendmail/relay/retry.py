@@ -11,15 +11,18 @@ GROWTH = 2.0  # each deferral of a message doubles the pause, up to the longest
 
 
 def next_attempt(
-    *, now: float, attempts: int, first: float, longest: float, jitter: float
+    *, now: float, arrived: float, attempts: int, first: float, longest: float, jitter: float
 ) -> float:
     """Return the epoch second of the next attempt after `attempts` attempts that were deferred.
+
+    Doubling alone would make a pause as long as the age and the first one together. It is never
+    longer than that, so attempts that somebody asked for in between do not lengthen it.
 
     `first` and `longest` are pauses in seconds; `jitter` in 0..1 spreads the pause over 0.75 to
     1.25 of itself, so that entries deferred together do not come back together.
     """
     exponent = min(max(attempts - 1, 0), 32)
-    pause = min(first * GROWTH**exponent, longest)
+    pause = min(first * GROWTH**exponent, first + max(now - arrived, 0.0), longest)
     return now + pause * (0.75 + 0.5 * jitter)
 
 

@@ -127,7 +127,9 @@ class Submission:
                 envelope.with_recipients(
                     tuple(r for r in envelope.recipients if r.address in waiting)
                 ),
-                next_attempt(attempt, attempts=1, config=self._config, now=self._now),
+                next_attempt(
+                    attempt, attempts=1, config=self._config, arrived=self._now, now=self._now
+                ),
                 outcomes=deferrals,
                 attempts=1 if attempt.tried else 0,
             )
@@ -210,8 +212,10 @@ class Submission:
         return [b"%b... %b (%b)" % (o.recipient, o.kind.encode(), o.text) for o in outcomes]
 
 
-def next_attempt(attempt: Attempt, *, attempts: int, config: Config, now: float) -> float:
-    """Return when to try again after `attempts` attempts.
+def next_attempt(
+    attempt: Attempt, *, attempts: int, config: Config, arrived: float, now: float
+) -> float:
+    """Return when to try again after `attempts` attempts at what `arrived` then.
 
     While smarthosts are at fault the pause does not grow: the breaker spares them, and the message
     should go out soon after they are back. What was never tried is due at once.
@@ -220,6 +224,7 @@ def next_attempt(attempt: Attempt, *, attempts: int, config: Config, now: float)
         return now
     return retry.next_attempt(
         now=now,
+        arrived=arrived,
         attempts=1 if attempt.reach == SESSION else attempts,
         first=config.retry_first,
         longest=config.retry_longest,

@@ -144,6 +144,21 @@ def test_without_a_daemon_a_deferred_message_is_retried_by_a_lingering_one(
     assert [one.subject for one in smarthost.wait_for(1, seconds=60)] == [b"lingering"]
 
 
+def test_lingering_daemon_goes_by_the_configuration_as_corrected(
+    make_site: SiteMaker, smarthost: Smarthost
+) -> None:
+    site = make_site(smarthost, retry_first="1h", retry_longest="1h")
+    site.configure(smarthost="smtp://127.0.0.1:1")
+    site.make_spool()
+    lock = site.directory / "spool/daemon.lock"
+    assert site.send("corrected", "user@example.net").returncode == 0
+    wait_until(lambda: lock.exists() and "lingers" in lock.read_text(), what="a lingering daemon")
+    wait_until_listed(site, "user@example.net", "refused")
+    site.configure(smarthost=smarthost.url)
+    site.flush()
+    assert [one.subject for one in smarthost.wait_for(1)] == [b"corrected"]
+
+
 @pytest.mark.root
 def test_message_dropped_by_a_stranger_goes_out_when_the_daemon_runs(
     make_site: SiteMaker, smarthost: Smarthost, stranger: int

@@ -46,8 +46,8 @@ NOOP
 QUIT
 """
 V35_REPLIES = [
-    rb"220 \S+ ESMTP pysendmail",
-    rb"250 \S+",
+    rb"220 client\.example\.com ESMTP pysendmail",
+    rb"250 client\.example\.com",
     *[rb"250 Ok", rb"250 Ok", rb"250 Ok", rb"354 .*", QUEUED],
     rb"250 Ok",
     *[rb"250 Ok", rb"250 Ok", rb"354 .*", QUEUED],

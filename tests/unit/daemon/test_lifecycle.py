@@ -38,6 +38,7 @@ from pysendmail.daemon.listener import (
     open_listeners,
     take_passed,
 )
+from pysendmail.message.alias_file import source_of
 from pysendmail.spool.errors import SpoolError
 from pysendmail.spool.memory import MemorySpool
 from pysendmail.submission.drop_door import make_drop_directory
@@ -393,6 +394,31 @@ def test_reload_says_what_needs_a_restart(house: House) -> None:
     house.next_config = house.config.replaced(socket="/elsewhere", connections=3)
     house.reload()
     assert house.journal.names().count("needs a restart") == 2
+
+
+def test_daemon_that_is_to_keep_up_answers_by_the_file_as_it_is_now(tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    house = House(tmp_path, source=source_of(str(file)))
+    house.status()
+    assert "reloaded" not in house.journal.names()
+    for port in (b"1", b"2"):
+        house.next_config = house.config.replaced(smarthost=(f"smtp://127.0.0.1:{port.decode()}",))
+        file.write_bytes(b"x" * int(port))
+        assert any(b"smarthost 127.0.0.1:" + port in line for line in house.status())
+    file.unlink()
+    house.next_config = ConfigError(["p.yaml: broken"])
+    assert any(b"smarthost 127.0.0.1:2" in line for line in house.status())
+    assert house.journal.names().count("reloaded") == 2
+    assert house.journal.names().count("not reloaded") == 1
+    house.stop()
+
+
+def test_daemon_that_is_to_keep_up_sees_a_change_unasked(tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    house = House(tmp_path, source=source_of(str(file)))
+    file.write_bytes(b"x")
+    wait_until(lambda: "reloaded" in house.journal.names())
+    house.stop()
 
 
 def test_flush_makes_everything_due(house: House) -> None:

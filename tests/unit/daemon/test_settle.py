@@ -84,9 +84,9 @@ def test_deferred_waits_on_and_the_rest_is_crossed_off() -> None:
 
 @pytest.mark.parametrize(("reach", "factor"), [(RECIPIENT, 4.0), (SESSION, 1.0)])
 def test_pause_grows_only_when_the_message_is_at_fault(reach: str, factor: float) -> None:
-    house = House(attempts=2)
-    house.settle(deferred(ALICE), deferred(BOB), reach=reach)
-    pause = house.entry.next_attempt - 1100.0
+    house, now = House(attempts=2), ARRIVED + 3 * CONFIG.retry_first
+    house.settle(deferred(ALICE), deferred(BOB), reach=reach, now=now)
+    pause = house.entry.next_attempt - now
     assert 0.75 * factor <= pause / CONFIG.retry_first <= 1.25 * factor
 
 

@@ -14,19 +14,23 @@ FIRST = st.floats(1, 86400)
 ATTEMPTS = st.integers(0, 10**6)
 
 
-@given(NOW, ATTEMPTS, FIRST, st.floats(1, 100), JITTER)
+@given(NOW, NOW, ATTEMPTS, FIRST, st.floats(1, 100), JITTER)
 def test_pause_stays_within_its_bounds(
-    now: float, attempts: int, first: float, factor: float, jitter: float
+    now: float, arrived: float, attempts: int, first: float, factor: float, jitter: float
 ) -> None:
     longest = first * factor
-    due = next_attempt(now=now, attempts=attempts, first=first, longest=longest, jitter=jitter)
+    due = next_attempt(
+        now=now, arrived=arrived, attempts=attempts, first=first, longest=longest, jitter=jitter
+    )
     assert 0.75 * first - 1e-3 <= due - now <= 1.25 * longest + 1e-3
 
 
 @given(ATTEMPTS, FIRST, JITTER)
 def test_pause_never_shrinks_with_attempts(attempts: int, first: float, jitter: float) -> None:
     def pause(count: int) -> float:
-        return next_attempt(now=0, attempts=count, first=first, longest=14400, jitter=jitter)
+        return next_attempt(
+            now=9e4, arrived=0, attempts=count, first=first, longest=14400, jitter=jitter
+        )
 
     assert pause(attempts) <= pause(attempts + 1)
 
@@ -34,7 +38,9 @@ def test_pause_never_shrinks_with_attempts(attempts: int, first: float, jitter: 
 @given(ATTEMPTS, FIRST, JITTER, JITTER)
 def test_pause_grows_with_jitter(attempts: int, first: float, one: float, other: float) -> None:
     def pause(jitter: float) -> float:
-        return next_attempt(now=0, attempts=attempts, first=first, longest=14400, jitter=jitter)
+        return next_attempt(
+            now=9e4, arrived=0, attempts=attempts, first=first, longest=14400, jitter=jitter
+        )
 
     assert (pause(one) <= pause(other)) or one > other
 
@@ -43,8 +49,26 @@ def test_pause_grows_with_jitter(attempts: int, first: float, one: float, other:
     ("attempts", "pause"), [(0, 300), (1, 300), (2, 600), (3, 1200), (6, 9600), (7, 14400)]
 )
 def test_pause_doubles_up_to_the_longest(attempts: int, pause: float) -> None:
-    due = next_attempt(now=1000, attempts=attempts, first=300, longest=14400, jitter=0.5)
-    assert due == 1000 + pause
+    due = next_attempt(
+        now=1e5, arrived=0, attempts=attempts, first=300, longest=14400, jitter=0.5
+    )
+    assert due == 1e5 + pause
+
+
+def test_pause_doubles_at_the_ages_that_doubling_leads_to() -> None:
+    now, pauses = 0.0, []
+    for attempts in range(1, 8):
+        due = next_attempt(
+            now=now, arrived=0, attempts=attempts, first=300, longest=14400, jitter=0.5
+        )
+        pauses.append(due - now)
+        now = due
+    assert pauses == [300, 600, 1200, 2400, 4800, 9600, 14400]
+
+
+def test_attempts_that_were_asked_for_do_not_lengthen_the_pause() -> None:
+    due = next_attempt(now=600, arrived=0, attempts=20, first=300, longest=14400, jitter=0.5)
+    assert due == 600 + 900
 
 
 @given(NOW, st.floats(0, 1e7), st.floats(1, 1e7))
@@ -61,7 +85,9 @@ def test_no_pause_of_ours_strands_an_entry(
     now: float, attempts: int, first: float, factor: float, jitter: float
 ) -> None:
     longest = first * factor
-    due = next_attempt(now=now, attempts=attempts, first=first, longest=longest, jitter=jitter)
+    due = next_attempt(
+        now=now, arrived=0, attempts=attempts, first=first, longest=longest, jitter=jitter
+    )
     assert not stranded(due=due - 1e-3, now=now, first=first, longest=longest)
     assert stranded(due=due, now=now - 2 * longest, first=first, longest=longest)
 
