@@ -23,6 +23,7 @@ from pysendmail.journal import ERROR, WARNING
 from pysendmail.message.queue_id import new_queue_id
 from pysendmail.smtp.arguments import is_host
 from pysendmail.smtp.server import Profile, Refusal, Session
+from pysendmail.submission.accept import why_nobody
 from pysendmail.submission.request import Request
 from pysendmail.submission.smtp_door import is_address, reply_to, wishes_of
 from pysendmail.submission.submitter import Submitter
@@ -109,6 +110,7 @@ class SmtpServer(Acceptor):
             recipients=RECIPIENTS,
             login=(lambda *told: self._log_in(logins, address, *told)) if logins else None,
             acceptable=is_address,
+            check_recipient=self._check_recipient,
         )
         session = Session(profile, self._submissions.new_content)
         Connection(
@@ -134,6 +136,16 @@ class SmtpServer(Acceptor):
         self._journal.event("", "wrong login", priority=WARNING, client=address, user=user)
         select.select([self.closing], [], [], logins.note_wrong(address, now))
         return False
+
+    def _check_recipient(self, address: bytes) -> None:
+        """Refuse who is unknown here, while the client can still tell which one it was."""
+        state = self._state
+        try:
+            said = why_nobody(address, state.config, state.aliases())
+        except OSError:
+            return  # the aliases cannot be read now: the end of the message tells
+        if said:
+            raise Refusal(550, b"5.1.1 " + said)
 
     def _take(self, transaction: Transaction, session: Session, address: str) -> Reply:
         """Have a message taken, and return the reply."""

@@ -191,6 +191,14 @@ def recipients_of(
     return recipients, failures + [unusable(element) for element in bad]
 
 
+def why_nobody(address: bytes, config: Config, aliases: Aliases) -> bytes:
+    """Return why nobody would get mail for this one address and its sender is to know, else b""."""
+    found, failures = resolve([parse_mailbox(address)], local_names(config, aliases))
+    if found or not failures or not all(map(is_address_at_fault, failures)):
+        return b""
+    return failure_line(failures)
+
+
 def asked_recipients(request: Request, message: Message) -> tuple[list[Mailbox], list[bytes]]:
     """Return the recipients of command line and, with -t, header; raises Refused where none is."""
     mailboxes: list[Mailbox] = []

@@ -41,10 +41,10 @@ class Profile:
     for one message. `lf`: a session whose first line ends with LF alone is one in which all may;
     without it every line must end with CR LF. `login` tells whether user and password are right, or
     raises Refusal; None: there is no AUTH, and none is needed. `acceptable` tells whether an
-    address can be used.
+    address can be used; `check_recipient` raises Refusal for one that is known to lead nowhere.
     """
 
-    __slots__ = ("acceptable", "hostname", "lf", "login", "recipients", "size")
+    __slots__ = ("acceptable", "check_recipient", "hostname", "lf", "login", "recipients", "size")
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Profile:
         lf: bool = False,
         login: Callable[[bytes, bytes], bool] | None = None,
         acceptable: Callable[[bytes], bool] = bool,
+        check_recipient: Callable[[bytes], None] = lambda _address: None,
     ) -> None:
         self.hostname = hostname
         self.size = size
@@ -62,6 +63,7 @@ class Profile:
         self.lf = lf
         self.login = login
         self.acceptable = acceptable
+        self.check_recipient = check_recipient
 
 
 class Session:
@@ -276,6 +278,7 @@ class Session:
         recipient = parse_rcpt(arguments)
         if not self._profile.acceptable(recipient.address):
             raise Refusal(553, b"5.1.3 The address cannot be read")
+        self._profile.check_recipient(recipient.address)
         if len(transaction.recipients) >= self._profile.recipients:
             self._say(Reply(452, (b"4.5.3 Too many recipients",)))
             return

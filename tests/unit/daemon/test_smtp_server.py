@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,6 +121,25 @@ def test_reply_is_the_smarthosts_verdict(
         reply = client.data(MESSAGE)
     assert reply[0] == code
     assert reply[1].startswith(text)
+
+
+def test_unknown_recipient_is_refused_and_the_others_get_the_message(
+    make_house: Callable[..., House], tmp_path: Path
+) -> None:
+    aliases = tmp_path / "aliases"
+    aliases.write_text("info: bob@example.net\n")
+    house = make_house(unknown_local=b"reject", aliases=str(aliases))
+    with house.client() as client:
+        client.ehlo()
+        refused = client.sendmail("alice@example.net", ["nosuch", "info"], MESSAGE)
+        assert refused == {"nosuch": (550, b"5.1.1 nosuch@example.org: no such user here")}
+        aliases.unlink()
+        aliases.mkdir()  # cannot be read
+        assert client.mail("alice@example.net")[0] == 250
+        assert client.rcpt("nosuch")[0] == 250
+    ((recipients, _content),) = house.relay.used[0].messages
+    assert recipients == ["bob@example.net"]
+    assert house.state.spool.count() == 0
 
 
 class Troubled(Submissions):
