@@ -71,6 +71,10 @@ class Journal:
                 said=outcome.text,
             )
 
+    def spool_trouble(self, error: Exception) -> None:
+        """Write that the spool does not do what it should."""
+        self.event("", "spool trouble", priority=WARNING, said=str(error))
+
     def _write_json(
         self, queue_id: str, event: str, priority: int, facts: Mapping[str, Fact]
     ) -> None:

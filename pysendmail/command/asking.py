@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 
 from pysendmail.command.settings import may_write_spool
-from pysendmail.command.stdin import say
+from pysendmail.command.stdin import say, tell
 from pysendmail.submission.answer import ERROR, EXIT, OUTPUT, SILENCE_S
 from pysendmail.submission.exit_status import EX_UNAVAILABLE
-from pysendmail.submission.request import format_head
+from pysendmail.submission.request import ASK_QUEUE, format_head
 from pysendmail.submission.socket_door import AnswerLost, NoDaemon, ask
 
 TYPE_CHECKING = False
@@ -20,16 +20,14 @@ if TYPE_CHECKING:
 
     from pysendmail.config.snapshot import PublicSettings
 
-QUEUE = b"queue"
-
 
 def ask_queue(
     program: bytes, settings: PublicSettings, records: list[bytes], *, patient: bool = False
 ) -> int:
     """Ask something about the queue and print the answer; `patient`: however long that takes."""
-    silence = None if patient else SILENCE_S
+    head, silence = format_head(ASK_QUEUE, records), None if patient else SILENCE_S
     try:
-        return show(program, ask(settings["socket"], format_head(QUEUE, records), silence=silence))
+        return show(program, ask(settings["socket"], head, silence=silence))
     except AnswerLost as error:
         say(2, b"%b: %b" % (program, str(error).encode()))
         return EX_UNAVAILABLE
@@ -49,10 +47,13 @@ def ask_queue(
 def ask_spool(spool: str, records: list[bytes]) -> Iterable[tuple[bytes, bytes]]:
     """Answer for a daemon that is not there, to somebody who may read the spool anyway."""
     from pysendmail.daemon.control import NoRunner, Viewer, respond
+    from pysendmail.daemon.dropped import dropped_entries
     from pysendmail.spool.directory import DirectorySpool
+    from pysendmail.submission.drop_door import drop_directory
 
     viewer = Viewer(os.geteuid(), trusted=True)
-    return respond(DirectorySpool.create(spool), records, viewer, NoRunner())
+    dropped = dropped_entries(drop_directory(spool))
+    return respond(DirectorySpool.create(spool), records, viewer, NoRunner(), dropped)
 
 
 def show(program: bytes, records: Iterable[tuple[bytes, bytes]]) -> int:
@@ -64,7 +65,7 @@ def show(program: bytes, records: Iterable[tuple[bytes, bytes]]) -> int:
             if len(buffered) < 8192:
                 continue
         if buffered:
-            say(1, bytes(buffered[:-1]))
+            tell(bytes(buffered[:-1]))
             buffered.clear()
         if letter == ERROR:
             say(2, b"%b: %b" % (program, value))

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 import time
 
 from pysendmail.command.alias_check import find_alias_errors
+from pysendmail.command.stdin import say, tell
 from pysendmail.config.errors import ConfigError
 from pysendmail.config.load import load
 from pysendmail.config.secrets import credential_path, read_listen_password, read_password
 from pysendmail.config.snapshot import write_snapshot
+from pysendmail.daemon.dropped import dropped_entries
 from pysendmail.message.alias_file import read_aliases
 from pysendmail.message.outcome import DELIVERED
 from pysendmail.message.queue_id import new_queue_id
@@ -27,8 +28,10 @@ from pysendmail.relay.smarthost import smarthosts_of
 from pysendmail.smtp import SmtpError
 from pysendmail.submission.accept import accept
 from pysendmail.submission.direct import OneSession
+from pysendmail.submission.drop_door import drop_directory
 from pysendmail.submission.exit_status import EX_CONFIG, EX_OK, EX_UNAVAILABLE
 from pysendmail.submission.request import Request
+from pysendmail.submission.socket_door import is_served
 from pysendmail.submission.submitter import find_submitter
 
 TYPE_CHECKING = False
@@ -49,9 +52,10 @@ def check(*, connect: bool, send_to: str) -> int:
         read_listen_password(loaded.config)
     except ConfigError as error:
         for line in error.errors:
-            print(line, file=sys.stderr)
+            say(2, line.encode("utf-8", "backslashreplace"))
         return EX_CONFIG
     show_settings(loaded)
+    show_dropped(loaded.config)
     status = EX_OK if show_aliases(loaded.config) else EX_CONFIG
     if not connect:
         return status
@@ -64,24 +68,29 @@ def check(*, connect: bool, send_to: str) -> int:
     return status
 
 
+def show(line: str) -> None:
+    """Print one line; raises Refused where it cannot be written."""
+    tell(line.encode("utf-8", "backslashreplace"))
+
+
 def show_settings(loaded: Loaded) -> None:
     """Print what was configured, and leave the shim's snapshot where we may."""
-    print(f"configuration: {loaded.path}{'' if loaded.file else ' (not there)'}")
+    show(f"configuration: {loaded.path}{'' if loaded.file else ' (not there)'}")
     for name, text, source in loaded.changes():
-        print(f"  {name} = {text}  [{source}]")
+        show(f"  {name} = {text}  [{source}]")
     for secret, name in (
         ("password", loaded.config.password_file),
         ("token", loaded.config.token_file),
         ("key of our certificate", key_file_of(loaded.config)),
     ):
         if name:
-            print(f"  the {secret} can be read by {readers_of(name)}")
+            show(f"  the {secret} can be read by {readers_of(name)}")
     for warning in loaded.warnings:
-        print(f"warning: {warning}")
+        show(f"warning: {warning}")
     try:
         write_snapshot(loaded)
     except OSError as error:
-        print(f"note: no snapshot for sendmail was written ({error})")
+        show(f"note: no snapshot for sendmail was written ({error})")
 
 
 def key_file_of(config: Config) -> str:
@@ -103,11 +112,20 @@ def readers_of(name: str) -> str:
     return ", ".join(readers)
 
 
+def show_dropped(config: Config) -> None:
+    """Print how many messages nobody takes in, where we may know."""
+    if is_served(config.socket):
+        return
+    directory = drop_directory(config.spool)
+    if count := sum(1 for _ in dropped_entries(directory)):
+        show(f"warning: no daemon is running, and {directory} has messages for it: {count}")
+
+
 def show_aliases(config: Config) -> bool:
     """Print what is wrong with the aliases file; tell whether it is in order."""
     errors = find_alias_errors(config)
     for error in errors:
-        print(error)
+        show(error)
     return not errors
 
 
@@ -118,10 +136,10 @@ def show_smarthost(smarthost: Smarthost, config: Config) -> bool:
     try:
         client = open_session(smarthost, hostname=config.hostname, deadline=began + CHECK_S)
     except SmtpError as trouble:
-        print(f"smarthost {name}: {told(trouble).decode('utf-8', 'backslashreplace')}")
+        show(f"smarthost {name}: {told(trouble).decode('utf-8', 'backslashreplace')}")
         return False
     for line in describe(client, smarthost):
-        print(f"smarthost {name}: {line}")
+        show(f"smarthost {name}: {line}")
     client.quit()
     return True
 
@@ -165,5 +183,5 @@ def send(config: Config, smarthosts: tuple[Smarthost, ...], address: str) -> boo
     sessions.close()
     for outcome in result.outcomes:
         recipient = outcome.recipient.decode("utf-8", "backslashreplace")
-        print(f"{recipient}: {outcome.kind}: {outcome.text.decode('utf-8', 'backslashreplace')}")
+        show(f"{recipient}: {outcome.kind}: {outcome.text.decode('utf-8', 'backslashreplace')}")
     return all(outcome.kind == DELIVERED for outcome in result.outcomes)

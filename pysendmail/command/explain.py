@@ -20,7 +20,7 @@ from pysendmail.command.settings import (
     settings_of,
     use_private_configuration,
 )
-from pysendmail.command.stdin import TooLarge, Unreadable, read_message, say
+from pysendmail.command.stdin import TooLarge, Unreadable, read_message, tell
 from pysendmail.config.errors import UnreadableConfigError
 from pysendmail.config.load import load
 from pysendmail.config.secrets import credential_path
@@ -77,7 +77,7 @@ def explain(words: Sequence[str]) -> int:
     """Explain the submission that this command line of sendmail would make; return its status."""
     options = parse_options(b"sendmail", [os.fsencode(word) for word in words])
     if options.mode == modes.HELP:
-        say(1, b"usage: pysendmail explain [options and recipients of sendmail] < message")
+        tell(b"usage: pysendmail explain [options and recipients of sendmail] < message")
         return EX_OK
     if options.mode != modes.DELIVER:
         raise Refused(EX_USAGE, b"only the sending of a message can be explained")
@@ -92,7 +92,7 @@ def explain(words: Sequence[str]) -> int:
     except Unreadable as error:
         raise Refused(EX_IOERR, b"cannot read the message: %b" % str(error).encode()) from error
     if trouble:
-        say(1, b"note: " + printable(trouble))
+        tell(b"note: " + printable(trouble))
     loaded, aliases = readable_configuration()
     try:
         for line in explained(
@@ -103,12 +103,12 @@ def explain(words: Sequence[str]) -> int:
             aliases=aliases,
             now=time.time(),
         ):
-            say(1, line)
+            tell(line)
     except Refused as refused:
-        say(1, b"refused: %b (status %d)" % (refused.line, refused.status))
+        tell(b"refused: %b (status %d)" % (refused.line, refused.status))
         return refused.status
-    say(1, b"\nway in")
-    say(1, b"  " + printable(way_in(settings, loaded).encode()))
+    tell(b"\nway in")
+    tell(b"  " + printable(way_in(settings, loaded).encode()))
     return EX_OK
 
 
@@ -117,12 +117,12 @@ def readable_configuration() -> tuple[Loaded, Aliases]:
     try:
         loaded = load(os.environ)
     except UnreadableConfigError as error:
-        say(1, b"note: cannot be read by you, so it does not count here: " + shown(error.errors[0]))
+        tell(b"note: cannot be read by you, so it does not count here: " + shown(error.errors[0]))
         loaded = load(os.environ, file=False)
     try:
         aliases = read_aliases(loaded.config.aliases)
     except OSError as error:
-        say(1, b"note: cannot be read by you, so it does not count here: " + shown(str(error)))
+        tell(b"note: cannot be read by you, so it does not count here: " + shown(str(error)))
         aliases = Aliases()
     return loaded, aliases
 

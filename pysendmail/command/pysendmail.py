@@ -19,7 +19,7 @@ from pysendmail.submission.exit_status import (
     EX_UNAVAILABLE,
     Refused,
 )
-from pysendmail.submission.request import format_head
+from pysendmail.submission.request import ASK_STATUS, format_head
 from pysendmail.submission.socket_door import AnswerLost, NoDaemon, ask
 
 TYPE_CHECKING = False
@@ -50,7 +50,6 @@ def main() -> NoReturn:
         status = EX_TEMPFAIL
     except KeyboardInterrupt:
         status = 130
-    sys.stdout.flush()
     os._exit(status)
 
 
@@ -112,7 +111,7 @@ def run_explain(options: argparse.Namespace) -> int:
 def run_status(options: argparse.Namespace) -> int:
     """Ask the daemon how it is."""
     settings, _trouble = settings_of(os.environ)
-    head = format_head(b"status", [b"j"] if options.json else [])
+    head = format_head(ASK_STATUS, [b"j"] if options.json else [])
     try:
         return show(PROGRAM, ask(settings["socket"], head, silence=SILENCE_S))
     except (NoDaemon, AnswerLost) as error:

@@ -102,8 +102,8 @@ def run(options: argparse.Namespace) -> int:
     except (OSError, SpoolError) as error:
         say(2, f"pysendmaild: {error}".encode())
         return EX_TEMPFAIL
-    serve(options, loaded, (password, smtp_password), lock, listeners)
-    return 0
+    ended_as_asked = serve(options, loaded, (password, smtp_password), lock, listeners)
+    return 0 if ended_as_asked else EX_TEMPFAIL
 
 
 def bind_smtp(
@@ -181,8 +181,8 @@ def serve(
     passwords: tuple[bytes | None, bytes | None],
     lock: SpoolLock,
     listeners: Listeners,
-) -> None:
-    """Detach where that is wanted, and run until the end."""
+) -> bool:
+    """Detach where that is wanted, and run until the end; False when the spool was lost."""
     from daemon import DaemonContext
 
     config = loaded.config
@@ -221,7 +221,7 @@ def serve(
             source=source_of(loaded) if options.linger else None,
         )
         handle_signals(daemon)
-        daemon.run()
+        return daemon.run()
 
 
 def source_of(loaded: Loaded) -> Source:

@@ -131,7 +131,7 @@ def take(options: Options) -> Answer:
         raise Refused(EX_IOERR, b"cannot read the message: %b" % str(error).encode()) from error
     except OSError as error:
         raise Refused(EX_TEMPFAIL, b"cannot keep the message: %b" % str(error).encode()) from error
-    return hand_in(request_of(options, size=content.size), content, settings, trouble)
+    return hand_over(request_of(options, size=content.size), content, settings, trouble)
 
 
 def converse(options: Options) -> int:
@@ -143,7 +143,7 @@ def converse(options: Options) -> int:
     return smtp_session.converse(
         lambda: Content(memory=MEMORY, directory=drop_directory(settings["spool"])),
         lambda **said: request_of(options, **said),
-        lambda request, content: hand_in(request, content, settings, trouble),
+        lambda request, content: hand_over(request, content, settings, trouble),
         hostname=settings["hostname"],
         size=settings["message_size"],
     )
@@ -175,30 +175,24 @@ def request_of(options: Options, **said: Any) -> Request:
     return Request(**facts | said)
 
 
-def hand_in(request: Request, content: Content, settings: PublicSettings, trouble: bytes) -> Answer:
-    """Hand over a message; where nobody takes it, what is wrong with the configuration is told."""
-    try:
-        return hand_over(request, content, settings)
-    except Refused as refused:
-        if trouble and refused.status == EX_TEMPFAIL:
-            raise Refused(EX_CONFIG, trouble) from refused
-        raise
-
-
-def hand_over(request: Request, content: Content, settings: PublicSettings) -> Answer:
-    """Try the three doors in order."""
+def hand_over(
+    request: Request, content: Content, settings: PublicSettings, trouble: bytes
+) -> Answer:
+    """Try the three doors in order; in `trouble` with the configuration file only the first."""
     head = format_request(request)
     if len(head) > HEAD_LIMIT:
         raise Refused(EX_DATAERR, b"more recipients than one message can have")
     silence = settings["wait"] + GRACE_S
     try:
         return submit(settings["socket"], head, content.chunks(), silence=silence)
-    except NoDaemon as error:
+    except (NoDaemon, AnswerLost) as error:
+        if trouble:  # nobody knows in which spool the message would be found
+            raise Refused(EX_CONFIG, trouble) from error
         closed = error
-    except AnswerLost as error:
+    if isinstance(closed, AnswerLost):
         # The daemon may have the message already: only the drop directory, which tells a queue id
         # that was seen before, can take it now.
-        answer = leave(request, head, content, settings, error)
+        answer = leave(request, head, content, settings, closed)
         if may_write_spool(settings["spool"]):
             from pysendmail.submission.linger import start_if_wanted
 

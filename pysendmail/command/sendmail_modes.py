@@ -10,7 +10,7 @@ from pysendmail import __version__
 from pysendmail.command import modes
 from pysendmail.command.asking import ask_queue
 from pysendmail.command.settings import may_write_spool, settings_of
-from pysendmail.command.stdin import say
+from pysendmail.command.stdin import say, tell
 from pysendmail.submission.exit_status import EX_CONFIG, EX_OK
 
 TYPE_CHECKING = False
@@ -28,9 +28,9 @@ def run(options: Options, program: bytes) -> int:
     """Do what a mode other than delivery asks for; raises Refused, ConfigError."""
     mode = options.mode
     if mode == modes.HELP:
-        say(1, HELP)
+        tell(HELP)
     elif mode == modes.VERSION:
-        say(1, f"pysendmail {__version__}".encode())
+        tell(f"pysendmail {__version__}".encode())
     elif mode == modes.ALIASES:
         return check_aliases(program)
     elif mode == modes.CHECK:
@@ -93,11 +93,6 @@ def check_aliases(program: bytes) -> int:
 
 def check_configuration() -> int:
     """Say what is in force and what is wrong with it, like `pysendmail check --offline`."""
-    import sys
-
     from pysendmail.command.check import check
 
-    status = check(connect=False, send_to="")
-    sys.stdout.flush()  # we leave without Python's own end
-    sys.stderr.flush()
-    return status
+    return check(connect=False, send_to="")

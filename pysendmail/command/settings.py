@@ -7,7 +7,7 @@ import stat
 
 from pysendmail.config.defaults import CONFIG_VARIABLE
 from pysendmail.config.errors import ConfigError
-from pysendmail.config.snapshot import public_settings
+from pysendmail.config.snapshot import last_public_settings, public_settings
 from pysendmail.message.outcome import printable
 from pysendmail.submission.exit_status import EX_CONFIG, EX_NOPERM, Refused
 
@@ -19,14 +19,18 @@ if TYPE_CHECKING:
 
 
 def settings_of(environ: Mapping[str, str]) -> tuple[PublicSettings, bytes]:
-    """Return the settings, and what is wrong with the configuration file.
+    """Return the settings, and what is wrong with a configuration file that does not tell them.
 
     A file that somebody is editing must not stop the mail: the daemon goes on with what it has
-    read, and is found where it is by default.
+    read, and so do we where the snapshot of that is left. Else the settings are a guess: a daemon
+    may be found by them, but no message may be left where they say.
     """
     try:
         return public_settings(environ), b""
     except ConfigError as error:
+        last = last_public_settings(environ)
+        if last is not None:
+            return last, b""
         return public_settings(environ, file=False), error.errors[0].encode()
 
 

@@ -11,6 +11,9 @@ from __future__ import annotations
 import os
 import time
 
+from pysendmail.message.content import write_all
+from pysendmail.submission.exit_status import EX_IOERR, Refused
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pysendmail.message.content import Content
@@ -43,12 +46,24 @@ def set_umask() -> None:
 
 def say(descriptor: int, line: bytes) -> None:
     """Write one line; a caller that no longer listens is not an error."""
-    data = line + b"\n"
     try:
-        while data:
-            data = data[os.write(descriptor, data) :]
+        write_all(descriptor, line + b"\n")
     except OSError:
         pass  # nobody reads: the exit status still tells
+
+
+def tell(line: bytes) -> None:
+    """Write one line of what the caller has asked for to standard output.
+
+    Raises Refused where it cannot be written, as on a full disk: an answer with a hole in it must
+    not pass for one. Who closes the pipe has read what he wanted.
+    """
+    try:
+        write_all(1, line + b"\n")
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        raise Refused(EX_IOERR, f"cannot write the answer: {error.strerror}".encode()) from error
 
 
 def read_message(content: Content, *, limit: int, dots: bool) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from pysendmail.command.stdin import say
+from pysendmail.command.stdin import tell
 from pysendmail.config.load import load
 from pysendmail.message.address import parse_list
 from pysendmail.message.alias_file import read_aliases
@@ -42,9 +42,9 @@ def verify(operands: Iterable[bytes], *, literal: bool) -> int:
         failures += failed
     way = route(config)
     for address in dict.fromkeys(addresses):
-        say(1, b"%b... %b" % (printable(address), way))
+        tell(b"%b... %b" % (printable(address), way))
     for failure in failures:
-        say(1, b"%b... %b" % (printable(failure.recipient), printable(failure.text)))
+        tell(b"%b... %b" % (printable(failure.recipient), printable(failure.text)))
     return EX_NOUSER if failures else EX_OK
 
 

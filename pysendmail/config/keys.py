@@ -222,6 +222,11 @@ KEYS: tuple[Key, ...] = (
     Key("messages_per_connection", "count", "100",
         "After how many messages a connection is closed and opened anew.",
         low=1, high=1_000_000),
+    Key("messages_per_minute", "count", "0",
+        "How many messages one smarthost gets from the daemon in a minute, evenly. "
+        "What is more goes to the next smarthost, or waits in the spool, and the caller is told "
+        "that all is well. 0: any number.",
+        high=1_000_000),
     Key("idle_timeout", "duration", "30s",
         "How long an unused connection is kept open for the next message.",
         high=HOUR),
@@ -303,6 +308,7 @@ class Config:
     log: str
     connections: int
     messages_per_connection: int
+    messages_per_minute: int
     idle_timeout: float
     retry_first: float
     retry_longest: float

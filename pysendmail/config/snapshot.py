@@ -75,13 +75,23 @@ def public_settings(environ: Mapping[str, str], *, file: bool = True) -> PublicS
     From the environment, over the file (by its snapshot when there is a valid one), over the
     defaults. A file that this user may not read, and mistakes in other keys, do not matter here;
     without `file` it is not looked at at all.
-    Raises ConfigError when one of these is wrong or the file is not YAML.
+    Raises ConfigError when one of these is wrong or may be meant by an unknown key, or the file is
+    not YAML.
     """
     named = environ.get(defaults.CONFIG_VARIABLE)
     path = named or defaults.CONFIG_PATH
-    settings = dict(PUBLIC_DEFAULTS)
-    if file:
-        settings |= _public_of_file(path, named=bool(named))
+    return _over_defaults(_public_of_file(path, named=bool(named)) if file else {}, environ)
+
+
+def last_public_settings(environ: Mapping[str, str]) -> PublicSettings | None:
+    """Return them as they were when the file could be used last, None where no snapshot tells."""
+    path = environ.get(defaults.CONFIG_VARIABLE) or defaults.CONFIG_PATH
+    snapshot = read_snapshot(path, old=True)
+    return None if snapshot is None else _over_defaults(_public_of_snapshot(snapshot), environ)
+
+
+def _over_defaults(from_file: dict[str, Value], environ: Mapping[str, str]) -> PublicSettings:
+    settings = PUBLIC_DEFAULTS | from_file
     for name in PUBLIC_DEFAULTS:
         variable = defaults.VARIABLE_PREFIX + name.upper()
         text = environ.get(variable)
@@ -90,15 +100,20 @@ def public_settings(environ: Mapping[str, str], *, file: bool = True) -> PublicS
     return settings  # type: ignore[return-value]  # each was parsed by the table of keys
 
 
-def read_snapshot(config_path: str) -> Snapshot | None:
-    """Return the snapshot of a YAML file, None when there is none to be believed."""
+def read_snapshot(config_path: str, *, old: bool = False) -> Snapshot | None:
+    """Return the snapshot of a YAML file, None when there is none to be believed.
+
+    An `old` one may be of the file as it was before somebody changed it.
+    """
     try:
         status = os.stat(config_path)
         content = marshal.loads(_read_trusted(snapshot_path(config_path)))  # noqa: S302
         magic, identity, values, complete = content
     except (OSError, ValueError, EOFError, TypeError):
         return None
-    if magic != _MAGIC or identity != (status.st_mtime_ns, status.st_size, status.st_ino):
+    if magic != _MAGIC:
+        return None
+    if not old and identity != (status.st_mtime_ns, status.st_size, status.st_ino):
         return None
     return Snapshot(values, complete=complete)
 
@@ -133,7 +148,7 @@ def snapshot_path(config_path: str) -> str:
 def _public_of_file(path: str, *, named: bool) -> dict[str, Value]:
     snapshot = read_snapshot(path)
     if snapshot is not None:
-        return {name: snapshot.values[name] for name in PUBLIC_DEFAULTS if name in snapshot.values}
+        return _public_of_snapshot(snapshot)
     try:
         os.stat(path)
         return _public_of_yaml(path)
@@ -150,12 +165,20 @@ def _public_of_file(path: str, *, named: bool) -> dict[str, Value]:
     raise ConfigError([trouble])
 
 
+def _public_of_snapshot(snapshot: Snapshot) -> dict[str, Value]:
+    return {name: snapshot.values[name] for name in PUBLIC_DEFAULTS if name in snapshot.values}
+
+
 def _public_of_yaml(path: str) -> dict[str, Value]:
     from pysendmail.config.errors import ConfigError
     from pysendmail.config.file import read_file
+    from pysendmail.config.keys import find_key
 
     settings = read_file(path)
-    errors = [line for name, line in settings.errors if not name or name in PUBLIC_DEFAULTS]
+    # an unknown key may be one of ours with a slip in it
+    errors = [
+        line for name, line in settings.errors if name in PUBLIC_DEFAULTS or not find_key(name)
+    ]
     if errors:
         raise ConfigError(errors)
     return {name: settings.values[name] for name in PUBLIC_DEFAULTS if name in settings.values}

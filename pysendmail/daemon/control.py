@@ -9,6 +9,7 @@ monitor counts right.
 from __future__ import annotations
 
 import grp
+import itertools
 import os
 import pwd
 import time
@@ -137,8 +138,17 @@ class Question:
         return (not self._wanted or entry.queue_id in self._wanted) and self.filters.match(entry)
 
 
-def respond(spool: Spool, records: list[bytes], viewer: Viewer, runner: Runner) -> Iterator[Record]:
-    """Yield the answer to a queue request; trouble with the spool is an answer too."""
+def respond(
+    spool: Spool,
+    records: list[bytes],
+    viewer: Viewer,
+    runner: Runner,
+    dropped: Iterable[Entry] = (),
+) -> Iterator[Record]:
+    """Yield the answer to a queue request; trouble with the spool is an answer too.
+
+    `dropped` is what waits to be taken in, where no daemon does that: listed and counted as well.
+    """
     question = Question(records)
     action = question.action
     if len(question.filters) > FILTERS_LIMIT:
@@ -153,9 +163,9 @@ def respond(spool: Spool, records: list[bytes], viewer: Viewer, runner: Runner) 
         runner.retry_now()
     try:
         if action == b"list":
-            yield from list_entries(spool, viewer, question, runner)
+            yield from list_entries(spool, viewer, question, runner, dropped)
         elif action == b"count":
-            yield OUTPUT, b"%d" % spool.count()
+            yield OUTPUT, b"%d" % (spool.count() + sum(1 for _ in not_in(spool, dropped)))
             yield EXIT, b"0"
         elif action == b"show":
             yield from show_entries(spool, viewer, question, runner)
@@ -170,11 +180,11 @@ def respond(spool: Spool, records: list[bytes], viewer: Viewer, runner: Runner) 
 
 
 def list_entries(
-    spool: Spool, viewer: Viewer, question: Question, runner: Runner
+    spool: Spool, viewer: Viewer, question: Question, runner: Runner, dropped: Iterable[Entry]
 ) -> Iterator[Record]:
     """Yield the listing: each entry as it is read, so that a long queue shows at once."""
     count, size, shown = 0, 0, False
-    for entry in in_order(spool):
+    for entry in itertools.chain(in_order(spool), not_in(spool, dropped)):
         count += 1
         size += entry.size
         if not viewer.may_touch(entry) or not question.is_about(entry):
@@ -199,6 +209,11 @@ def in_order(spool: Spool) -> Iterable[Entry]:
     if spool.count() > SORTED_LIMIT:
         return spool.entries()
     return sorted(spool.entries(), key=lambda entry: entry.arrived)
+
+
+def not_in(spool: Spool, dropped: Iterable[Entry]) -> Iterator[Entry]:
+    """Yield what the spool does not have yet."""
+    return (entry for entry in dropped if find(spool, entry.queue_id) is None)
 
 
 def show_entries(

@@ -7,7 +7,8 @@ submitter. It is removed after the message is durable in the spool, so a crash i
 daemon find it again, and the queue id in it keeps it from being entered twice. The removals of a
 sweep are made durable at its end: a power cut must not bring back what was delivered long ago. A
 torn file - no exit status 0 was ever given for one - and whatever cannot be read as a request is
-put aside into `broken/`; links, FIFOs and the like are removed.
+put aside into `broken/`; links, FIFOs and the like are removed. A file that a bug of ours chokes on
+may be mail that was answered with 0: it stays, and is looked at again after a pause.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 ROUND_S = 0.5
 SETTLED_S = 2.0
+CHOKED_S = 300.0  # how long a file rests that we could not take, for a reason nobody foresaw
 TOLD_LIMIT = 1000  # names of what cannot be moved away, so that each is told once
 ABANDONED_S = 24 * 3600.0  # a writer that takes longer than this has died
 
@@ -60,13 +62,23 @@ class DropIntake:
         self._pass: Iterator[str] | None = None  # through the directory, where it goes on
         self._seen_by_pass = 0
         self._told: set[str] = set()
+        self._resting: dict[str, float] = {}  # what we choked on, and when its rest ends
 
     def changed(self) -> bool:
-        """Tell whether the directory may have changed since the last sweep began."""
+        """Tell whether the directory may have changed since the last sweep began.
+
+        A file whose rest is over counts as a change.
+        """
+        if self._resting and min(self._resting.values()) <= time.monotonic():
+            return True
         try:
             return os.stat(self._directory).st_mtime_ns != self._seen
         except OSError:
             return False
+
+    def holds_back(self) -> bool:
+        """Tell whether a file rests that is to be looked at again."""
+        return bool(self._resting)
 
     def sweep(self, now: float) -> None:
         """Take in the files that are ready, for half a second; the next call goes on from there.
@@ -79,6 +91,8 @@ class DropIntake:
         if self._pass is None:
             self._seen_by_pass = os.stat(self._directory).st_mtime_ns
             self._pass = self._names()
+            rested = time.monotonic()
+            self._resting = {name: end for name, end in self._resting.items() if end > rested}
         trouble: OSError | SpoolError | None = None
         through = False
         end = time.monotonic() + ROUND_S
@@ -88,6 +102,9 @@ class DropIntake:
                     self._look_at(name, now)
                 except (OSError, SpoolError) as error:
                     trouble = error
+                except Exception as error:  # a bug: this file must not keep the others waiting
+                    self._resting[name] = time.monotonic() + CHOKED_S
+                    self._note(f"stays, internal error: {error!r}", name)
                 if time.monotonic() > end:
                     break
             else:
@@ -119,7 +136,7 @@ class DropIntake:
         path = f"{self._directory}/{name}"
         if name.startswith(WRITING):
             self._forget_abandoned(path, name, now)
-        else:
+        elif name not in self._resting:
             self._take_file(path, name)
 
     def _names(self) -> Iterator[str]:
@@ -148,13 +165,8 @@ class DropIntake:
                 return
             try:
                 self._take(request, FileSlice(fd, start, request.size), status.st_uid)
-            except (OSError, SpoolError):
-                raise
             except Refused as refused:  # nobody wrote it who had asked sendmail
                 self._set_aside(name, refused.line.decode("utf-8", "backslashreplace"))
-                return
-            except Exception as error:  # a bug: this file must not keep the others waiting
-                self._set_aside(name, repr(error))
                 return
         finally:
             os.close(fd)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from pysendmail.spool.contract import Spool
 
 STOP, RELOAD, FLUSH = "stop", "reload", "flush"
+SPOOL_LOST = "spool lost"  # an order that nobody gives
 
 # How long what is under way may take to end. Who kills us sooner, as containers do after ten
 # seconds, loses nothing: what was answered is in the spool, and what was not stays with its caller.
@@ -186,8 +187,11 @@ class Daemon:
         )
         self._smtp = SmtpServer(listeners.smtp, self._state, submissions, smtp_password)
 
-    def run(self) -> None:
-        """Serve until told to stop, or until nothing is left to do for one that may end then."""
+    def run(self) -> bool:
+        """Serve until told to stop, or until nothing is left to do for one that may end then.
+
+        Returns False when it ended because its spool is no longer there: it has to be started anew.
+        """
         for part in (self._scheduler.run, self._server.run, self._smtp.run):
             threading.Thread(target=part, name=part.__qualname__, daemon=True).start()
         for address in self._smtp.addresses:
@@ -198,12 +202,15 @@ class Daemon:
             )
         self._journal.event("", "ready", pid=os.getpid(), spool=self._state.config.spool)
         notify(self._environ, b"READY=1")
-        while (order := self._next_order()) != STOP:
+        while (order := self._next_order()) not in (STOP, SPOOL_LOST):
             self._obey(order)
         self._drain()
+        return order == STOP
 
     def _next_order(self) -> str:
-        """Return the next order; STOP when there was nothing to do for as long as we stay then."""
+        """Return the next order: STOP also when there was nothing to do for as long as we stay
+        then, SPOOL_LOST when we work in a spool that nobody would find again.
+        """
         idle_since = time.monotonic()
         while True:
             patience = self._idle_exit()
@@ -211,11 +218,25 @@ class Daemon:
                 # A signal may interrupt another thread than this one, which then has to look.
                 return self.orders.get(timeout=min(patience / 4, 1.0) if patience else 1.0)
             except queue.Empty:
+                if self._spool_is_lost():
+                    return SPOOL_LOST
                 self._keep_up()
                 if not patience or not self._idle():
                     idle_since = time.monotonic()
                 elif time.monotonic() - idle_since > patience and self._stop_if_idle():
                     return STOP
+
+    def _spool_is_lost(self) -> bool:
+        """Tell whether our spool was removed or replaced, and say so."""
+        state = self._state
+        try:
+            if state.spool.in_place():
+                return False
+        except OSError:
+            return False  # the disk is in trouble, which may pass
+        text = f"{state.config.spool} is no longer the spool that was opened; ending, to begin anew"
+        self._journal.event("", "spool lost", priority=ERROR, said=text)
+        return True
 
     def _idle_exit(self) -> float:
         """Return after how many seconds without work the daemon ends; 0: never."""

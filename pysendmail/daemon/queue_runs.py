@@ -39,8 +39,9 @@ LINE, LOW = 500, 100
 # No further run where those under way need no longer for the line than this: near a smarthost they
 # keep a processor busy already, and more of them would only take it from each other.
 SECONDS_PER_LINE = 1.0
-# So long after runs began it shows how fast they are.
-PACE_S = 0.05
+# So long after runs began it shows how fast they are; a shorter time shows only what else the
+# machine does. While they have done nothing at all they wait for a smarthost that is far away.
+PACE_S, OPENING_S = 0.25, 0.05
 # Fewer entries than this in line are not worth one more session, however slow.
 ENTRIES_PER_RUN = 25
 
@@ -99,7 +100,7 @@ class QueueRuns:
         passed = now - self._paced
         if not self._runs:
             wanted = min(len(self._line), 1)
-        elif passed < PACE_S:
+        elif passed < (PACE_S if self._done else OPENING_S):
             return 0
         elif len(self._line) * passed > SECONDS_PER_LINE * self._done:
             wanted = min(len(self._line) // ENTRIES_PER_RUN, self._runs)
@@ -206,7 +207,7 @@ class QueueRuns:
             try:
                 state.spool.remember(queue_id, time.time())
             except (OSError, SpoolError) as error:
-                state.note_spool_trouble(error)
+                state.journal.spool_trouble(error)
         self._unrecorded[queue_id] = {
             outcome.recipient: outcome for outcome in result.outcomes if outcome.kind == DELIVERED
         }

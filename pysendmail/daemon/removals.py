@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import threading
 
-from pysendmail.journal import WARNING
 from pysendmail.spool.errors import SpoolError
 
 TYPE_CHECKING = False
@@ -59,7 +58,7 @@ class Removals:
         try:
             self._spool.sync()
         except (OSError, SpoolError) as error:
-            self._journal.event("", "spool trouble", priority=WARNING, said=str(error))
+            self._journal.spool_trouble(error)
 
     def _start_thread(self) -> bool:
         """Start the thread; False where none is to be had."""
@@ -73,9 +72,7 @@ class Removals:
         """Sync now and then, until half a second goes by without a removal."""
         while True:
             with self._changed:
-                self._changed.wait_for(
-                    lambda: self._waiting >= REMOVALS_PER_SYNC, SECONDS_PER_SYNC
-                )
+                self._changed.wait_for(lambda: self._waiting >= REMOVALS_PER_SYNC, SECONDS_PER_SYNC)
                 if not self._waiting:
                     self._over = True
                     return

@@ -59,7 +59,7 @@ class Scheduler:
         except (OSError, SpoolError) as error:
             if now - self._told.get(name, float("-inf")) > TELL_AGAIN_S:
                 self._told[name] = now
-                self._state.note_spool_trouble(error)
+                journal.spool_trouble(error)
         except Exception as error:
             journal.event("", "internal error", priority=ERROR, said=repr(error))
         else:
@@ -86,7 +86,7 @@ class Scheduler:
 
     def drops_wait(self) -> bool:
         """Tell whether there may be something in the drop directory."""
-        return self._drops.changed()
+        return self._drops.changed() or self._drops.holds_back()
 
     def retry_now(self) -> None:
         """Have smarthosts that are away tried again at once."""
@@ -130,7 +130,7 @@ class Scheduler:
                 journal.event("", "swept", priority=WARNING, name=finding.name, found=finding.text)
             self._bring_back_stranded()
         except (OSError, SpoolError) as error:
-            self._state.note_spool_trouble(error)
+            journal.spool_trouble(error)
 
     def _bring_back_stranded(self) -> None:
         """Make due what a clock that was ahead would have wait for that time to come."""

@@ -17,7 +17,14 @@ from pysendmail.daemon.shares import Shares
 from pysendmail.daemon.status import report
 from pysendmail.submission.answer import ERROR, EXIT, Answer, format_answer, format_record
 from pysendmail.submission.exit_status import EX_TEMPFAIL, EX_USAGE, Refused, too_large
-from pysendmail.submission.request import HEAD_LIMIT, SUBMIT, parse_request, split_head
+from pysendmail.submission.request import (
+    ASK_QUEUE,
+    ASK_STATUS,
+    HEAD_LIMIT,
+    SUBMIT,
+    parse_request,
+    split_head,
+)
 from pysendmail.submission.submitter import find_submitter
 
 TYPE_CHECKING = False
@@ -42,8 +49,6 @@ HEAD_S = 30.0
 SILENCE_S = 60.0
 HEAD_CHUNK = 16 * 1024
 CHUNK = 256 * 1024
-
-QUEUE, STATUS = b"queue", b"status"
 
 
 class Malformed(Exception):
@@ -113,9 +118,9 @@ class Server(Acceptor):
         self._keep_up()
         if verb == SUBMIT:
             self._answer_submission(connection, records, rest, uid)
-        elif verb == QUEUE:
+        elif verb == ASK_QUEUE:
             self._answer_question(connection, records, viewer_of(uid, gid))
-        elif verb == STATUS:
+        elif verb == ASK_STATUS:
             stream(connection, report(self._state, records))
         else:
             connection.sendall(format_answer(Answer(EX_USAGE, errors=[b"unknown request"])))

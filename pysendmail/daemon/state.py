@@ -6,6 +6,7 @@ with the one they began with.
 
 from __future__ import annotations
 
+import threading
 import time
 
 from pysendmail.journal import ERROR, WARNING, Journal
@@ -47,6 +48,7 @@ class Relay:
             hear,
             connections=config.connections,
             messages_per_connection=config.messages_per_connection,
+            messages_per_minute=config.messages_per_minute,
             idle_timeout=config.idle_timeout,
         )
 
@@ -82,32 +84,33 @@ class State:
         old, self.relay = self.relay, relay
         old.pool.close()
 
-    def note_spool_trouble(self, error: Exception) -> None:
-        """Write that the spool does not do what it should."""
-        self.journal.event("", "spool trouble", priority=WARNING, said=str(error))
-
     def aliases(self) -> Aliases:
         """Return the aliases as the file is now."""
         return self._aliases.read(self.config.aliases)
 
 
 class CachedAliases:
-    """The aliases file, read again when it, or a file it includes, has changed."""
+    """The aliases file, read again when it, or a file it includes, has changed.
 
-    __slots__ = ("_aliases", "_journal")
+    Whoever wants them meanwhile waits: it is read by one thread, whatever number asks.
+    """
+
+    __slots__ = ("_aliases", "_journal", "_reading")
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._aliases: Aliases | None = None
+        self._reading = threading.Lock()
 
     def read(self, path: str) -> Aliases:
         """Return the aliases in the file; one that is not there has none. Raises OSError."""
-        known = self._aliases
-        if known is None or known.sources[0][0] != path or any(map(has_changed, known.sources)):
-            known = self._aliases = read_aliases(path)
-            for error in known.errors:
-                self._journal.event("", "aliases need attention", priority=WARNING, said=error)
-        return known
+        with self._reading:
+            known = self._aliases
+            if known is None or known.sources[0][0] != path or any(map(has_changed, known.sources)):
+                known = self._aliases = read_aliases(path)
+                for error in known.errors:
+                    self._journal.event("", "aliases need attention", priority=WARNING, said=error)
+            return known
 
 
 def has_changed(source: Source) -> bool:

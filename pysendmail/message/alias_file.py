@@ -32,9 +32,13 @@ if TYPE_CHECKING:
 
     from pysendmail.message.aliases import Source
 
+MIB = 1024 * 1024
 # What is held in memory of an aliases file, and again of all that it includes together; so many
 # octets are some hundred thousand names.
-FILE_LIMIT = 16 * 1024 * 1024
+FILE_LIMIT = 16 * MIB
+# One included file, which a user may change as often as he likes: it holds as many addresses as a
+# message may have recipients, and takes a second to read, a few when it was made for that.
+INCLUDED_LIMIT = MIB
 
 
 def read_aliases(path: str) -> Aliases:
@@ -55,7 +59,9 @@ def read_aliases(path: str) -> Aliases:
     def include(included: str) -> bytes:
         nonlocal room
         sources.append(source_of(included))
-        content = read_included(included, room)
+        content = read_included(included)
+        if len(content) > room:
+            raise OSError(errno.EFBIG, "more than 16 MiB with all that is included", included)
         room -= len(content)
         return content
 
@@ -72,14 +78,14 @@ def source_of(path: str) -> Source:
     return (path, status.st_mtime_ns, status.st_size, status.st_ino)
 
 
-def read_included(path: str, limit: int) -> bytes:
+def read_included(path: str) -> bytes:
     """Return the content of an included file, which may be in the hands of another user.
 
     What it says gets into bounces and logs. So only what everybody may read is read, whoever we
     are: its author cannot put a file of ours in its place, by a link in a directory of his, and be
     told what is in that. Raises OSError.
     """
-    content, status = read_file(path, limit, os.O_NOFOLLOW)
+    content, status = read_file(path, INCLUDED_LIMIT, os.O_NOFOLLOW)
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a regular file", path)
     if not status.st_mode & stat.S_IROTH:
@@ -90,13 +96,21 @@ def read_included(path: str, limit: int) -> bytes:
 
 
 def read_file(path: str, limit: int, flags: int = 0) -> tuple[bytes, os.stat_result]:
-    """Return content and status of a file; raises OSError, for more than `limit` octets as well."""
+    """Return content and status of a file, of a device none, as /dev/null has none.
+
+    Raises OSError, also for what is neither, and for more than `limit` octets.
+    """
     # Without O_NONBLOCK a FIFO under this name would stop us.
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | flags)
     with open(fd, "rb") as file:
-        content, status = file.read(limit + 1), os.fstat(fd)
+        status = os.fstat(fd)
+        if stat.S_ISCHR(status.st_mode):
+            return b"", status
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        content = file.read(limit + 1)
     if len(content) > limit:
-        raise OSError(errno.EFBIG, "more than 16 MiB", path)
+        raise OSError(errno.EFBIG, f"more than {limit // MIB} MiB", path)
     return content, status
 
 

@@ -150,6 +150,9 @@ def bare(target: bytes) -> bytes:
 
 def split_at_commas(text: bytes) -> Iterator[bytes]:
     """Yield what stands between the commas that are in no quotes, comments or angle brackets."""
+    if b"," not in text:  # as on most lines of a list
+        yield text.strip()
+        return
     start, depth = 0, 0
     for token in tokens_of(text):
         if token.kind == b"<":

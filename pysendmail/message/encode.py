@@ -4,6 +4,9 @@ Each function takes the chunks of one part's content, canonical, and yields it e
 above 127, no line longer than 76 octets, and who decodes it gets the very content. The two `mended`
 forms take what is encoded already; they break the lines that are too long, encode or drop what
 should not be there, and leave the rest as it is. Memory is bounded however long a line is.
+
+No line that is written anew begins with `--`, so none becomes a delimiter of the multipart around
+the part (RFC 2046 section 5.1.1), whatever its boundary is.
 """
 
 from __future__ import annotations
@@ -26,6 +29,10 @@ OCTETS_IN_LINE = 57  # as base64 they make a whole line
 PIECE = ENCODED_LINE * OCTETS_IN_LINE * 15
 
 HIGH = bytes(range(128, 256))
+HEXADECIMAL = b"0123456789ABCDEFabcdef"
+
+# What base64 is not made of and decoders leave out; a `-` might come to stand as in a delimiter.
+MEANINGLESS = b"-" + HIGH
 
 
 def quoted_printable(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -34,18 +41,28 @@ def quoted_printable(chunks: Iterable[bytes]) -> Iterator[bytes]:
         encoded = b2a_qp(block)
         if not block.endswith(CRLF):
             encoded = encoded.replace(b"\n", CRLF)  # without an example it breaks lines by LF
-        lines = [line_that_fits(line) for line in encoded.split(CRLF)]
-        yield CRLF.join(lines)
+        yield CRLF.join([softly_broken(line) for line in encoded.split(CRLF)])
         if goes_on:
             yield b"=\r\n"
 
 
-def line_that_fits(line: bytes) -> bytes:
-    """Return an encoded line, a final `=20` or `=09` that makes it too long on a line of its own.
+def softly_broken(line: bytes) -> bytes:
+    """Return an encoded line as lines that are short enough, none of them like a delimiter.
 
-    binascii counts a blank at the end of a line as one octet.
+    Those of binascii may be too long: it counts a blank at the end of a line as one octet.
     """
-    return line if len(line) <= ENCODED_LINE else line[:-3] + b"=\r\n" + line[-3:]
+    pieces = []
+    line = unlike_delimiter(line)
+    while len(line) > ENCODED_LINE:
+        cut = place_to_cut(line, ENCODED_LINE - 1)
+        pieces.append(line[:cut])
+        line = unlike_delimiter(line[cut:])
+    return b"=\r\n".join([*pieces, line])
+
+
+def unlike_delimiter(line: bytes) -> bytes:
+    """Return an encoded line that does not begin with `--`."""
+    return b"=2D" + line[1:] if line.startswith(b"--") else line
 
 
 def base64(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -72,11 +89,15 @@ def base64_lines(octets: bytes) -> bytes:
 def mended_quoted_printable(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield quoted-printable, octets above 127 encoded and overlong lines given soft breaks."""
     held = b""  # the beginning of an `=XX` whose rest is in the next piece
+    continued = False
     for block, goes_on in blocks_of_lines(chunks):
         block = held + block
         cut = place_to_cut(block, len(block)) if goes_on else len(block)
         held = block[cut:]
-        yield CRLF.join([mended_line(line) for line in block[:cut].split(CRLF)])
+        first, *others = block[:cut].split(CRLF)
+        first = unlike_delimiter(first) if continued else first
+        yield CRLF.join([mended_line(line) for line in (first, *others)])
+        continued = goes_on
         if goes_on:
             yield b"=\r\n"
 
@@ -84,15 +105,22 @@ def mended_quoted_printable(chunks: Iterable[bytes]) -> Iterator[bytes]:
 def mended_line(line: bytes) -> bytes:
     """Return one line of quoted-printable in order."""
     if not line.isascii():
+        line = with_whole_escapes(unlike_delimiter(line))
         line = b"".join([b"%c" % octet if octet < 128 else b"=%02X" % octet for octet in line])
-    if len(line) <= LINE_LIMIT:
-        return line
-    pieces = []
-    while len(line) > ENCODED_LINE:
-        cut = place_to_cut(line, ENCODED_LINE - 1)
-        pieces.append(line[:cut])
-        line = line[cut:]
-    return b"=\r\n".join([*pieces, line])
+    return line if len(line) <= LINE_LIMIT else softly_broken(line)
+
+
+def with_whole_escapes(line: bytes) -> bytes:
+    """Return a line with every `=` encoded that begins no `=XX` and is no soft break.
+
+    Decoders take it for itself (RFC 2045 section 6.7): also once there are escapes behind it.
+    """
+    before, *pieces = line.split(b"=")
+    for number, piece in enumerate(pieces, 1):
+        escape = len(piece) > 1 and not piece[:2].translate(None, HEXADECIMAL)
+        soft_break = number == len(pieces) and not piece.strip(b" \t")
+        pieces[number - 1] = (b"=" if escape or soft_break else b"=3D") + piece
+    return before + b"".join(pieces)
 
 
 def place_to_cut(line: bytes, position: int) -> int:
@@ -102,9 +130,9 @@ def place_to_cut(line: bytes, position: int) -> int:
 
 
 def mended_base64(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield base64, octets above 127 (which mean nothing) dropped and overlong lines broken."""
+    """Yield base64, overlong lines broken, octets above 127 and `-` dropped: those mean nothing."""
     for block, goes_on in blocks_of_lines(chunks):
-        lines = block.translate(None, HIGH).split(CRLF)
+        lines = block.translate(None, MEANINGLESS).split(CRLF)
         yield CRLF.join([broken_line(line) for line in lines])
         if goes_on:
             yield CRLF

@@ -40,10 +40,16 @@ if TYPE_CHECKING:
         """Where sessions come from: the daemon's pool, or one opened for the occasion."""
 
         def borrow(self, smarthost: Smarthost, deadline: float | None) -> tuple[smtp.Client, bool]:
-            """Return a ready client and whether it was kept warm; raises SmtpError or Away."""
+            """Return a client ready for a message and whether it was kept warm.
+
+            Raises SmtpError or Away.
+            """
 
         def room(self, smarthost: Smarthost, client: smtp.Client) -> int:
             """Return how many messages a borrowed client may carry, one at least."""
+
+        def another(self, smarthost: Smarthost) -> bool:
+            """Tell whether one message more, after a borrowed client's first, may be sent now."""
 
         def give_back(self, smarthost: Smarthost, client: smtp.Client, messages: int) -> None:
             """Take the client back, which has carried so many messages.
@@ -63,7 +69,7 @@ RECIPIENTS_PER_TRANSACTION = 100
 
 
 class Away(Exception):
-    """A smarthost is known to be away, so nothing was tried; `text` (bytes) says why."""
+    """A smarthost is not to be asked now, so nothing was tried; `text` (bytes) says why."""
 
     def __init__(self, text: bytes) -> None:
         super().__init__(text)
@@ -189,6 +195,9 @@ class Offers:
                 yield transaction
                 room -= 1
             part = self._next(deliveries) if room > 0 else None
+            if part is not None and not self._sessions.another(self._smarthost):
+                self._again.appendleft(part)
+                return
 
     def _fit(self, part: Part, extensions: Extensions) -> None:
         """Leave a part the recipients that one transaction may have; the others are the next."""
@@ -212,7 +221,7 @@ class Offers:
         part.offered.ledger.tried = True
         trouble = verdict.trouble
         if trouble is None:
-            again, reported = self._read_replies(part, verdict.transcript)
+            again, reported = self._read_replies(part, verdict.transcript, reported=reported)
             if again:
                 self._again.append(Part(part.offered, again))
             return reported
@@ -238,16 +247,20 @@ class Offers:
         return reported
 
     def _read_replies(
-        self, part: Part, transcript: smtp.Transcript
+        self, part: Part, transcript: smtp.Transcript, *, reported: bool
     ) -> tuple[list[Recipient], bool]:
         """Record what a whole transaction said; return who should be offered again at once, and
-        whether a trouble of the session was reported.
+        whether a trouble of the session has been reported, and not been disproved since.
         """
-        if transcript.mail is not None and transcript.refused:
-            rule = message_trouble(transcript.mail)
+        refusal = transcript.refusal
+        if refusal is not None:
+            rule = message_trouble(refusal, at_mail=transcript.refused)
             if rule.reach == SESSION:
-                self._sessions.report(self._smarthost, rule, said(transcript.mail))
+                if not reported:
+                    self._sessions.report(self._smarthost, rule, said(refusal))
                 self._record(part, transcript)
+                if not transcript.refused:
+                    part.offered.ledger.reach = MESSAGE  # it may be this message all the same
                 return [], True
         again = []
         if transcript.taken:
@@ -272,7 +285,8 @@ class Offers:
             elif reply.code < 400:
                 ledger.delivered(recipient, reply, self._remote, dsn=self._dsn)
             elif reply is not transcript.recipients[index]:
-                ledger.refused(recipient, message_trouble(reply), reply, self._remote)
+                rule = message_trouble(reply, at_mail=transcript.refused)
+                ledger.refused(recipient, rule, reply, self._remote)
             elif recipient not in besides:
                 ledger.refused(recipient, recipient_trouble(reply), reply, self._remote)
         return unanswered

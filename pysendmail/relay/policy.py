@@ -54,6 +54,8 @@ POLICY = {
     # ours or the smarthost's fault and never the message's, so a 5xx here bounces nothing
     "access": Rule(SESSION, try_next=True, kind=DEFERRED, status=b"4.7.0", alarm=True),
     "leaving": Rule(SESSION, try_next=True, kind=DEFERRED, status=b"4.3.2"),  # 421 to anything
+    # we send more than it wants of us
+    "throttling": Rule(SESSION, try_next=True, kind=DEFERRED, status=b"4.7.0"),
     "message 4xx": Rule(MESSAGE, try_next=True, kind=DEFERRED, status=b"4.0.0"),
     "message 5xx": Rule(MESSAGE, try_next=False, kind=FAILED, status=b"5.0.0"),
     "recipient 4xx": Rule(RECIPIENT, try_next=True, kind=DEFERRED, status=b"4.0.0"),
@@ -94,16 +96,21 @@ def transaction_trouble(error: Exception, *, may_be_duplicate: bool) -> Rule:
     return POLICY["connection"]
 
 
-def message_trouble(reply: Reply) -> Rule:
+def message_trouble(reply: Reply, *, at_mail: bool) -> Rule:
     """Return the rule for a refusal of MAIL, DATA or the message itself.
 
     530 says that we should have logged in (RFC 4954 section 6), 503 that we are not where the
-    smarthost believes us to be: neither is the message's fault.
+    smarthost believes us to be: neither is the message's fault. Nor are 454 and 432, by which
+    Amazon SES and Exchange Online say that we are too fast, or a 4.7.x to MAIL, where neither
+    recipient nor content has been seen. Later a 4.7.x is as often greylisting or a filter's: it
+    slows down its message, and nobody can slow down those of others by it.
     """
     if reply.code == 530:
         return POLICY["access"]
     if reply.code == 503:
         return POLICY["connection"]
+    if reply.code in (432, 454) or (at_mail and reply.enhanced.startswith(b"4.7.")):
+        return POLICY["throttling"]
     return POLICY["message 4xx" if reply.code < 500 else "message 5xx"]
 
 

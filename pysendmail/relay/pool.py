@@ -4,7 +4,7 @@ A session that is given back sound is kept for `idle_timeout` seconds and for
 `messages_per_connection` messages. One that the smarthost ended meanwhile is noticed before use
 where the kernel already knows, and by the attempt otherwise. Each smarthost has a breaker; while it
 is open, `borrow` raises Away at once, so that nobody waits for a smarthost that is known to be
-dead.
+dead. Each has a rate, too, past which `borrow` does the same.
 
 Used by many threads; one lock, never held while anything is sent or awaited from the network.
 """
@@ -16,6 +16,7 @@ import time
 
 from pysendmail.relay.breaker import Breaker
 from pysendmail.relay.offer import Away
+from pysendmail.relay.rate import Rate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Pool:
         *,
         connections: int,
         messages_per_connection: int,
+        messages_per_minute: int,
         idle_timeout: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -51,14 +53,20 @@ class Pool:
         self._clock = clock
         self._changed = threading.Condition()
         self._lines = {
-            id(smarthost): Line(smarthost, Breaker(widest=connections)) for smarthost in smarthosts
+            id(smarthost): Line(
+                smarthost, Breaker(widest=connections), Rate(per_minute=messages_per_minute)
+            )
+            for smarthost in smarthosts
         }
         self._closed = False
 
     def admits(self) -> bool:
         """Tell whether any smarthost would be tried now."""
         with self._changed:
-            return any(line.breaker.admits(self._clock()) for line in self._lines.values())
+            now = self._clock()
+            return any(
+                line.breaker.admits(now) and not line.pause(now) for line in self._lines.values()
+            )
 
     def next_probe(self) -> float:
         """Return the seconds until some smarthost would be tried, 0 when one would be now.
@@ -67,14 +75,12 @@ class Pool:
         """
         with self._changed:
             now = self._clock()
-            return min(
-                (max(line.breaker.until - now, 0.0) for line in self._lines.values()),
-                default=float("inf"),
-            )
+            pauses = (line.pause(now) for line in self._lines.values())
+            return min(pauses, default=float("inf"))
 
     def states(self) -> list[tuple[Smarthost, bool, float, bytes, int]]:
-        """Return for each smarthost: itself, flowing, seconds to its next probe, trouble, warm
-        sessions.
+        """Return for each smarthost: itself, flowing, seconds until it is tried, why not before,
+        warm sessions.
         """
         with self._changed:
             now = self._clock()
@@ -82,30 +88,27 @@ class Pool:
                 (
                     line.smarthost,
                     line.breaker.closed,
-                    max(line.breaker.until - now, 0.0),
-                    line.breaker.trouble,
+                    line.pause(now),
+                    line.trouble(now),
                     len(line.idle),
                 )
                 for line in self._lines.values()
             ]
 
     def borrow(self, smarthost: Smarthost, deadline: float | None) -> tuple[Client, bool]:
-        """Return a session and whether it was kept warm; waits for a free place until `deadline`.
+        """Return a session for one message, and whether it was kept warm; waits for a free place
+        until `deadline`.
 
-        Raises Away when the smarthost's breaker is open or no place came free, and the exceptions
-        of the SMTP core when a new session cannot be opened.
+        Raises Away when the smarthost's breaker is open, its rate is reached or no place came free,
+        and the exceptions of the SMTP core when a new session cannot be opened.
         """
         line = self._lines[id(smarthost)]
-        while True:
-            self._take_place(line, deadline)
-            client = self._take_idle(line)
-            if client is None:
-                break
+        self._take_place(line, deadline)
+        while (client := self._take_idle(line)) is not None:
             if client.usable():
                 return client, True
             line.served.pop(id(client), None)
             client.close()
-            self._free_place(line)
         try:
             client = self._open_session(smarthost, deadline)
         except BaseException:
@@ -121,6 +124,16 @@ class Pool:
         """
         served = self._lines[id(smarthost)].served.get(id(client), 0)
         return max(self._most(client) - served, 1)
+
+    def another(self, smarthost: Smarthost) -> bool:
+        """Tell whether the rate has room for one message more, and count it where it has."""
+        rate = self._lines[id(smarthost)].rate
+        with self._changed:
+            now = self._clock()
+            if rate.pause(now):
+                return False
+            rate.count(now)
+            return True
 
     def _most(self, client: Client) -> int:
         return min(self._messages, client.extensions.limits.get(b"MAILMAX", self._messages))
@@ -187,6 +200,8 @@ class Pool:
                 self._changed.wait(left)
             if not line.breaker.admits(self._clock()):
                 raise Away(b"%b is away: %b" % (line.smarthost.name, line.breaker.trouble))
+            if not self.another(line.smarthost):
+                raise Away(b"%b has had its messages for now" % line.smarthost.name)
             line.breaker.enter()
             line.busy += 1
 
@@ -205,14 +220,26 @@ class Pool:
 class Line:
     """One smarthost's sessions: those that are idle, how many are busy, what each has served."""
 
-    __slots__ = ("breaker", "busy", "idle", "served", "smarthost")
+    __slots__ = ("breaker", "busy", "idle", "rate", "served", "smarthost")
 
-    def __init__(self, smarthost: Smarthost, breaker: Breaker) -> None:
+    def __init__(self, smarthost: Smarthost, breaker: Breaker, rate: Rate) -> None:
         self.smarthost = smarthost
         self.breaker = breaker
+        self.rate = rate
         self.busy = 0
         self.idle: list[tuple[Client, float]] = []
         self.served: dict[int, int] = {}
+
+    def pause(self, now: float) -> float:
+        """Return the seconds until the smarthost may be tried, for all that is known now."""
+        away = 0.0 if self.breaker.closed else self.breaker.until - now
+        return max(away, self.rate.pause(now))
+
+    def trouble(self, now: float) -> bytes:
+        """Return why the smarthost is not tried now, nothing when it is."""
+        if self.breaker.trouble or not self.rate.pause(now):
+            return self.breaker.trouble
+        return b"its rate is reached"
 
 
 def end(client: Client) -> None:

@@ -13,13 +13,14 @@ this server does not take; all before anything is sent.
 from __future__ import annotations
 
 from .errors import MissingExtension, SizeExceeded, UsageError
+from .transaction import Recipient
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .extensions import Extensions
-    from .transaction import Parameters, Recipient, Transaction
+    from .transaction import Parameters, Transaction
 
 # RFC 5321 section 4.5.3.1.3 promises 256 octets for a path. A longer one may be refused by the
 # server; our bound only keeps a command line finite.
@@ -69,7 +70,7 @@ def format_mail(extensions: Extensions, transaction: Transaction) -> bytes:
     """
     if not extensions.lines:
         raise UsageError("a transaction needs EHLO before it")
-    sender = transaction.sender
+    sender = address_of(transaction.sender)
     command = b"MAIL FROM:<%s>" % (check_address(sender, transaction.smtputf8) if sender else b"")
     if transaction.size is not None and b"SIZE" in extensions:
         limit = extensions.size_limit
@@ -95,7 +96,7 @@ def format_mail(extensions: Extensions, transaction: Transaction) -> bytes:
 
 def format_rcpt(extensions: Extensions, recipient: Recipient, *, smtputf8: bool = False) -> bytes:
     """Return the RCPT command; for its parameters see `transaction.Recipient`."""
-    command = b"RCPT TO:<%s>" % check_address(recipient.address, smtputf8)
+    command = b"RCPT TO:<%s>" % check_address(address_of(recipient), smtputf8)
     if recipient.notify or recipient.orcpt:
         command += _format_notify(extensions, recipient.notify, recipient.orcpt)
     if recipient.parameters:
@@ -118,6 +119,15 @@ def format_xtext(value: bytes) -> bytes:
     return b"".join(
         b"%c" % octet if octet in _SAFE_IN_XTEXT else b"+%02X" % octet for octet in value
     )
+
+
+def address_of(who: object) -> bytes:
+    """Return the octets of a sender or recipient; a str, or what bytes consist of, is neither."""
+    address = who.address if isinstance(who, Recipient) else who
+    if not isinstance(address, bytes):
+        kind = type(address).__name__
+        raise UsageError(f"an address is bytes, and several are a list of them: not {kind}")
+    return address
 
 
 def check_address(address: bytes, utf8: bool) -> bytes:

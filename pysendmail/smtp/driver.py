@@ -7,8 +7,10 @@ It owns the reply parser and the clock. What it guarantees:
   octets drip in.
 - While we write, a server that speaks up is listened to, if the streams can tell (`arrived`); so
   neither side ever waits for the other to read. One that answers in the middle of a message is
-  sent no more of it, nor of anything else.
+  sent no more of it, nor of anything else; an answer that was there, whole or in part, before the
+  message's end was written never counts as its acceptance.
 - When writing fails, what the server said before it hung up is still read, for it tells why.
+- What was said as a `Secret` is seen in no reply, error or trace, though the server say it back.
 - 421 in answer to anything is raised as `TransientError`, and octets that answer nothing as
   `ProtocolError`.
 - After any of these `broken` is set.
@@ -30,6 +32,7 @@ from .errors import (
 )
 from .outbox import Outbox
 from .reply import Reply, ReplyParser
+from .secrecy import Secrecy
 from .steps import Body, Chunk, Mark, Secret, Told
 
 TYPE_CHECKING = False
@@ -69,10 +72,12 @@ class Driver:
         self._timeouts = timeouts
         self._clock = clock
         self._trace = trace
-        self._parser = ReplyParser()
+        self._secrecy = Secrecy()
+        self._parser = ReplyParser(self._secrecy)
         self._outbox = Outbox()
         self._early: Reply | None = None  # an answer to the message, given before its end
         self._early_used = False
+        self._early_begun = False  # a part of it was here before the message's end
         self._trouble: SmtpError | None = None  # why nothing can be written any more
         self._unspoken = True  # the dialogue in hand has neither said nor awaited anything
         self.broken = False
@@ -164,12 +169,19 @@ class Driver:
             self._show_commands(step)
             self._put(step)
         elif isinstance(step, Secret):
+            self._keep_secret(step)
             if self._trace is not None:
                 self._trace(b"C", step.octets[: step.shown] + b" ***")
             self._put(step.octets)
         elif self._trouble is None:
             self._outbox.mark(step)
         return None
+
+    def _keep_secret(self, line: Secret) -> None:
+        """See to it that the server's echo of a login is shown to nobody, now and later."""
+        self._secrecy.add_line(line.octets[line.shown :])
+        for secret in line.carried:
+            self._secrecy.add_secret(secret)
 
     def _put(self, octets: bytes, *, message: bool = False) -> None:
         """Collect what is to be written; write it when it is much."""
@@ -194,6 +206,8 @@ class Driver:
         phase = phases.BLOCK if outbox.message_end else phases.COMMANDS
         rest = memoryview(octets)
         try:
+            if outbox.message_end:
+                self._expect_no_answer()
             while rest and self._trouble is None:
                 self._allow(self._until(phase))
                 written = self._write_some(rest)
@@ -210,14 +224,29 @@ class Driver:
         finally:
             outbox.written(len(octets) - len(rest))
 
+    def _expect_no_answer(self) -> None:
+        """Look, before more of a message is written, whether the server has answered it already.
+
+        All that was said before the message has been answered, so whatever is here is for it.
+        """
+        if self._arrived is not None:
+            self._listen()
+        if self._parser.leftover:
+            self._note_early_answer()
+
     def _note_early_answer(self) -> None:
         """Stop writing when the server has answered in the middle of a message."""
-        self._early = self._parser.next()
-        if self._early is not None:
-            # Whether it still counts our octets is its secret.
-            self._trouble = ConnectionLost(
-                phases.BLOCK.phrase, reason="answered before the end of the message"
-            )
+        reply = self._parser.next()
+        self._early_begun = reply is None
+        if reply is not None:
+            self._take_early(reply)
+
+    def _take_early(self, reply: Reply) -> None:
+        self._early = reply
+        # Whether it still counts our octets is its secret.
+        self._trouble = ConnectionLost(
+            phases.BLOCK.phrase, reason="answered before the end of the message"
+        )
 
     def _listen(self) -> bool:
         """Take in what the server says while we write; return True when it said something."""
@@ -241,7 +270,7 @@ class Driver:
         if self._parser.leftover:
             reply = self._parser.next()
             if reply is not None:
-                self._heed(reply, phases.IDLE)
+                reply = self._heed(reply, phases.IDLE)
             raise ProtocolError("the server spoke unasked", reply.lines[0] if reply else b"")
 
     def _reply(self, phase: Phase) -> Reply:
@@ -256,6 +285,9 @@ class Driver:
         except ProtocolError as error:
             error.after_end_of_data = phase.after_end_of_data and self._trouble is None
             raise
+        if self._early_begun:
+            self._take_early(reply)
+            return self._early_reply(reply, phase)
         return self._heed(reply, phase)
 
     def _await_reply(self, phase: Phase) -> Reply:
@@ -275,12 +307,20 @@ class Driver:
             assert self._trouble is not None  # noqa: S101 - set where the answer was noted
             raise self._trouble
         self._early_used = True
-        if reply.code < 400:
-            raise ProtocolError("the message was accepted before its end", reply.lines[0])
-        return self._heed(reply, phase)
+        heeded = self._heed(reply, phase)
+        if heeded.code < 400:
+            trouble = ProtocolError("the message was accepted before its end", heeded.lines[0])
+            trouble.after_end_of_data = self._early_begun and phase.after_end_of_data
+            raise trouble
+        return heeded
 
     def _heed(self, reply: Reply, phase: Phase) -> Reply:
-        """Return the reply unless it is 421: the server closes (RFC 5321 section 3.8)."""
+        """Return the reply as it may be seen, unless it is 421: then the server closes.
+
+        RFC 5321 section 3.8. A challenge stays as it is: only the mechanism sees it.
+        """
+        if not _is_challenge(reply, phase):
+            reply = Reply(reply.code, tuple(map(self._secrecy.hide, reply.lines)))
         self._show_reply(reply, phase)
         if reply.code == 421:
             farewell = TransientError(reply, phase.command)
@@ -324,7 +364,12 @@ class Driver:
     def _show_reply(self, reply: Reply, phase: Phase) -> None:
         if self._trace is None:
             return
-        lines = (b"***",) if phase is phases.AUTH and reply.code == 334 else reply.lines
+        lines = (b"***",) if _is_challenge(reply, phase) else reply.lines
         for number, line in enumerate(lines, start=1):
             mark = b" " if number == len(lines) else b"-"
             self._trace(b"S", b"%d%s%s" % (reply.code, mark, line))
+
+
+def _is_challenge(reply: Reply, phase: Phase) -> bool:
+    """Tell whether the mechanism of a login has to answer `reply` (RFC 4954 section 4)."""
+    return reply.code == 334 and phase is phases.AUTH

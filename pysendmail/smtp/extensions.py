@@ -44,6 +44,7 @@ def parse_extensions(lines: tuple[bytes, ...], ignored: Collection[bytes] = ()) 
     Keywords in `ignored` (upper case) count as not offered, for servers that do not keep them.
     """
     keywords: dict[bytes, tuple[bytes, ...]] = {}
+    mechanisms: dict[bytes, None] = {}
     for line in lines[1:]:
         words = line.split()
         if not words:
@@ -56,10 +57,11 @@ def parse_extensions(lines: tuple[bytes, ...], ignored: Collection[bytes] = ()) 
             parameters = ((first,) if first else ()) + parameters
             keyword = b"AUTH"
         if keyword == b"AUTH":
-            known = keywords.get(keyword, ())
-            parameters = known + tuple(name for name in parameters if name not in known)
+            mechanisms.update(dict.fromkeys(parameters))  # each once, however many there are
         if keyword not in ignored:
             keywords[keyword] = parameters
+    if b"AUTH" in keywords:
+        keywords[b"AUTH"] = tuple(mechanisms)
     return Extensions(lines, keywords)
 
 

@@ -2,7 +2,7 @@
 
 Guarantees: octets may arrive cut anywhere; a reply is bounded in line length, lines and octets;
 every line of a reply carries the same code; codes are 200 to 599. Anything else raises
-`ProtocolError`, and only that. RFC 5321 section 4.2.
+`ProtocolError`, and only that, and tells no secret. RFC 5321 section 4.2.
 
 Tolerated, because servers in the wild do it: a bare LF as line end, a code without text, a second
 digit above 5. Text stays octets; it is the server's and not to be trusted on a terminal.
@@ -11,6 +11,7 @@ digit above 5. Text stays octets; it is the server's and not to be trusted on a 
 from __future__ import annotations
 
 from .errors import PermanentError, ProtocolError, ReplyError, TransientError
+from .secrecy import Secrecy
 
 # RFC 5321 section 4.5.3.1.5 allows 512 octets; a challenge of AUTH may have 12,288 (RFC 4954
 # section 4). Beyond these bounds a server is broken or hostile.
@@ -72,9 +73,10 @@ def reply_error(reply: Reply, command: bytes) -> ReplyError | ProtocolError:
 class ReplyParser:
     """Takes octets by `feed`, gives complete replies by `next`; holds the only read buffer."""
 
-    __slots__ = ("_buffer", "_code", "_lines", "_octets", "_scanned", "_start")
+    __slots__ = ("_buffer", "_code", "_lines", "_octets", "_scanned", "_secrecy", "_start")
 
-    def __init__(self) -> None:
+    def __init__(self, secrecy: Secrecy | None = None) -> None:
+        self._secrecy = secrecy or Secrecy()
         self._buffer = bytearray()
         self._start = 0  # what lies before this position in the buffer is used up
         self._scanned = 0  # from there, the buffer has no LF before this position
@@ -89,7 +91,7 @@ class ReplyParser:
         self._start = 0
         self._buffer += octets
         if len(self._buffer) > MAX_WAITING:
-            raise ProtocolError("more replies than there were commands", bytes(self._buffer[:100]))
+            raise self._nonsense("more replies than there were commands", self._buffer)
 
     def next(self) -> Reply | None:
         """Return the next complete reply, or None until more octets arrive."""
@@ -115,7 +117,7 @@ class ReplyParser:
         found = buffer.find(b"\n", self._scanned)
         end = len(buffer) if found < 0 else found
         if end - start > MAX_LINE:
-            raise ProtocolError("reply line too long", bytes(buffer[start : start + 100]))
+            raise self._nonsense("reply line too long", buffer[start:])
         if found < 0:
             self._scanned = end
             return None
@@ -129,12 +131,16 @@ class ReplyParser:
         mark = line[3:4]
         well_formed = len(code) == 3 and code.isdigit() and b"200" <= code <= b"599"
         if not well_formed or mark not in (b"", b" ", b"-"):
-            raise ProtocolError("not an SMTP reply", line)
+            raise self._nonsense("not an SMTP reply", line)
         if self._code and code != self._code:
-            raise ProtocolError("the code changes within a reply", line)
+            raise self._nonsense("the code changes within a reply", line)
         self._code = code
         self._lines.append(line[4:])
         self._octets += len(line)
         if len(self._lines) > MAX_LINES or self._octets > MAX_OCTETS:
-            raise ProtocolError("endless reply", line)
+            raise self._nonsense("endless reply", line)
         return mark != b"-"
+
+    def _nonsense(self, reason: str, octets: bytes | bytearray) -> ProtocolError:
+        line = bytes(octets[:MAX_LINE])  # cut behind what is hidden, lest half of it be seen
+        return ProtocolError(reason, self._secrecy.hide(line)[:100])

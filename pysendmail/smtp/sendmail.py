@@ -7,6 +7,7 @@ standard library's `email`, loaded when it is needed.
 
 from __future__ import annotations
 
+from .arguments import address_of
 from .errors import UsageError
 
 TYPE_CHECKING = False
@@ -48,8 +49,7 @@ def sendmail(
         sender = _sender_of(header, prefix) if sender is None else sender
         recipients = _recipients_of(header, prefix) if recipients is None else recipients
     recipients = tuple(recipients)
-    addresses = [who if isinstance(who, bytes) else who.address for who in recipients]
-    smtputf8 = not all(address.isascii() for address in (sender, *addresses))
+    smtputf8 = not all(address_of(who).isascii() for who in (sender, *recipients))
     if not (smtputf8 or isinstance(message, bytes)):
         head, body = split_header(_octets_of(message, utf8=False))
     content = without_hidden_fields(head) + body

@@ -19,7 +19,7 @@ from .phases import Phase
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
     from typing import Any, TypeAlias, TypeVar
 
     Step: TypeAlias = "bytes | Secret | Body | Chunk | Mark | Told | Phase"
@@ -28,13 +28,17 @@ if TYPE_CHECKING:
 
 
 class Secret:
-    """A line whose octets from position `shown` on must not be seen."""
+    """A line whose octets from position `shown` on must not be seen.
 
-    __slots__ = ("octets", "shown")
+    Nor must `carried`, the passwords and tokens behind them, where the server says them back.
+    """
 
-    def __init__(self, octets: bytes, shown: int = 0) -> None:
+    __slots__ = ("carried", "octets", "shown")
+
+    def __init__(self, octets: bytes, shown: int = 0, carried: Iterable[bytes] = ()) -> None:
         self.octets = octets
         self.shown = shown
+        self.carried = carried
 
     def __repr__(self) -> str:
         return f"Secret({self.octets[: self.shown]!r}...)"

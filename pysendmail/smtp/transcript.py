@@ -47,6 +47,14 @@ class Transcript:
             reply is not None and reply.code < 400 for reply in (self.finals or (self.final,))
         )
 
+    @property
+    def refusal(self) -> Reply | None:
+        """The reply that refused the message for everybody it was still for, or None."""
+        for reply in (self.mail, self.data, self.final):
+            if reply is not None and reply.code >= 400 and not self.taken:
+                return reply
+        return None
+
     def accepted(self) -> list[int]:
         """Return the positions of the recipients that were accepted."""
         return [

@@ -131,6 +131,13 @@ class Spool(Entering, Protocol):
     def open_message(self, queue_id: str) -> Message | None:
         """Return the message of an entry, for reading only; None when there is none. Close it."""
 
+    def in_place(self) -> bool:
+        """Tell whether the spool is still what its name leads to.
+
+        When it is not, whoever opens it next will not find what is entered. Raises OSError when
+        there is no telling.
+        """
+
     def sync(self) -> None:
         """Make durable what was settled without `sync`, and give its room back."""
 

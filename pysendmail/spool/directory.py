@@ -178,6 +178,10 @@ class DirectorySpool:
         file = self._store.read(queue_id)
         return None if file is None else file.message(own=True)
 
+    def in_place(self) -> bool:
+        """Tell whether the spool is still at its path (see `contract`)."""
+        return self._store.layout.in_place()
+
     def sync(self) -> None:
         """Make durable what was settled without `sync`."""
         with as_spool_error("sync the queue"):

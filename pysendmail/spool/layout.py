@@ -33,11 +33,12 @@ _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 class Layout:
     """The open directories, as descriptors: `incoming`, `queue`, `done`, `broken`, and `top`."""
 
-    __slots__ = ("_owner", "broken", "disk", "done", "incoming", "queue", "top")
+    __slots__ = ("_owner", "broken", "disk", "done", "incoming", "path", "queue", "top")
 
     def __init__(self, path: str | bytes, disk: Disk) -> None:
         """Open a spool. Raises OSError, or SpoolError when it is none or of a newer program."""
         self.disk = disk
+        self.path = os.path.abspath(os.fsdecode(path))
         self.top = os.open(path, _OPEN_DIRECTORY)
         opened: list[int] = []
         try:
@@ -60,6 +61,18 @@ class Layout:
             os.close(fd)
             raise
         return fd
+
+    def in_place(self) -> bool:
+        """Tell whether the queue that is open is the one that the path of the spool leads to.
+
+        It is not when somebody removed the spool, or moved or mounted another one there. Raises
+        OSError when there is no telling.
+        """
+        try:
+            there = os.stat(f"{self.path}/queue")
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return os.path.samestat(there, os.fstat(self.queue))
 
     def close(self) -> None:
         """Close the directories."""

@@ -161,6 +161,10 @@ class MemorySpool:
             }
         return []
 
+    def in_place(self) -> bool:
+        """It has no name, so it is."""
+        return True
+
     def sync(self) -> None:
         """Nothing here outlives the process."""
 

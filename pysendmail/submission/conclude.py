@@ -1,9 +1,9 @@
 """The conclusion of a submission: what is spooled, what is bounced, what the caller is told.
 
 Exit status 0 is said only after every recipient was delivered, is durable in the spool, or has a
-durable bounce (docs/architecture.md). Raises OSError or SpoolError when the spool takes nothing:
-the caller is told to try again then, and may have a duplicate of what was delivered already, never
-a loss.
+durable bounce (docs/architecture.md): of a failure that makes none the caller himself is told.
+Raises OSError or SpoolError when the spool takes nothing: the caller is told to try again then, and
+may have a duplicate of what was delivered already, never a loss.
 """
 
 from __future__ import annotations
@@ -82,18 +82,18 @@ class Submission:
         failures = [outcome for outcome in outcomes if outcome.kind == FAILED]
         taken = len(failures) < len(outcomes)
         by_bounce = self._accepted.told_by_bounce
-        bounced = False
+        untold = failures
         if failures and (taken or by_bounce or mode in BY_MAIL):
-            bounced = self._bounce(failures)
+            untold = self._bounce(failures)
         self._enter_deferred(attempt)
         self._report_relayed(attempt)
-        if taken or (bounced and (by_bounce or mode == ALWAYS_OK)):
+        if not untold and (taken or by_bounce or mode == ALWAYS_OK):
             return Answer(EX_OK, output=self._progress(outcomes))
-        silent = mode == QUIET or bounced
+        # Of what no bounce tells the caller hears, even where others have the message.
         return Answer(
-            exit_status(failures),
+            exit_status(untold or failures),
             output=self._progress(outcomes),
-            errors=[] if silent else [failure_line(failures)],
+            errors=[failure_line(untold)] if untold and mode != QUIET else [],
         )
 
     def conclude_unusable(self) -> Answer:
@@ -163,14 +163,16 @@ class Submission:
             claim=claim,
         )
 
-    def _bounce(self, failures: Sequence[Outcome]) -> bool:
-        """Enter the bounce for these failures; tell whether there is one."""
+    def _bounce(self, failures: Sequence[Outcome]) -> list[Outcome]:
+        """Enter the bounce for these failures; return those that none tells of."""
         accepted, notify = self._accepted, self._accepted.request.notify
         # It is said of all recipients, also of those who cannot be in the envelope.
         unwanted = bool(notify) and b"FAILURE" not in notify
         queue_id = accepted.request.queue_id
-        log_untold(self._journal, queue_id, accepted.envelope, failures, unwanted=unwanted)
-        return self._inform(FAILURE, [] if unwanted else failures)
+        envelope = accepted.envelope
+        untold = log_untold(self._journal, queue_id, envelope, failures, unwanted=unwanted)
+        self._inform(FAILURE, [] if unwanted else failures)
+        return untold
 
     def _report_relayed(self, attempt: Attempt) -> None:
         """Enter the report of success where it was asked for and the smarthost makes none."""
@@ -180,8 +182,8 @@ class Submission:
             # The mail is out: to fail now would only bring it a second time.
             self._journal.event(self._accepted.request.queue_id, "no report", said=str(error))
 
-    def _inform(self, kind: Kind, outcomes: Sequence[Outcome]) -> bool:
-        """Enter the notice of this kind, durably; tell whether there is one."""
+    def _inform(self, kind: Kind, outcomes: Sequence[Outcome]) -> None:
+        """Enter the notice of this kind, durably, where one is due."""
         accepted, now = self._accepted, self._now
         notices = notice(
             kind,
@@ -202,7 +204,6 @@ class Submission:
                 next_attempt=due,
             )
         log_notices(self._journal, accepted.request.queue_id, notices)
-        return bool(notices)
 
     def _progress(self, outcomes: Sequence[Outcome]) -> list[bytes]:
         """Return what -v prints: one line for each recipient."""

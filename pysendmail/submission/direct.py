@@ -67,6 +67,10 @@ class OneSession:
         """A message has not so many transactions that it could be too many."""
         return 1_000_000
 
+    def another(self, _smarthost: Smarthost) -> bool:
+        """One process with one message knows of no rate."""
+        return True
+
     def give_back(self, smarthost: Smarthost, client: Client, messages: int) -> None:
         """Keep a sound session for the next transaction of the same message."""
         if client.broken:

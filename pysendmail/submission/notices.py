@@ -91,10 +91,13 @@ def log_untold(
     failures: Sequence[Outcome],
     *,
     unwanted: bool = False,
-) -> None:
-    """Write of which failures nobody hears; `unwanted`: the caller said so of them all."""
+) -> list[Outcome]:
+    """Write, and return, of which failures no bounce tells; `unwanted`: the caller said so of them
+    all.
+    """
     told = [] if unwanted else [outcome for outcome, _ in reportable(FAILURE, envelope, failures)]
     why = "not wanted (NOTIFY)" if envelope.sender else "the sender is null"
-    for outcome in failures:
-        if outcome not in told:
-            journal.event(queue_id, "no bounce", to=outcome.recipient, why=why)
+    untold = [outcome for outcome in failures if outcome not in told]
+    for outcome in untold:
+        journal.event(queue_id, "no bounce", to=outcome.recipient, why=why)
+    return untold

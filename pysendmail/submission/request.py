@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAGIC = b"pysendmail/1 "
-SUBMIT = b"submit"
+# The verbs: a message to be sent, something about the queue, how the daemon fares.
+SUBMIT, ASK_QUEUE, ASK_STATUS = b"submit", b"queue", b"status"
 
 # A head is mostly operands, bounded by what the kernel lets a process be started with.
 HEAD_LIMIT = 4 * 1024 * 1024

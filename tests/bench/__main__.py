@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -34,6 +36,7 @@ def main() -> None:
     settings = Settings(runs=asked.runs, scale=asked.scale)
     if asked.quick:
         settings = Settings(runs=QUICK_RUNS, scale=QUICK_SCALE)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # and nothing is left
     with tempfile.TemporaryDirectory(prefix="bench-", dir=asked.disk) as directory:
         Path(directory).chmod(0o755)
         tempfile.tempdir = directory

@@ -24,13 +24,12 @@ from tests.bench.measuring import (
     progress,
     take_turns,
 )
-from tests.bench.peers import PEERS, Peer, Postfix, Pysendmail, TunedPostfix, installed
+from tests.bench.peers import PEERS, AllDue, Peer, Postfix, Pysendmail, TunedPostfix, installed
 from tests.bench.smarthosts import Sink, Smarthost
 
 NEAR, FAR = 5000, 1000
 ROUND_TRIP_S = 0.05
 PATIENCE_S = 10.0
-NO_QUEUE = "msmtp"
 
 
 class Drain:
@@ -51,6 +50,7 @@ class Drain:
         peer.start_waiting()
         smarthost.start()
         before = peer.place.processor_seconds() + children_seconds()
+        already = smarthost.taken
         began = time.perf_counter()
         commands = peer.flush()
         taken, moment = smarthost.see(self.count, PATIENCE_S)
@@ -61,7 +61,7 @@ class Drain:
         used += children_seconds() - before
         self.processor.append(used / max(taken, 1) * 1000)
         self.fewest = min(self.fewest, taken)
-        return taken / (moment - began) if taken else 0.0
+        return (taken - already) / (moment - began) if taken > already else 0.0
 
     @property
     def note(self) -> str:
@@ -110,9 +110,9 @@ def drain_all(
     """Return each contestant with its rates."""
     with ExitStack() as stack:
         drains = []
-        contestants: list[type[Peer]] = [Pysendmail, *installed(*kinds)]
+        contestants: list[type[Peer]] = [Pysendmail, AllDue, *installed(*kinds)]
         for kind in contestants:
-            if kind.name != NO_QUEUE:
+            if kind.flushes:
                 progress(f"fill the queue of {kind.name}")
                 peer = stack.enter_context(closing(kind(smarthost, network)))
                 drains.append(Drain(peer, count))
@@ -157,6 +157,7 @@ def targets(rates: list[Figure], postfix: float, best: float) -> list[Target]:
     """Return the targets of ours against Postfix, and against the best of the others."""
     medians = {figure.label: figure.median for figure in rates}
     ours = medians.pop(OURS)
+    del medians[AllDue.name]
     found = []
     if Postfix.name in medians:
         found.append(Target("÷ Postfix", ours / medians[Postfix.name], least=postfix))

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.helpers.guarded import GUARD, SEARCH_PATH
-from tests.helpers.postfix import LONG_AGO, MASTER
+from tests.helpers.postfix import MASTER, write_settled
 from tests.helpers.postfix_config import QUEUE_DIRECTORIES
 
 COMMON = {
@@ -45,9 +45,7 @@ class Instance:
         """Write master.cf and main.cf, for the next start."""
         main = "".join(f"{name} = {value}\n" for name, value in settings.items())
         for name, text in (("main.cf", main), ("master.cf", services)):
-            (self.directory / "etc" / name).write_text(text)
-            # Postfix waits for two seconds when it finds a file that was written just now
-            os.utime(self.directory / "etc" / name, (LONG_AGO, LONG_AGO))
+            write_settled(self.directory / "etc" / name, text)
 
     def start(self, within: Sequence[str], configuration: str) -> None:
         """Start it, when it does not run, with the configuration at that path; `within` begins its

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from tests.bench.certificate import Certificate
 from tests.bench.postfix_instance import COMMON, Instance
-from tests.helpers.postfix import INSTALL_HINT, SEARCH_PATH
+from tests.helpers.installed import SEARCH_PATH
+from tests.helpers.postfix import INSTALL_HINT
 from tests.helpers.postfix_config import DOMAIN, SASL_CONF, auth_settings, tls_settings
 from tests.helpers.waiting import ReservedPort, wait_until
 

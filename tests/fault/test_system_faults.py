@@ -5,11 +5,13 @@ status, nothing lost, and mail goes out by itself when the trouble is over.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from pysendmail.spool.directory import DirectorySpool
 from tests.helpers.catcher import Catcher
 from tests.helpers.installed import Installation
 from tests.helpers.system import Site
@@ -158,6 +160,34 @@ def test_spool_that_cannot_be_written_is_told_and_used_again_once_it_can(
     catcher.start()
     assert {one.subject for one in catcher.wait_for(2, seconds=60)} == {b"before", b"after"}
     site.wait_idle()
+
+
+@pytest.mark.parametrize("fate", ["removed", "replaced"])
+def test_daemon_whose_spool_is_lost_ends_and_works_with_what_is_there_when_started_again(
+    room: Room, catcher: Catcher, volume: Volume, fate: str
+) -> None:
+    site = room()
+    site.daemon.start()
+    catcher.stop()
+    assert site.send("before", "user@example.net").returncode == 0
+    spool, aside = volume.seen / "spool", volume.seen / "aside"
+    spool.rename(aside)
+    if fate == "replaced":
+        DirectorySpool.create(spool).close()
+    site.daemon.wait_for_log(lambda log: "spool lost" in log, "the daemon to notice")
+    site.daemon.wait_for_log(lambda log: "stopped" in log, "the daemon's end")
+    assert site.daemon.stop() == 75
+    site.daemon.start()
+    assert site.send("between", "user@example.net").returncode == 0
+    catcher.start()
+    site.flush()
+    assert [one.subject for one in catcher.wait_for(1)] == [b"between"]
+    site.wait_idle()
+    assert site.daemon.stop() == 0
+    shutil.rmtree(spool)
+    aside.rename(spool)
+    site.daemon.start()
+    assert [one.subject for one in catcher.wait_for(2)] == [b"between", b"before"]
 
 
 def test_daemon_does_not_start_on_a_read_only_spool_and_says_why(

@@ -1,8 +1,7 @@
-"""What the servers that only the SMTP client is tested with share: `Peer`.
+"""What the real servers of the tests share: `Peer`.
 
 A peer lives below one directory, which `close()` removes, listens on a port of 127.0.0.1 that stays
-the same until then, and ends with the test run.  Its face is that of `PostfixSmarthost`, as far as
-the client's tests need it.
+the same until then, and ends with the test run.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.helpers.guarded import Guarded
@@ -38,12 +38,18 @@ class Peer:
 
     name = ""
 
-    def __init__(self, *, certificate: bytes | None = None) -> None:
-        """Make and start it; `certificate` (PEM of key and chain in one): it offers STARTTLS."""
+    def __init__(
+        self, *, certificate: bytes | None = None, env: Mapping[str, str] | None = None
+    ) -> None:
+        """Make and start it; `certificate` (PEM of key and chain in one): it offers STARTTLS.
+
+        `env`: variables for all of it, besides PATH.
+        """
         self.directory = Path(tempfile.mkdtemp(prefix=f"pysendmail-{self.name}-"))
         os.chmod(self.directory, 0o755)  # the server's own users look below it
         self._port = ReservedPort()
         self._certificate = certificate
+        self._env = dict(env or {})
         self._server: Guarded | None = None
         try:
             self.prepare()
@@ -66,10 +72,14 @@ class Peer:
         """Return the messages delivered so far; their order is the server's."""
         raise NotImplementedError
 
+    def count(self) -> int:
+        """Return how many messages were delivered so far."""
+        return len(self.received())
+
     def wait_for(self, count: int, seconds: float = 30.0) -> list[Received]:
         """Return `received()` once it has `count` messages, else AssertionError with the log."""
         wait_until(
-            lambda: len(self.received()) >= count,
+            lambda: self.count() >= count,
             seconds=seconds,
             what=f"{count} messages at {self.name}",
             evidence=lambda: f"there: {self.received()}\n{self.log()}",
@@ -82,16 +92,20 @@ class Peer:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def start(self) -> None:
-        """Start, or come back after `stop`; returns when it greets."""
+        """Start, or come back after `stop`; returns when it is `ready`."""
         self.stop()
         self.configure()
-        self._server = Guarded(self.command(), output=self.directory / "log")
+        self._server = Guarded(self.command(), env=self._env, output=self.directory / "log")
         wait_until(
-            lambda: greets(self.port),
+            self.ready,
             seconds=START_S,
-            what=f"{self.name} to greet",
+            what=f"{self.name} to be ready",
             evidence=self.log,
         )
+
+    def ready(self) -> bool:
+        """Tell whether it greets: some have the port long before anybody reads it."""
+        return greets(self.port)
 
     def stop(self) -> None:
         """End it and its open connections: from now on connections are refused."""

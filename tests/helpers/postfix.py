@@ -15,15 +15,15 @@ import os
 import pwd
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.helpers.guarded import SEARCH_PATH, Guarded
+from tests.helpers.guarded import SEARCH_PATH
+from tests.helpers.peer import Peer
 from tests.helpers.policy import PolicyService
 from tests.helpers.postfix_config import DOMAIN, QUEUE_DIRECTORIES, instance_files
 from tests.helpers.smarthost import RCPT, Answers, Received, SilentListener
-from tests.helpers.waiting import ReservedPort, listens, wait_until
+from tests.helpers.waiting import listens
 
 INSTALL_HINT = "apt-get install postfix sasl2-bin libsasl2-modules"
 MASTER = "/usr/lib/postfix/sbin/master"
@@ -41,7 +41,7 @@ def why_not() -> str:
     return ""
 
 
-class PostfixSmarthost:
+class PostfixSmarthost(Peer):
     """A running Postfix on a port of 127.0.0.1 that stays the same until `close()`.
 
     `certificate`: PEM of key and chain in one, for STARTTLS; None: STARTTLS is not offered. `user`,
@@ -49,6 +49,8 @@ class PostfixSmarthost:
     needed; without a user everybody on this machine may relay.  `settings`: further lines of
     main.cf; `env`: variables for all of Postfix, Kerberos' for one.
     """
+
+    name = "postfix"
 
     def __init__(
         self,
@@ -62,35 +64,13 @@ class PostfixSmarthost:
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.host = host
-        self.directory = Path(tempfile.mkdtemp(prefix="pysendmail-postfix-"))
         self._mechanisms = tuple(mechanisms)
         self._settings = dict(settings or {})
-        self._env = dict(env or {})
-        self._certificate = certificate
-        self._user = user
+        self._user, self._password = user, password
         self._answers = Answers()
-        self._port = ReservedPort()
-        self._master: Guarded | None = None
+        self._policy: PolicyService | None = None
         self._silent: SilentListener | None = None
-        self._make_directories()
-        self._policy = PolicyService(str(self.directory / "policy"), self._answers)
-        if user:
-            self.login(user, password)
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    @property
-    def port(self) -> int:
-        """The port, the same through stop, start and hang."""
-        return self._port.number
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Where to connect to."""
-        return "127.0.0.1", self.port
+        super().__init__(certificate=certificate, env=env)
 
     @property
     def url(self) -> str:
@@ -107,20 +87,8 @@ class PostfixSmarthost:
         """Return the messages delivered so far, in the order in which Postfix accepted them."""
         return [read_collected(self._collected / name) for name in sorted(self._names())]
 
-    def wait_for(self, count: int, seconds: float = 30.0) -> list[Received]:
-        """Return `received()` once it has `count` messages, else AssertionError with the log."""
-        wait_until(
-            lambda: len(self._names()) >= count,
-            seconds=seconds,
-            what=f"{count} messages at Postfix",
-            evidence=lambda: f"there: {self.received()}\n{self.log()}",
-        )
-        return self.received()
-
-    def log(self) -> str:
-        """Return what Postfix has logged."""
-        path = self.directory / "log"
-        return path.read_text(errors="replace") if path.exists() else ""
+    def count(self) -> int:
+        return len(self._names())
 
     def login(self, user: str, password: str) -> None:
         """Set the password of `user`, at once in force."""
@@ -130,54 +98,30 @@ class PostfixSmarthost:
         subprocess.run(command, input=password.encode(), check=True, env={"PATH": SEARCH_PATH})
         shutil.chown(database, "postfix")
 
-    def certify(self, certificate: bytes | None) -> None:
-        """Start again with another certificate, or with none: without STARTTLS."""
-        self.stop()
-        self._certificate = certificate
-        self.start()
-
-    def start(self) -> None:
-        """Start, or come back after `stop` or `hang`; returns when connections are accepted."""
-        self.stop()
-        self._write_configuration()
-        self._master = Guarded([MASTER, "-c", self.directory / "etc", "-s"], env=self._env)
-        wait_until(
-            lambda: listens(self.port), what="Postfix to accept connections", evidence=self.log
-        )
-
-    def stop(self) -> None:
-        """End Postfix and its open connections: from now on connections are refused."""
-        if self._silent is not None:
-            self._silent.close()
-            self._silent = None
-        if self._master is not None:
-            self._master.stop()
-            self._master = None
-            wait_until(lambda: not listens(self.port), what="the last process of Postfix to end")
-
     def hang(self) -> None:
         """In place of Postfix a server accepts connections on the port and stays silent."""
         self.stop()
         self._silent = SilentListener(self._port)
 
+    def ready(self) -> bool:
+        return listens(self.port)  # with TLS from the first octet it greets nobody in clear
+
+    def stop(self) -> None:
+        """End Postfix, or who is silent in its place: from now on connections are refused."""
+        if self._silent is not None:
+            self._silent.close()
+            self._silent = None
+        super().stop()
+
     def close(self) -> None:
-        """End everything and remove it."""
         try:
             self.stop()
         finally:
-            self._policy.close()
-            self._port.close()
-            shutil.rmtree(self.directory, ignore_errors=True)
+            if self._policy is not None:
+                self._policy.close()
+            super().close()
 
-    @property
-    def _collected(self) -> Path:
-        return self.directory / "received"
-
-    def _names(self) -> list[str]:
-        return [name for name in os.listdir(self._collected) if not name.startswith(".")]
-
-    def _make_directories(self) -> None:
-        os.chmod(self.directory, 0o755)  # Postfix's own users look below it
+    def prepare(self) -> None:
         for name in ("etc", "etc/sasl", "queue", "queue/pid", "data", "received"):
             (self.directory / name).mkdir(mode=0o755)
         for name in QUEUE_DIRECTORIES:
@@ -186,8 +130,11 @@ class PostfixSmarthost:
         shutil.chown(self.directory / "data", "postfix")
         os.chmod(self.directory / "data", 0o700)
         shutil.chown(self._collected, pwd.getpwnam("nobody").pw_uid)
+        self._policy = PolicyService(str(self.directory / "policy"), self._answers)
+        if self._user:
+            self.login(self._user, self._password)
 
-    def _write_configuration(self) -> None:
+    def configure(self) -> None:
         certificate = None
         if self._certificate is not None:
             certificate = self.directory / "etc/certificate.pem"
@@ -203,9 +150,23 @@ class PostfixSmarthost:
             variables=tuple(self._env),
         )
         for name, text in files.items():
-            (self.directory / name).write_text(text)
-            # Postfix waits for two seconds when it finds a file that was written just now
-            os.utime(self.directory / name, (LONG_AGO, LONG_AGO))
+            write_settled(self.directory / name, text)
+
+    def command(self) -> list[str]:
+        return [MASTER, "-c", str(self.directory / "etc"), "-s"]
+
+    @property
+    def _collected(self) -> Path:
+        return self.directory / "received"
+
+    def _names(self) -> list[str]:
+        return [name for name in os.listdir(self._collected) if not name.startswith(".")]
+
+
+def write_settled(path: Path, text: str) -> None:
+    """Write a file of Postfix's configuration, which waits two seconds for one written just now."""
+    path.write_text(text)
+    os.utime(path, (LONG_AGO, LONG_AGO))
 
 
 def read_collected(path: Path) -> Received:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -161,6 +162,24 @@ def test_newaliases_tells_of_a_file_that_cannot_be_read(make_site: SiteMaker) ->
     done = site.run("newaliases")
     assert done.returncode == 78
     assert done.stderr.decode() == f"newaliases: {site.directory}/aliases: Is a directory\n"
+
+
+def test_included_fifo_is_told_of_in_one_line_and_waited_for_by_nobody(
+    make_site: SiteMaker,
+) -> None:
+    site = make_site(None, user=None, password="")  # type: ignore[arg-type]
+    fifo = site.directory / "list"
+    os.mkfifo(fifo)
+    write_aliases(site, f"team: :include:{fifo}\n")
+    mistake = f"{site.directory}/aliases:1: cannot include '{fifo}': not a regular file"
+    fd = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)  # so that there is a writer
+    try:
+        done = site.run("newaliases")
+        explained = site.run("pysendmail", "explain", "team", stdin=b"\n")
+    finally:
+        os.close(fd)
+    assert (done.returncode, done.stderr.decode()) == (78, f"newaliases: {mistake}\n")
+    assert f"  recipient  team -> nobody: {mistake}\n" in explained.stdout.decode()
 
 
 @pytest.mark.root

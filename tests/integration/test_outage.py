@@ -68,6 +68,22 @@ def test_message_goes_out_by_itself_when_the_smarthost_is_back(
     site.wait_idle()
 
 
+def test_messages_past_the_rate_go_out_by_themselves_one_after_the_other(
+    make_site: SiteMaker, smarthost: Smarthost
+) -> None:
+    site = make_site(smarthost, messages_per_minute="60")
+    site.daemon.start()
+    began = time.monotonic()
+    for number in range(3):
+        assert site.send(f"{number}", "user@example.net").returncode == 0
+    smarthost.wait_for(1)
+    assert "its rate is reached" in site.status()
+    received = smarthost.wait_for(3)
+    assert time.monotonic() - began > 2.0
+    assert set(times_received(received).values()) == {1}
+    site.wait_idle()
+
+
 def test_warm_connection_cut_by_a_restart_of_the_smarthost_is_no_trouble(
     site: Site, smarthost: Smarthost
 ) -> None:

@@ -2,7 +2,8 @@
 
 Guarantees: an initial response is sent where it fits into a command line; challenges are decoded
 strictly; an exchange that our side gives up is cancelled with `*`, after which the session can go
-on; the number of rounds is bounded; every line but the first words is marked secret. A refusal by
+on; the number of rounds is bounded; every line but the first words is marked secret, and so are
+password and token, for a server that says them back. A refusal by
 the server is raised as `TransientError` or `PermanentError` charged to AUTH, with what the server
 had complained of before as its `detail`; what our side cannot accept is an `AuthenticationError`.
 """
@@ -37,7 +38,8 @@ def authenticate(mechanism: Mechanism) -> Dialogue[Reply]:
     held: bytes | None = None  # a first response that has to wait for an empty challenge
     if len(line) + 2 > MAX_AUTH_LINE:
         held, line = initial, command
-    yield Secret(line + b"\r\n", shown=len(command))
+    carried = (mechanism.credentials.password, mechanism.credentials.token)
+    yield Secret(line + b"\r\n", len(command), carried)
     for _ in range(MAX_ROUNDS):
         reply: Reply = yield phases.AUTH
         if reply.code == 235:
@@ -53,7 +55,7 @@ def authenticate(mechanism: Mechanism) -> Dialogue[Reply]:
             except AuthenticationError as refusal:
                 refusal.session_usable = yield from _cancel()
                 raise
-        yield Secret(_encoded(response, b"") + b"\r\n")
+        yield Secret(_encoded(response, b"") + b"\r\n", carried=carried)
     raise ProtocolError("the login does not come to an end")
 
 

@@ -14,11 +14,11 @@ from tests.bench.peers.nullmailer import Nullmailer
 from tests.bench.peers.opensmtpd import OpenSMTPD
 from tests.bench.peers.peer import Peer
 from tests.bench.peers.postfix import Postfix, TunedPostfix
-from tests.bench.peers.pysendmail import Pysendmail
+from tests.bench.peers.pysendmail import AllDue, Pysendmail
 
 PEERS: tuple[type[Peer], ...] = (Postfix, Exim, Dma, Nullmailer, OpenSMTPD, Msmtp)
 
-__all__ = ["PEERS", "Peer", "Postfix", "Pysendmail", "TunedPostfix", "installed"]
+__all__ = ["PEERS", "AllDue", "Peer", "Postfix", "Pysendmail", "TunedPostfix", "installed"]
 
 
 def installed(*kinds: type[Peer]) -> list[type[Peer]]:

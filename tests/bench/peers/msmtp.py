@@ -13,6 +13,7 @@ class Msmtp(Peer):
     root = "msmtp-mta"
     spool = "/var/spool/msmtp"
     resident = False
+    flushes = False
 
     def configure(self) -> None:
         lines = ["account default", f"host {self.smarthost.host}", f"port {self.smarthost.port}"]

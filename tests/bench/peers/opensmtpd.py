@@ -15,6 +15,7 @@ class OpenSMTPD(Peer):
     name = "OpenSMTPD"
     root = "opensmtpd"
     spool = "/var/spool/smtpd"
+    flushes = False  # `smtpctl schedule all` does not end the back-off of the smarthost's route
 
     def configure(self) -> None:
         where = f"{self.smarthost.host}:{self.smarthost.port}"
@@ -40,14 +41,6 @@ class OpenSMTPD(Peer):
 
     def listing(self) -> list[str]:
         return ["smtpctl", "show", "queue"]
-
-    def start_waiting(self) -> None:
-        # what was attempted in vain is not attempted again by `smtpctl schedule all`
-        self.start()
-        self.place.run("smtpctl", "pause", "mta")
-
-    def flush(self) -> list[subprocess.Popen[bytes]]:
-        return [self.place.start("smtpctl", "resume", "mta")]
 
     def _answers(self) -> bool:
         tried = [*self.place.within(), "smtpctl", "show", "status"]

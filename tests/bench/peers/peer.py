@@ -28,11 +28,12 @@ class Peer:
     name = ""
     root = ""  # of ROOTS; "" for the machine's own programs
     spool = ""  # the directory of its queue
+    flushes = True  # whether it can be told to attempt all that waits
     resident = True  # whether anything of it runs when nothing is to do
 
     def __init__(self, smarthost: Sink | Smarthost, network: Sequence[str] = ()) -> None:
         self.smarthost = smarthost
-        self.directory = Path(tempfile.mkdtemp(prefix=f"{self.name.lower()}-"))
+        self.directory = Path(tempfile.mkdtemp(prefix=f"{type(self).__name__.lower()}-"))
         self.directory.chmod(0o755)
         self.message = self.directory / "message"
         self.message.write_bytes(message())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 from pysendmail.command.asking import ask_queue, show
 from pysendmail.config.snapshot import public_settings
 from pysendmail.spool.directory import DirectorySpool
-from tests.unit.spool.samples import FIRST, enter
+from pysendmail.submission.drop_door import drop, make_drop_directory
+from pysendmail.submission.request import Request, format_request
+from tests.unit.spool.samples import FIRST, SECOND, THIRD, enter
 
 PATIENCE_S = 20.0
 
@@ -69,6 +72,35 @@ def test_spool_is_read_where_no_daemon_is(
     assert FIRST in output
     assert output.endswith("-- 1 Kbytes in 1 Request.\n")
     assert errors == ""
+
+
+def test_what_was_dropped_is_in_the_queue_where_no_daemon_takes_it_in(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    place = str(tmp_path / "spool")
+    spool = DirectorySpool.create(place)
+    enter(spool, FIRST)
+    make_drop_directory(place)
+    for request in (
+        Request(queue_id=FIRST, size=2000),  # the spool has it already
+        Request(queue_id=SECOND, size=2000, sender=b"me@example.org", operands=(b"bob",)),
+        Request(queue_id=THIRD, size=2000, sender=b"", from_header=True),
+    ):
+        drop(place, request.queue_id, format_request(request), [b"x" * 2000])
+    (tmp_path / "spool" / "drop" / f"writing-{THIRD}").touch()
+    (tmp_path / "spool" / "drop" / FIRST.replace("0", "1")).symlink_to("/dev/zero")
+    assert ask_queue(b"mailq", settings(tmp_path), [b"alist"]) == 0
+    output, errors = capfd.readouterr()
+    assert [line.split()[0] for line in output.splitlines() if re.match("[0-9A-F]", line)] == [
+        FIRST,
+        *sorted([SECOND, THIRD], key=output.index),
+    ]
+    assert output.count("(left in the drop directory for the daemon)") == 2
+    assert output.endswith("-- 4 Kbytes in 3 Requests.\n")
+    assert errors == ""
+    assert ask_queue(b"mailq", settings(tmp_path), [b"acount"]) == 0
+    assert capfd.readouterr() == ("3\n", "")
+    spool.close()
 
 
 def test_spool_that_is_yet_to_be_made_is_an_empty_queue(

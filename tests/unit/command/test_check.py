@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from pysendmail.command.check import check
+from pysendmail.submission.drop_door import drop, make_drop_directory
+from pysendmail.submission.request import Request, format_request
 from tests.helpers.catcher import Catcher
 from tests.helpers.waiting import ReservedPort
+from tests.unit.spool.samples import FIRST
 
 Configure = Callable[..., None]
 
@@ -42,87 +45,102 @@ def smarthost() -> Iterator[Catcher]:
 
 
 def test_offline_tells_settings_and_their_sources(
-    configure: Configure, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    configure: Configure, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     configure(smarthost="smtp://127.0.0.1:1")
     assert check(connect=False, send_to="") == 0
-    output = capsys.readouterr().out
+    output = capfd.readouterr().out
     assert f"configuration: {tmp_path}/p.yaml\n" in output
     assert "  origin = example.org  [" in output
     assert (tmp_path / ".p.yaml.snapshot").exists()
 
 
+def test_messages_that_no_daemon_takes_in_are_told(
+    configure: Configure, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    configure(smarthost="smtp://127.0.0.1:1", spool=f"{tmp_path}/spool", socket=f"{tmp_path}/s")
+    (tmp_path / "spool").mkdir()
+    make_drop_directory(f"{tmp_path}/spool")
+    assert check(connect=False, send_to="") == 0
+    assert "warning" not in capfd.readouterr().out
+    request = Request(queue_id=FIRST, operands=(b"bob",))
+    drop(f"{tmp_path}/spool", FIRST, format_request(request), [])
+    assert check(connect=False, send_to="") == 0
+    said = f"warning: no daemon is running, and {tmp_path}/spool/drop has messages for it: 1\n"
+    assert said in capfd.readouterr().out
+
+
 def test_password_is_masked_and_its_readers_are_named(
-    configure: Configure, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    configure: Configure, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     password = tmp_path / "password"
     password.write_text("very-secret\n")
     password.chmod(0o640)
     configure(smarthost="smtp://127.0.0.1:1", user="me", password_file=str(password))
     assert check(connect=False, send_to="") == 0
-    output = capsys.readouterr().out
+    output = capfd.readouterr().out
     assert "the password can be read by uid" in output
     assert ", group" in output
     assert "very-secret" not in output
 
 
 def test_readers_of_token_and_key_are_named(
-    configure: Configure, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    configure: Configure, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     token = tmp_path / "token"
     token.write_text("ya29.secret\n")
     token.chmod(0o600)
     configure(token_file=str(token), tls_certificate_file=str(tmp_path / "none.pem"))
     assert check(connect=False, send_to="") == 0
-    output = capsys.readouterr().out
+    output = capfd.readouterr().out
     assert "the token can be read by uid" in output
     assert "the key of our certificate can be read by nobody: No such file" in output
     assert "ya29" not in output
 
 
 def test_password_of_the_listener_is_looked_at_too(
-    configure: Configure, capsys: pytest.CaptureFixture[str]
+    configure: Configure, capfd: pytest.CaptureFixture[str]
 ) -> None:
     configure(listen_user="me", listen_password_file="/nonexistent/password")
     assert check(connect=False, send_to="") == 78
-    assert "key 'listen_password_file'" in capsys.readouterr().err
+    assert "key 'listen_password_file'" in capfd.readouterr().err
 
 
 def test_broken_configuration_is_told_line_by_line(
-    configure: Configure, capsys: pytest.CaptureFixture[str]
+    configure: Configure, capfd: pytest.CaptureFixture[str]
 ) -> None:
     configure(smarthots="x", wait="soon")
     assert check(connect=True, send_to="") == 78
-    assert len(capsys.readouterr().err.splitlines()) == 2
+    assert len(capfd.readouterr().err.splitlines()) == 2
 
 
 def test_broken_aliases_are_told(
-    configure: Configure, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    configure: Configure, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "aliases").write_text("root: |program\n")
     configure(smarthost="smtp://127.0.0.1:1")
     assert check(connect=False, send_to="") == 78
-    assert f"{tmp_path}/aliases:1" in capsys.readouterr().out
+    assert f"{tmp_path}/aliases:1" in capfd.readouterr().out
 
 
 def test_smarthost_is_tried_and_described(
-    configure: Configure, capsys: pytest.CaptureFixture[str], smarthost: Catcher
+    configure: Configure, capfd: pytest.CaptureFixture[str], smarthost: Catcher
 ) -> None:
     configure(smarthost=smarthost.url, tls="none")
     assert check(connect=True, send_to="") == 0
-    output = capsys.readouterr().out
+    output = capfd.readouterr().out
     assert f"smarthost 127.0.0.1:{smarthost.port}: connected, NOT encrypted" in output
     assert ": offers " in output
     assert smarthost.received() == []
 
 
 def test_smarthost_that_is_away_is_told(
-    configure: Configure, capsys: pytest.CaptureFixture[str]
+    configure: Configure, capfd: pytest.CaptureFixture[str]
 ) -> None:
     port = ReservedPort()
     configure(smarthost=f"smtp://127.0.0.1:{port.number}")
     assert check(connect=True, send_to="a@example.net") == 69
-    assert "cannot connect" in capsys.readouterr().out
+    assert "cannot connect" in capfd.readouterr().out
     port.close()
 
 
@@ -134,7 +152,7 @@ def test_no_smarthost_at_all_is_not_in_order(configure: Configure) -> None:
 @pytest.mark.parametrize(("reply", "status"), [("", 0), ("550 5.1.1 who", 69)])
 def test_message_is_sent_where_asked_for(
     configure: Configure,
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
     smarthost: Catcher,
     reply: str,
     status: int,
@@ -142,6 +160,6 @@ def test_message_is_sent_where_asked_for(
     configure(smarthost=smarthost.url, tls="none")
     smarthost.answer(reply)
     assert check(connect=True, send_to="a@example.net") == status
-    output = capsys.readouterr().out
+    output = capfd.readouterr().out
     assert ("a@example.net: delivered: 250" in output) is (status == 0)
     assert len(smarthost.received()) == (0 if reply else 1)

@@ -17,6 +17,8 @@ from pysendmail.command.settings import (
     use_private_configuration,
 )
 from pysendmail.config.errors import ConfigError
+from pysendmail.config.load import load
+from pysendmail.config.snapshot import write_snapshot
 from pysendmail.submission.exit_status import EX_CONFIG, EX_NOPERM, Refused
 
 NOBODY = 65534
@@ -47,13 +49,23 @@ def test_settings_are_those_of_the_file(tmp_path: Path) -> None:
     assert (settings["socket"], settings["wait"], trouble) == ("/run/s", 5.0, b"")
 
 
-@pytest.mark.parametrize("text", ["wait: soon\n", "socket: [\n"], ids=["value", "YAML"])
+@pytest.mark.parametrize(
+    "text", ["wait: soon\n", "socket: [\n", "spol: /here\n"], ids=["value", "YAML", "unknown key"]
+)
 def test_broken_file_is_told_and_left_aside(tmp_path: Path, text: str) -> None:
     environ = {**configuration(tmp_path, text), "PYSENDMAIL_SPOOL": "/elsewhere"}
     settings, trouble = settings_of(environ)
     assert settings["socket"] == SOCKET
     assert settings["spool"] == "/elsewhere"
     assert b"p.yaml:1" in trouble or b"p.yaml:2" in trouble
+
+
+def test_broken_file_is_left_aside_for_the_snapshot_of_what_it_said_before(tmp_path: Path) -> None:
+    environ = configuration(tmp_path, "smarthost: smtp://mx.example.com\nspool: /there\nwait: 5s\n")
+    write_snapshot(load(environ))
+    configuration(tmp_path, "spool: [\n")
+    settings, trouble = settings_of({**environ, "PYSENDMAIL_WAIT": "6s"})
+    assert (settings["spool"], settings["wait"], trouble) == ("/there", 6.0, b"")
 
 
 @pytest.mark.parametrize("made", ["queue", "spool", "nothing"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
@@ -19,8 +19,10 @@ from pysendmail.command.stdin import (
     drain,
     read_message,
     say,
+    tell,
 )
 from pysendmail.message.content import Content
+from pysendmail.submission.exit_status import EX_IOERR, Refused
 
 PIECES = st.sampled_from(
     [b".", b"..", b"\n", b"\r\n", b"\r", b"a", b".\n", b".\r\n", b"\n.", b"..b", b"\n..", b"text"]
@@ -202,3 +204,33 @@ def test_line_is_said_whole() -> None:
     os.close(writing)
     assert os.read(reading, 100) == b"hello\n"
     os.close(reading)
+
+
+@pytest.fixture
+def standard_output(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[[int], None]]:
+    """Return a function that makes a descriptor standard output."""
+    saved = os.dup(1)
+
+    def put(descriptor: int) -> None:
+        os.dup2(descriptor, 1)
+        os.close(descriptor)
+
+    yield put
+    os.dup2(saved, 1)
+    os.close(saved)
+
+
+def test_answer_that_cannot_be_written_is_a_failure(standard_output: Callable[[int], None]) -> None:
+    standard_output(os.open("/dev/full", os.O_WRONLY))
+    with pytest.raises(Refused, match="No space left") as refusal:
+        tell(b"hello")
+    assert refusal.value.status == EX_IOERR
+
+
+def test_answer_that_nobody_reads_to_its_end_is_none(
+    standard_output: Callable[[int], None],
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    standard_output(writing)
+    tell(b"hello")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -25,7 +26,12 @@ class FakeRelay:
     """One smarthost, whose sessions are those of `peers` and then those of `make_peer`."""
 
     def __init__(
-        self, peers: Iterable[Peer | Exception] = (), make_peer: Callable[[], Peer] = Peer
+        self,
+        peers: Iterable[Peer | Exception] = (),
+        make_peer: Callable[[], Peer] = Peer,
+        *,
+        messages_per_minute: int = 0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.peers = list(peers)
         self.used: list[Peer] = []
@@ -38,7 +44,9 @@ class FakeRelay:
             lambda *_: None,
             connections=4,
             messages_per_connection=100,
+            messages_per_minute=messages_per_minute,
             idle_timeout=30.0,
+            clock=clock,
         )
 
     def _open(self, smarthost: Smarthost, deadline: float | None) -> Client:

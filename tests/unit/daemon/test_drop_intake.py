@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from pysendmail.daemon.drop_intake import ABANDONED_S, DropIntake
+from pysendmail.daemon import drop_intake
+from pysendmail.daemon.drop_intake import ABANDONED_S, CHOKED_S, DropIntake
 from pysendmail.spool.errors import SpoolFull
 from pysendmail.submission.drop_door import drop
 from pysendmail.submission.exit_status import Refused
@@ -261,14 +262,42 @@ def test_file_that_sendmail_would_not_have_left_is_put_aside(house: House) -> No
     assert ("put aside: -f: no address", QUEUE_ID) in house.notes
 
 
-def test_file_that_a_bug_of_ours_chokes_on_is_put_aside(house: House) -> None:
+@pytest.mark.parametrize("trouble", [ZeroDivisionError(), TypeError("None"), ValueError("bug")])
+def test_file_that_a_bug_of_ours_chokes_on_stays_and_stops_no_other(
+    house: House, trouble: Exception
+) -> None:
     house.drop()
     house.drop(queue_id="00000000000002")
-    house.trouble = ZeroDivisionError()
+    house.trouble = trouble
     house.sweep()
     assert len(house.taken) == 1
-    assert house.put_aside() == 1
-    assert house.names() == []
+    assert house.put_aside() == 0
+    assert house.names() == [QUEUE_ID]
+    assert house.notes == [(f"stays, internal error: {trouble!r}", QUEUE_ID)]
+
+
+def test_file_that_a_bug_of_ours_chokes_on_is_looked_at_again_after_a_pause(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(drop_intake.time, "monotonic", lambda: clock[0])
+    house.drop()
+    house.trouble = ZeroDivisionError()
+    house.sweep()
+    assert not house.intake.changed()
+    assert house.intake.holds_back()
+    house.drop(queue_id="00000000000002")
+    house.trouble = None
+    house.sweep()
+    assert house.names() == [QUEUE_ID]
+    assert len(house.notes) == 1
+    clock[0] += CHOKED_S
+    assert house.intake.changed()
+    house.sweep()
+    assert (house.names(), len(house.taken)) == ([], 2)
+    house.sweep()
+    assert not house.intake.changed()
+    assert not house.intake.holds_back()
 
 
 def test_file_stays_while_the_daemon_is_out_of_descriptors(house: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import signal
@@ -451,6 +452,25 @@ def has_ended(house: House) -> bool:
     house.thread.join(PATIENCE_S)
     house.manager.close()
     return not house.thread.is_alive() and house.journal.names()[-1] == "stopped"
+
+
+def test_daemon_whose_spool_is_lost_says_so_and_ends(house: House) -> None:
+    house.spool.in_place = lambda: False  # type: ignore[method-assign]
+    assert has_ended(house)
+    assert "spool lost" in house.journal.names()
+
+
+def test_daemon_whose_disk_does_not_answer_stays(house: House) -> None:
+    looked = threading.Event()
+
+    def fail() -> bool:
+        looked.set()
+        raise OSError(errno.EIO, "input/output error")
+
+    house.spool.in_place = fail  # type: ignore[method-assign]
+    assert looked.wait(PATIENCE_S)
+    assert house.status()
+    assert "spool lost" not in house.journal.names()
 
 
 def test_lingering_daemon_ends_once_nothing_waits(

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
+from pysendmail.daemon import state as daemon_state
+from pysendmail.message.alias_file import read_aliases
+from pysendmail.message.aliases import Aliases
 from tests.unit.daemon.house import FakeRelay, make_state
 from tests.unit.relay.peers import Peer
 from tests.unit.submission.samples import CONFIG
@@ -52,3 +59,31 @@ def test_mistakes_in_the_aliases_are_logged_once_for_each_reading(tmp_path: Path
         state.aliases()
     assert state.journal.facts[0]["said"] == f"{path}:1: programs are not run: '|program'"  # type: ignore[attr-defined]
     assert state.journal.names() == ["aliases need attention"]  # type: ignore[attr-defined]
+
+
+def test_aliases_are_read_once_however_many_ask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings: list[str] = []
+    first, go_on = threading.Event(), threading.Event()
+
+    def read_slowly(path: str) -> Aliases:
+        readings.append(path)
+        first.set()
+        assert go_on.wait(60)
+        return read_aliases(path)
+
+    monkeypatch.setattr(daemon_state, "read_aliases", read_slowly)
+    state = make_state(aliases=str(tmp_path / "aliases"))
+    together = threading.Barrier(4)
+
+    def ask() -> Aliases:
+        together.wait(60)
+        return state.aliases()
+
+    with ThreadPoolExecutor(4) as callers:
+        answers = [callers.submit(ask) for _ in range(4)]
+        assert first.wait(60)
+        go_on.set()
+        assert len({id(answer.result(60)) for answer in answers}) == 1
+    assert len(readings) == 1

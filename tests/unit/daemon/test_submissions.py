@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pysendmail.submission.submitter import find_submitter
 from tests.helpers.waiting import wait_until
 from tests.unit.daemon.house import PATIENCE_S, FakeRelay, make_state
 from tests.unit.relay.peers import LOST, Peer
+from tests.unit.spool.samples import SECOND
 from tests.unit.submission.samples import QUEUE_ID, TEXT, raw, request
 
 BOB = b"bob@example.net"
@@ -79,6 +81,16 @@ def test_daemon_that_drains_spools_instead_of_delivering() -> None:
     assert relay.used == []
 
 
+def test_message_past_the_rate_waits_in_the_spool_untried_and_its_caller_does_not() -> None:
+    relay = FakeRelay(messages_per_minute=1)
+    state = make_state(relay)
+    submit(state)
+    assert submit(state, queue_id=SECOND).status == 0
+    entry = state.spool.find(SECOND)
+    assert (entry.attempts, entry.next_attempt <= time.time()) == (0, True)
+    assert len(relay.delivered) == 1
+
+
 def test_mistake_of_the_caller_is_refused() -> None:
     with pytest.raises(Refused) as refused:
         submit(make_state(), b"a@b@c")
@@ -104,7 +116,7 @@ def test_verdict_that_comes_too_late_settles_the_entry() -> None:
         return Peer()
 
     relay = FakeRelay(make_peer=slow_peer)
-    state = make_state(relay, wait=0.02)
+    state = make_state(relay, wait=0.5)
     assert submit(state).status == 0
     assert began.is_set()
     assert state.spool.find(QUEUE_ID) is not None
@@ -140,7 +152,7 @@ def test_attempt_that_fails_in_itself_too_late_gives_the_entry_back() -> None:
         assert go.wait(PATIENCE_S)
         raise ZeroDivisionError
 
-    state = make_state(FakeRelay(make_peer=broken_peer), wait=0.02)
+    state = make_state(FakeRelay(make_peer=broken_peer), wait=0.5)
     assert submit(state).status == 0
     go.set()
     wait_until(lambda: "worker failed" in names(state))
@@ -157,7 +169,7 @@ def test_attempt_that_fails_in_itself_leaves_the_message_in_the_spool() -> None:
 def test_submission_that_finds_all_workers_busy_waits_in_the_spool() -> None:
     go = threading.Event()
     relay = FakeRelay()
-    state = make_state(relay, wait=0.02)
+    state = make_state(relay, wait=0.5)
     busy = threading.Semaphore(0)
 
     def work() -> None:

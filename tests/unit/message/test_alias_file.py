@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysendmail.message.address import Mailbox
-from pysendmail.message.alias_file import FILE_LIMIT, parse_aliases, read_aliases, source_of
+from pysendmail.message.alias_file import (
+    FILE_LIMIT,
+    INCLUDED_LIMIT,
+    parse_aliases,
+    read_aliases,
+    source_of,
+)
 from pysendmail.message.alias_syntax import REFUSED_LIMIT
 from pysendmail.message.aliases import Aliases, LocalNames, resolve
 from pysendmail.message.outcome import Outcome
@@ -109,20 +116,51 @@ def test_included_file_that_is_no_list_is_told_of_within_bounds(tmp_path: Path) 
     assert len(failures) == len(aliases.errors) == REFUSED_LIMIT
 
 
-def test_included_fifo_stops_nobody(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "list")
-    [error] = including(tmp_path, f"{tmp_path}/list").errors
-    assert error.endswith("not a regular file")
+@pytest.fixture(params=["nobody writes", "open for writing", "holds octets"])
+def fifo(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    path = str(tmp_path / "fifo")
+    os.mkfifo(path)
+    fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    if request.param == "nobody writes":
+        os.close(fd)
+        yield path
+        return
+    if request.param == "holds octets":
+        os.write(fd, b"b@x\n")
+    yield path
+    os.close(fd)
+
+
+def test_included_fifo_is_a_mistake_of_its_include(tmp_path: Path, fifo: str) -> None:
+    aliases = including(tmp_path, fifo, "/none")
+    assert aliases.errors[0] == (
+        f"{tmp_path}/aliases:1: cannot include '{fifo}': not a regular file"
+    )
+    assert len(aliases.errors) == 2
+    addresses, failures = found(b"a", aliases)
+    assert (addresses, len(failures)) == ([], 2)
+
+
+def test_aliases_file_that_is_a_fifo_cannot_be_read(fifo: str) -> None:
+    with pytest.raises(OSError, match="not a regular file"):
+        read_aliases(fifo)
+
+
+def test_included_file_has_a_bound(tmp_path: Path) -> None:
+    for name, size in (("one", INCLUDED_LIMIT), ("two", INCLUDED_LIMIT + 1)):
+        (tmp_path / name).write_bytes(b"b@x\n".ljust(size, b"#"))
+    aliases = including(tmp_path, f"{tmp_path}/one", f"{tmp_path}/two")
+    assert aliases.errors == (
+        f"{tmp_path}/aliases:1: cannot include '{tmp_path}/two': more than 1 MiB",
+    )
 
 
 def test_included_files_share_one_bound(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        with open(tmp_path / name, "wb") as file:
-            file.write(b"b@x\n" + b"#" * (FILE_LIMIT // 2))
-    aliases = including(tmp_path, f"{tmp_path}/one", f"{tmp_path}/two")
+    (tmp_path / "list").write_bytes(b"b@x\n".ljust(INCLUDED_LIMIT, b"#"))
+    aliases = including(tmp_path, *[f"{tmp_path}/list"] * (FILE_LIMIT // INCLUDED_LIMIT + 1))
     [error] = aliases.errors
-    assert f"{tmp_path}/two" in error
-    assert "16 MiB" in error
+    assert f"{tmp_path}/list" in error
+    assert "more than 16 MiB with all that is included" in error
 
 
 def test_file_that_everybody_can_write_is_told_of_and_used(tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from pysendmail.message.bounce import DELAY, FAILURE, RELAYED, Kind, compose_report
 from pysendmail.message.content import Content
 from pysendmail.message.envelope import Envelope, Recipient
-from pysendmail.message.intake import read_message
 from pysendmail.message.message import Message
 from pysendmail.message.original import FULL_LIMIT, HEADER_LIMIT, LINE_LIMIT
 from pysendmail.message.outcome import DEFERRED, DELIVERED, FAILED, Outcome
 from pysendmail.message.report import Part, occurs
+from tests.unit.message.samples import taken
 
 QUEUE_ID = "0123456789ABCD"
 ARRIVED, NOW, UNTIL = 1704067200, 1704067500, 1704499200
@@ -37,10 +37,6 @@ REFUSED = Outcome(
 )
 AWAY = Outcome(b"bob@example.org", DEFERRED, b"4.4.1", b"connection refused")
 TAKEN = Outcome(b"bob@example.org", DELIVERED, b"2.1.5", b"250 2.1.5 ok", b"mx.example.org")
-
-
-def taken(text: bytes) -> Message:
-    return read_message([text], limit=10_000_000, content=Content)
 
 
 def envelope_for(

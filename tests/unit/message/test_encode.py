@@ -6,7 +6,7 @@ from base64 import b64decode
 from quopri import decodestring
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pysendmail.message.encode import (
@@ -76,6 +76,38 @@ def test_quoted_printable_in_order_is_left_as_it_is(pieces: list[bytes]) -> None
         assert mended == text
 
 
+@given(
+    # without `==`, of which decodestring makes one
+    st.lists(
+        st.sampled_from([b"=\xe4", b"=4\xe4", b"=4A", b"= ", b"=\r\n", b"\xe4", b"A", b"\r\n"]),
+        max_size=30,
+    )
+)
+@example([b"=", b"\xc3\xa4"])
+@example([b"x" * (PIECE - 1), b"=", b"\xc3\xa4"])
+@example([b"x" * PIECE, b"=", b"\xc3\xa4", b"x" * 2000])
+def test_quoted_printable_out_of_order_is_read_as_before(pieces: list[bytes]) -> None:
+    text = b"".join(pieces)
+    mended = b"".join(mended_quoted_printable([text]))
+    assert mended.isascii()
+    assert decodestring(mended) == decodestring(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        (b"=\xc3\xa4", b"=3D=C3=A4"),
+        (b"==\xe4", b"=3D=3D=E4"),
+        (b"=4\xe4", b"=3D4=E4"),
+        (b"a=b=e4\xe4= \r\n=x", b"a=3Db=e4=E4= \r\n=x"),
+    ],
+)
+def test_sign_that_begins_no_escape_is_encoded_beside_what_must_be(
+    text: bytes, mended: bytes
+) -> None:
+    assert b"".join(mended_quoted_printable([text])) == mended
+
+
 @given(st.lists(st.sampled_from([b"abc", b"=3D", b"\xe9", b" "]), min_size=300), CUTS)
 def test_overlong_quoted_printable_gets_soft_breaks(pieces: list[bytes], cuts: list[int]) -> None:
     text = b"".join(pieces) * 2 + b"!\r\nnext\r\n"
@@ -83,6 +115,42 @@ def test_overlong_quoted_printable_gets_soft_breaks(pieces: list[bytes], cuts: l
     assert decodestring(mended) == decodestring(text)
     assert max(map(len, lines_of(mended))) <= LINE_LIMIT
     assert mended.endswith(b"!\r\nnext\r\n")
+
+
+DASHES = st.lists(
+    st.sampled_from([b"-", b"--", b"a" * 70, b"a" * 75, b" ", b"\xe9", b"-" * 60, b"\r\n"]),
+    max_size=80,
+).map(b"".join)
+
+
+@given(DASHES)
+@example(b"a" * 75 * 14 + b"--b")
+@example(b"-" * 3000)
+def test_line_of_quoted_printable_is_never_a_delimiter(text: bytes) -> None:
+    encoded = b"".join(quoted_printable([text]))
+    assert not any(line.startswith(b"--") for line in lines_of(encoded))
+    assert max(map(len, lines_of(encoded))) <= ENCODED_LINE
+    assert decodestring(encoded) == text
+
+
+@given(DASHES)
+@example(b"a" * 75 * 14 + b"--b")
+@example(b"a" * (PIECE - 1) + b"---b")
+@example(b"a" * PIECE + b"--b\r\n--c")
+@example(b"a" * (PIECE - 2) + b"=3D--b")
+def test_mended_line_is_a_delimiter_only_if_it_was(text: bytes) -> None:
+    mended = b"".join(mended_quoted_printable([text]))
+    before = {line for line in lines_of(text) if line.startswith(b"--")}
+    assert {line for line in lines_of(mended) if line.startswith(b"--")} <= before
+    assert max(map(len, lines_of(mended))) <= LINE_LIMIT
+    assert decodestring(mended) == decodestring(text)
+
+
+@pytest.mark.parametrize("text", [b"\xff--b", b"A" * 76 * 14 + b"--b", b"A" * PIECE + b"--b"])
+def test_mended_base64_is_never_a_delimiter(text: bytes) -> None:
+    mended = b"".join(mended_base64([text]))
+    assert b"--b" not in mended
+    assert b64decode(mended + b"A==") == b64decode(text + b"A==")
 
 
 @pytest.mark.parametrize("shift", range(4))

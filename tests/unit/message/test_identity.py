@@ -8,17 +8,12 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from pysendmail.message.content import Content
 from pysendmail.message.identity import complete, format_received, gecos_name
-from pysendmail.message.intake import read_message
 from pysendmail.message.message import Message
+from tests.unit.message.samples import taken
 
 NOW = 1704067200.75
 QUEUE_ID = "0123456789ABCD"
-
-
-def taken(text: bytes) -> Message:
-    return read_message([text], limit=100_000, content=Content)
 
 
 def completed(

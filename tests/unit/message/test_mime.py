@@ -9,8 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pysendmail.message.content import Content
-from pysendmail.message.intake import read_message
 from pysendmail.message.message import Message
 from pysendmail.message.mime import (
     DASHED_LINES_LIMIT,
@@ -22,10 +20,7 @@ from pysendmail.message.mime import (
     leaves,
     parse_content_type,
 )
-
-
-def taken(text: bytes) -> Message:
-    return read_message([text], limit=1 << 30, content=Content)
+from tests.unit.message.samples import taken
 
 
 def contents(message: Message) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from binascii import a2b_base64
 from email.header import decode_header, make_header
 from email.utils import parseaddr
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysendmail.message.phrase import encoded_words, format_phrase
+from pysendmail.message.phrase import CHARSETS, encoded_words, format_phrase, split_characters
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,30 @@ def test_encoded_words_hold_the_text_whatever_its_charset(charset: bytes, text: 
     name = parts[0][1].decode()
     if name != "unknown-8bit":
         assert "".join(piece.decode(name) for piece in decoded) == text.decode(name)
+
+
+@pytest.mark.parametrize("charset", [b"idna", b"punycode", b"utf-7", b"cp437", b"rot13"])
+def test_charset_that_mail_does_not_use_is_unknown(charset: bytes) -> None:
+    assert split_characters(b"ab\xff", charset) == (b"unknown-8bit", [b"a", b"b", b"\xff"])
+
+
+def test_codec_of_the_choice_of_the_author_is_not_even_looked_for() -> None:
+    asked: list[str] = []
+    search = asked.append  # one object: it is taken out again by identity
+    codecs.register(search)
+    try:
+        split_characters(b"\xff", b"x-choice")
+    finally:
+        codecs.unregister(search)
+    assert asked == []
+
+
+@pytest.mark.parametrize("charset", sorted(CHARSETS))
+def test_charset_of_mail_is_known(charset: bytes) -> None:
+    name, characters = split_characters(b"a\xc4\xe3", charset.upper())
+    if name == charset.upper():
+        assert b"".join(characters) == b"a\xc4\xe3"
+    assert codecs.lookup(charset.decode())
 
 
 @given(st.binary(max_size=400))

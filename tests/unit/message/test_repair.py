@@ -13,15 +13,11 @@ from hypothesis import strategies as st
 
 from pysendmail.message.content import Content
 from pysendmail.message.encode import LINE_LIMIT
-from pysendmail.message.intake import read_message
 from pysendmail.message.message import Message
 from pysendmail.message.repair import shorten_lines, to_seven_bit
+from tests.unit.message.samples import taken
 
 LONG = b"word " * 300
-
-
-def taken(text: bytes) -> Message:
-    return read_message([text], limit=1 << 30, content=Content)
 
 
 def octets(message: Message) -> bytes:

@@ -7,14 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysendmail.message.address import parse_list
-from pysendmail.message.content import Content
-from pysendmail.message.intake import read_message
-from pysendmail.message.message import Message, parse_fields
+from pysendmail.message.message import parse_fields
 from pysendmail.message.rewrite import qualify_headers, set_authors
-
-
-def taken(header: bytes) -> Message:
-    return read_message([header], limit=100_000, content=Content)
+from tests.unit.message.samples import taken
 
 
 def always_m(address: bytes) -> bytes:

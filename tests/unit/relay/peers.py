@@ -136,6 +136,7 @@ class Sessions:
         self.carried: list[int] = []
         self.most = 1000
         self.keeps = True
+        self.others = 1000  # how many messages the rate has room for, but for those that borrow
         self.deadlines: list[float | None] = []
 
     def borrow(self, smarthost: Smarthost, deadline: float | None) -> tuple[Client, bool]:
@@ -151,6 +152,10 @@ class Sessions:
 
     def room(self, smarthost: Smarthost, client: Client) -> int:
         return self.most
+
+    def another(self, smarthost: Smarthost) -> bool:
+        self.others -= 1
+        return self.others >= 0
 
     def give_back(self, smarthost: Smarthost, client: Client, messages: int) -> None:
         self.carried.append(messages)

@@ -165,6 +165,19 @@ TRANSACTION = {
     "421 at the dot": ({".": "421 bye"}, DEFERRED, b"4.3.2", b"alpha", True, MESSAGE),
     "530 at MAIL": ({"MAIL": "530 5.7.0 log in"}, DEFERRED, b"4.7.0", b"alpha", True, SESSION),
     "503 at MAIL": ({"MAIL": "503 5.5.1 nested"}, DEFERRED, b"4.5.1", b"alpha", True, SESSION),
+    "too fast at MAIL": (
+        {"MAIL": "450 4.7.1 too much mail"}, DEFERRED, b"4.7.1", b"alpha", True, SESSION
+    ),
+    "too fast at DATA": ({"DATA": "432 4.3.2 wait"}, DEFERRED, b"4.3.2", b"alpha", True, MESSAGE),
+    "too fast at the dot": (
+        {".": "454 Throttling failure"}, DEFERRED, b"4.7.0", b"alpha", True, MESSAGE
+    ),
+    "greylisted at RCPT": (
+        {"RCPT": "450 4.7.1 greylisted"}, DEFERRED, b"4.7.1", b"alpha", True, RECIPIENT
+    ),
+    "greylisted at the dot": (
+        {".": "451 4.7.1 try later"}, DEFERRED, b"4.7.1", b"alpha", True, MESSAGE
+    ),
     "4xx at MAIL": ({"MAIL": "451 later"}, DEFERRED, b"4.0.0", b"alpha", True, MESSAGE),
     "5xx at MAIL": ({"MAIL": "550 5.7.1 no"}, FAILED, b"5.7.1", b"alpha", False, MESSAGE),
     "4xx at DATA": ({"DATA": "451 4.3.0 later"}, DEFERRED, b"4.3.0", b"alpha", True, MESSAGE),
@@ -184,7 +197,7 @@ TRANSACTION = {
 
 
 # cases that end the session: the smarthost's breaker hears of them
-OVER = ("lost at", "slow at", "nonsense at", "250 to", "421", "503", "530")
+OVER = ("lost at", "slow at", "nonsense at", "250 to", "421", "503", "530", "too fast")
 
 
 @pytest.mark.parametrize("pipelining", [True, False], ids=["pipelined", "step by step"])
@@ -293,6 +306,19 @@ def test_too_many_recipients_are_offered_again_at_once() -> None:
     result = attempt(envelope(*addresses), message(), [ALPHA], sessions)
     assert kinds(result) == [DELIVERED] * 7
     assert [len(recipients) for recipients, _ in alpha.messages] == [3, 3, 1]
+
+
+def test_rate_without_room_for_another_message_leaves_it_to_the_next_smarthost() -> None:
+    alpha, beta = Peer(), Peer()
+    sessions = Sessions(alpha=[alpha], beta=[beta])
+    sessions.others, sessions.keeps = 1, False
+    deliveries = [Delivery(envelope(ALICE), message(), number) for number in range(3)]
+    results = [result for _, result in attempts(deliveries, [ALPHA, BETA], sessions)]
+    assert [result.outcomes[0].kind for result in results if isinstance(result, Attempt)] == (
+        [DELIVERED] * 3
+    )
+    assert (len(alpha.messages), len(beta.messages)) == (2, 1)
+    assert sessions.reports == []
 
 
 def test_452_to_everybody_is_a_deferral() -> None:

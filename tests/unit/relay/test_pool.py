@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from pysendmail.message.outcome import DEFERRED
 from pysendmail.relay.attempt import attempt
 from pysendmail.relay.offer import Away
 from pysendmail.relay.policy import POLICY, Rule
@@ -49,7 +50,13 @@ class House:
         self.opened: list[FakeClient] = []
         self.heard: list[tuple[Smarthost, Rule, bytes]] = []
         self.trouble: Exception | None = None
-        facts = {"connections": 8, "messages_per_connection": 100, "idle_timeout": 30.0, **options}
+        facts = {
+            "connections": 8,
+            "messages_per_connection": 100,
+            "messages_per_minute": 0,
+            "idle_timeout": 30.0,
+            **options,
+        }
         self.pool = Pool(
             (self.alpha, self.beta),
             self.open,
@@ -239,6 +246,7 @@ def test_repeated_530_at_mail_doubles_the_pause() -> None:
         lambda *facts: None,
         connections=8,
         messages_per_connection=100,
+        messages_per_minute=0,
         idle_timeout=1000.0,
         clock=clock,
     )
@@ -305,8 +313,25 @@ def test_next_probe_is_the_nearest() -> None:
     assert house.pool.next_probe() == 0.0
 
 
+def test_smarthost_that_has_answered_since_is_tried_without_a_pause() -> None:
+    house = House()
+    client, _ = house.borrow()
+    house.fail()
+    house.end(client)
+    assert house.pool.admits()
+    assert house.pool.next_probe() == 0.0
+
+
 def test_pool_of_no_smarthost_admits_nothing_ever() -> None:
-    pool = Pool((), House().open, print, connections=1, messages_per_connection=1, idle_timeout=1.0)
+    pool = Pool(
+        (),
+        House().open,
+        print,
+        connections=1,
+        messages_per_connection=1,
+        messages_per_minute=0,
+        idle_timeout=1.0,
+    )
     assert not pool.admits()
     assert pool.next_probe() == float("inf")
     assert pool.states() == []
@@ -355,3 +380,62 @@ def test_many_threads_never_exceed_the_connections() -> None:
         thread.start()
     wait_until(lambda: not any(thread.is_alive() for thread in threads), what="the threads' end")
     assert most[0] <= 4
+
+
+# --- the rate
+
+
+def test_rate_that_is_reached_sends_nobody_waiting_and_opens_nothing() -> None:
+    house = House(messages_per_minute=30)
+    house.deliver()
+    with pytest.raises(Away, match="alpha:25 has had its messages for now"):
+        house.borrow(within=PATIENCE_S)
+    assert len(house.opened) == 1
+    assert house.pool.states()[0] == (house.alpha, True, 2.0, b"its rate is reached", 1)
+    house.clock.now += 2.0
+    house.deliver()
+
+
+def test_each_smarthost_has_a_rate_of_its_own() -> None:
+    house = House(messages_per_minute=30)
+    house.deliver()
+    assert house.pool.admits()
+    house.borrow(house.beta)
+    assert not house.pool.admits()
+    assert house.pool.next_probe() == pytest.approx(2.0)
+    house.clock.now += 2.0
+    assert house.pool.admits()
+
+
+def test_another_message_over_the_same_session_counts() -> None:
+    house = House(messages_per_minute=180)
+    house.borrow()
+    assert [house.pool.another(house.alpha) for _ in range(4)] == [True, True, False, False]
+    with pytest.raises(Away):
+        house.borrow()
+
+
+def test_next_probe_waits_for_breaker_and_rate() -> None:
+    house = House(messages_per_minute=1)
+    house.deliver()
+    house.borrow(house.beta)
+    house.fail(house.alpha)
+    house.clock.now += 5.0
+    assert house.pool.next_probe() == pytest.approx(55.0)
+
+
+def test_session_that_has_gone_cold_costs_the_rate_nothing() -> None:
+    house = House(messages_per_minute=120)
+    house.deliver().good = False
+    house.deliver()
+    assert len(house.opened) == 2
+
+
+def test_message_that_the_rate_has_no_room_for_is_not_tried() -> None:
+    house = House(messages_per_minute=1)
+    house.deliver()
+    house.borrow(house.beta)
+    result = attempt(envelope(), message(), [house.alpha, house.beta], house.pool)
+    assert not result.tried
+    assert {outcome.kind for outcome in result.outcomes} == {DEFERRED}
+    assert house.heard == []

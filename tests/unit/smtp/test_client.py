@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,10 @@ from pysendmail.smtp import (
     Transaction,
     TransientError,
     UsageError,
+    sendmail,
 )
 from pysendmail.smtp.driver import LAST_WORDS_SECONDS
+from pysendmail.smtp.reply import Reply
 from pysendmail.smtp.sasl import Credentials, Plain
 from tests.unit.smtp.streams import Clock, ListeningPeer, Peer
 
@@ -192,7 +195,7 @@ def test_single_data_that_is_answered_early_sends_no_more() -> None:
     client = session(peer)
     peer.chunks += [b"250 a\r\n", b"250 b\r\n", b"354 d\r\n"]
     peer.write_results = [1000, 1000, 1000, 30, 0]
-    peer.early = [None, None, None, b"552 too big\r\n"]
+    peer.early = [None, None, None, None, b"552 too big\r\n"]
     client.mail(b"a@x")
     client.rcpt(b"b@y")
     taken: list[int] = []
@@ -399,6 +402,36 @@ def test_injection_in_an_address_sends_nothing(address: bytes) -> None:
     for sender, recipient in ((address, b"b@y"), (b"a@x", address)):
         with pytest.raises(UsageError):
             client.transaction(sender, [recipient], [b""])
+    assert peer.writes == []
+
+
+@pytest.mark.parametrize(
+    ("sender", "recipients"),
+    [
+        ("a@x", RECIPIENT), ("", RECIPIENT), (None, RECIPIENT),
+        (b"a@x", b"b@y"), (b"a@x", "b@y"), (b"a@x", ["b@y"]), (b"a@x", [Recipient("b@y")]),
+        (b"a@x", [None]),
+    ],
+)  # fmt: skip
+def test_address_that_is_not_bytes_or_stands_without_a_list_is_a_usage_error(
+    sender: Any, recipients: Any
+) -> None:
+    peer = Peer()
+    client = session(peer)
+    with pytest.raises(UsageError, match="an address is bytes"):
+        client.transaction(sender, recipients, b"x\r\n")
+    with pytest.raises(UsageError, match="an address is bytes"):
+        sendmail(client, b"To: b@y\n\nx\n", sender=sender or "", recipients=recipients)
+    assert peer.writes == []
+
+
+@pytest.mark.parametrize("address", ["a@x", None])
+def test_address_of_a_single_command_that_is_not_bytes_is_a_usage_error(address: Any) -> None:
+    peer = Peer()
+    client = session(peer)
+    for say in (client.mail, client.rcpt):
+        with pytest.raises(UsageError, match="an address is bytes"):
+            say(address)
     assert peer.writes == []
 
 
@@ -667,7 +700,7 @@ def test_early_answer_is_no_verdict_for_those_behind_it_under_lmtp() -> None:
     client = session(peer, lmtp=True)
     peer.chunks += [b"250 a\r\n250 b\r\n250 c\r\n354 d\r\n"]
     peer.write_results = [1000, 1, 0]
-    peer.early = [None, b"552 too big\r\n"]
+    peer.early = [None, None, b"552 too big\r\n"]
     (verdict,) = client.stream([Transaction(b"a@x", [b"b@y", b"c@y"], b"x\r\n")])
     replies = [verdict.transcript.verdict(index) for index in range(2)]
     assert [reply and reply.code for reply in replies] == [552, None]
@@ -681,7 +714,7 @@ def test_early_421_is_raised() -> None:
     client = session(peer)
     peer.chunks += [b"250 a\r\n250 b\r\n354 d\r\n"]
     peer.write_results = [1000, 0]
-    peer.early = [None, b"421 bye\r\n"]
+    peer.early = [None, None, b"421 bye\r\n"]
     with pytest.raises(TransientError):
         client.transaction(b"a@x", RECIPIENT, [b"x\r\n"])
 
@@ -697,15 +730,80 @@ def test_answers_to_the_envelope_that_come_while_it_is_written_are_paired() -> N
     assert [reply.code for reply in replies if reply is not None] == [250, 550]
 
 
-def test_half_an_early_answer_does_not_stop_the_message() -> None:
+def test_half_an_early_answer_does_not_stop_the_message_and_accepts_nothing() -> None:
     peer = ListeningPeer()
     client = session(peer)
     peer.chunks += [b"250 a\r\n250 b\r\n354 d\r\n", b"0 taken\r\n"]
     peer.write_results = [1000, 1, 0]
-    peer.early = [None, b"25"]
-    transcript = client.transaction(b"a@x", RECIPIENT, [b"x\r\n"])
-    assert transcript.final is not None
-    assert transcript.final.code == 250
+    peer.early = [None, None, b"25"]
+    with pytest.raises(ProtocolError, match="before its end") as caught:
+        client.transaction(b"a@x", RECIPIENT, [b"x\r\n"])
+    assert peer.writes[-1].endswith(b"\r\n.\r\n")
+    assert caught.value.after_end_of_data
+
+
+def ahead_of_the_message(answer: bytes, offers: bytes = PIPELINING) -> tuple[Peer, Client]:
+    """A session whose server gives all answers as soon as it hears of the transaction."""
+    peer = Peer()
+    client = session(peer, offers)
+    peer.chunks += [b"250 a\r\n250 b\r\n354 d\r\n" + answer, b"554 refused\r\n"]
+    return peer, client
+
+
+@pytest.mark.parametrize("offers", [PIPELINING, PLAIN])
+def test_acceptance_that_was_there_before_the_message_is_none(offers: bytes) -> None:
+    peer, client = ahead_of_the_message(b"250 early\r\n", offers)
+    (verdict,) = client.stream([Transaction(b"a@x", RECIPIENT, b"private\r\n")])
+    assert isinstance(verdict.trouble, ProtocolError)
+    assert verdict.transcript.verdict(0) is None
+    assert not verdict.may_be_duplicate
+    assert b"private" not in peer.written
+    assert client.broken
+
+
+def test_acceptance_that_was_there_before_a_single_message_is_none() -> None:
+    peer = Peer()
+    client = session(peer)
+    peer.chunks += [b"250 a\r\n", b"250 b\r\n", b"354 d\r\n250 early\r\n"]
+    client.mail(b"a@x")
+    client.rcpt(b"b@y")
+    with pytest.raises(ProtocolError, match="before its end") as caught:
+        client.data(b"private\r\n")
+    assert not caught.value.after_end_of_data
+    assert client.broken
+
+
+def test_acceptance_that_comes_behind_the_go_ahead_by_itself_is_none() -> None:
+    peer = ListeningPeer()
+    client = session(peer)
+    peer.chunks += [b"250 a\r\n250 b\r\n354 d\r\n"]
+    peer.early = [None, b"250 early\r\n"]
+    with pytest.raises(ProtocolError, match="before its end"):
+        client.transaction(b"a@x", RECIPIENT, [b"private\r\n"])
+    assert b"private" not in peer.written
+
+
+def test_acceptance_that_begins_before_the_message_is_none_and_all_is_in_doubt() -> None:
+    peer, client = ahead_of_the_message(b"250-early\r\n")
+    peer.chunks[-1] = b"250 taken\r\n"
+    (verdict,) = client.stream([Transaction(b"a@x", RECIPIENT, b"x\r\n")])
+    assert isinstance(verdict.trouble, ProtocolError)
+    assert verdict.may_be_duplicate
+    assert client.broken
+
+
+@pytest.mark.parametrize("answer", [(b"554 no\r\n", b""), (b"55", b"4 no\r\n")])
+def test_refusal_that_was_there_before_the_message_is_the_verdict(
+    answer: tuple[bytes, bytes],
+) -> None:
+    peer, client = ahead_of_the_message(answer[0])
+    peer.chunks[-1] = answer[1] + b"250 to the dot, or to the next MAIL?\r\n"
+    messages = [Transaction(b"a@x", RECIPIENT, b"x\r\n") for _ in range(2)]
+    first, second = client.stream(messages)
+    assert first.transcript.verdict(0) == Reply(554, (b"no",))
+    assert isinstance(second.trouble, ConnectionLost)
+    assert second.transcript.mail is None
+    assert client.broken
 
 
 def test_message_accepted_before_its_end_is_protocol_error() -> None:
@@ -713,7 +811,7 @@ def test_message_accepted_before_its_end_is_protocol_error() -> None:
     client = session(peer)
     peer.chunks += [b"250 a\r\n250 b\r\n354 d\r\n"]
     peer.write_results = [1000, 1, 0]
-    peer.early = [None, b"250 taken\r\n"]
+    peer.early = [None, None, b"250 taken\r\n"]
     with pytest.raises(ProtocolError, match="before its end"):
         client.transaction(b"a@x", RECIPIENT, [b"x\r\n"])
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from pysendmail.smtp import Extensions, auth_mechanisms
@@ -44,6 +46,18 @@ def test_mechanisms_are_collected_from_every_form(
 ) -> None:
     assert offers(*lines).auth_mechanisms == mechanisms
     assert auth_mechanisms([b"mx", *lines]) == mechanisms
+
+
+def test_very_many_mechanisms_cost_no_more_than_their_number() -> None:
+    names = [b"%d" % number for number in range(40_000)]
+    lines = [b"AUTH " + b" ".join(names[start::100]) for start in range(100)]
+    begin = time.process_time()
+    assert sorted(auth_mechanisms([b"mx", *lines])) == sorted(names)
+    assert time.process_time() - begin < 2  # all compared with all take longer
+
+
+def test_auth_without_mechanisms_is_offered_all_the_same() -> None:
+    assert offers(b"AUTH").keywords == {b"AUTH": ()}
 
 
 @pytest.mark.parametrize(

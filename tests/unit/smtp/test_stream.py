@@ -609,6 +609,26 @@ def test_chunks_step_by_step_stop_at_the_first_refusal() -> None:
     assert last_words(verdict) == [550]
 
 
+@pytest.mark.parametrize("blocks", [6, 5], ids=["middle", "end"])
+def test_message_with_a_refused_chunk_is_given_up_without_its_last(
+    monkeypatch: pytest.MonkeyPatch, blocks: int
+) -> None:
+    monkeypatch.setattr("pysendmail.smtp.stream.COMMANDS", 4)  # so soon answers are heard
+    lines = "x" * (BLOCK_OCTETS - 2)
+    long = message(text=[lines.encode() + b"\r\n"] * blocks)
+    stream = Stream(offering(*CHUNKING))
+    first, second = run(
+        stream, [long, message()],
+        C_MAIL, C_ONE, "S: 250", "S: 250", *(f"C: BDAT {BLOCK_OCTETS}", f"C: {lines}") * 4,
+        "S: 250 chunk", "S: 452 full", "S: 250 chunk", "S: 250 chunk",
+        "C: RSET", C_MAIL, C_ONE, "C: BDAT 6 LAST", "C: text",
+        "S: 250 reset", "S: 250", "S: 250", "S: 250 taken",
+    )  # fmt: skip
+    assert last_words(first) == [452]
+    assert last_words(second) == [250]
+    assert not first.may_be_duplicate
+
+
 def test_3yz_to_a_chunk_is_protocol_error() -> None:
     lines = "x" * (BLOCK_OCTETS - 2)
     verdict = run(

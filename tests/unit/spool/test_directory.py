@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 
 import pytest
@@ -170,6 +171,27 @@ def test_missing_subdirectory_is_refused(place):
     os.rmdir(place / "broken")
     with pytest.raises(SpoolError, match="broken"):
         DirectorySpool(place)
+
+
+def test_spool_is_in_place_until_its_directory_is_another(place):
+    spool = DirectorySpool.create(place)
+    assert spool.in_place()
+    place.rename(place.with_name("aside"))
+    assert not spool.in_place()
+    DirectorySpool.create(place).close()
+    assert not spool.in_place()
+    shutil.rmtree(place)
+    place.with_name("aside").rename(place)
+    assert spool.in_place()
+    spool.close()
+
+
+def test_spool_whose_place_is_a_file_is_not_in_place(place):
+    spool = DirectorySpool.create(place)
+    shutil.rmtree(place)
+    place.touch()
+    assert not spool.in_place()
+    spool.close()
 
 
 def test_failed_opening_leaves_no_descriptor(place):

@@ -35,6 +35,9 @@ class FakeJournal:
     def outcomes(self, queue_id: str, outcomes: list[Outcome], **facts: Any) -> None:
         self.events += [(queue_id, outcome.kind) for outcome in outcomes]
 
+    def spool_trouble(self, error: Exception) -> None:
+        self.event("", "spool trouble", said=str(error))
+
     def names(self) -> list[str]:
         return [event for _, event in self.events]
 

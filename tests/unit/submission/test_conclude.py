@@ -137,9 +137,10 @@ def test_null_sender_has_no_bounce_so_the_real_status_is_told(mode: bytes, error
     assert story.spool.count() == 0
 
 
-def test_nobody_is_told_who_said_never() -> None:
+def test_who_said_never_is_told_by_the_status() -> None:
     story = Story(accepted(A, b"x@y@z", notify=(b"NEVER",)))
-    assert story.conclude(delivered(A)).status == 0
+    answer = story.conclude(delivered(A))
+    assert (answer.status, len(answer.errors)) == (65, 1)
     assert story.spool.count() == 0
     assert (QUEUE_ID, "no bounce") in story.journal.events
 
@@ -154,6 +155,20 @@ def test_failure_among_others_is_bounced_and_exit_is_0(mode: bytes, other: Any) 
     assert (sender, recipient) == (b"", b"joe@example.org")
     assert b"550 5.1.1 who" in content
     assert (QUEUE_ID, "notice") in story.journal.events
+
+
+@pytest.mark.parametrize("facts", [{"sender": b""}, {"notify": (b"NEVER",)}], ids=["null", "never"])
+@pytest.mark.parametrize("mode", [b"p", b"m", b"w", b"q", b"e"])
+@pytest.mark.parametrize("other", [delivered, deferred])
+def test_failure_among_others_that_makes_no_bounce_is_told_by_the_status(
+    facts: dict[str, Any], mode: bytes, other: Any
+) -> None:
+    story = Story(accepted(A, B, error_mode=mode, **facts))
+    answer = story.conclude(failed(A), other(B))
+    said = [] if mode == b"q" else [b"a@example.net: 550 5.1.1 who"]
+    assert (answer.status, answer.errors) == (67, said)
+    assert story.bounces() == []
+    assert (story.entry() is not None) is (other is deferred)
 
 
 def test_unusable_address_is_bounced_with_the_others() -> None:

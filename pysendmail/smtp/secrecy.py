@@ -1,0 +1,60 @@
+"""What was said in secret in one session, kept out of what the server says.
+
+A server that quotes the line it refuses would put the password into an error, a trace, a bounce.
+So each word of a reply in which a secret is found is replaced: the lines of the login as they were
+sent, from their first octets on since servers quote only as much as fits; and the password or token
+in clear or in base64. Case counts for nothing, as some servers quote in capitals. What a server
+makes of a secret beyond that, to tell it on purpose, cannot be recognised.
+"""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+
+HIDDEN = b"(not shown)"
+# By so many octets a line of base64 is recognised.
+LINE_START = 8
+# Shorter secrets are found in half of all words, and to hide those would rather tell them.
+SHORTEST = 4
+
+
+class Secrecy:
+    """The secrets of one session."""
+
+    __slots__ = ("_secrets",)
+
+    def __init__(self) -> None:
+        self._secrets: dict[bytes, None] = {}  # in lower case, in the order they were said
+
+    def add_line(self, octets: bytes) -> None:
+        """Remember a line, or the part of it that is secret."""
+        self._add(octets.strip()[:LINE_START])
+
+    def add_secret(self, secret: bytes) -> None:
+        """Remember a password or token."""
+        self._add(secret)
+        self._add(b2a_base64(secret, newline=False).rstrip(b"="))
+
+    def _add(self, text: bytes) -> None:
+        if len(text) >= SHORTEST:
+            self._secrets[text.lower()] = None
+
+    def hide(self, text: bytes) -> bytes:
+        """Return `text`, one line of the server's, without the words that tell a secret."""
+        for secret in self._secrets:
+            if secret in text.lower():
+                text = _without(text, secret)
+        return text
+
+
+def _without(text: bytes, secret: bytes) -> bytes:
+    """Return `text` without the words that `secret` (lower case) is or is a part of."""
+    lower = text.lower()
+    kept = []
+    position = 0
+    while (found := lower.find(secret, position)) >= 0:
+        start = max(lower.rfind(b" ", position, found) + 1, position)
+        end = lower.find(b" ", found + len(secret))
+        kept += [text[position:start], HIDDEN]
+        position = len(text) if end < 0 else end
+    return b"".join((*kept, text[position:]))
