@@ -67,6 +67,17 @@ def test_server_that_quotes_the_login_shows_it_in_no_error_and_no_trace(
     assert error.reply.enhanced == b"5.7.8"
 
 
+def test_login_that_is_wrapped_or_cut_is_shown_in_no_piece() -> None:
+    sent = b64encode(b"user=bob\1auth=Bearer " + TOKEN + b"\1\1")
+    lines = [b"AUTH XOAUTH2", sent[:12], b'"' + sent[12:24] + b'"', sent[24:-3] + b"..."]
+    answer = b"".join(b"535-%b\r\n" % line for line in lines)
+    _, error, trace = log_in(XOAuth2(BEARER), answer + b"535 not welcome at all\r\n")
+    assert told(error).startswith(
+        "AUTH was answered 535 AUTH XOAUTH2 (not shown) (not shown) (not shown) not welcome at all"
+    )
+    assert sent[12:24].decode() not in trace
+
+
 def test_login_said_back_later_in_the_session_is_not_shown() -> None:
     client, _, _ = log_in(
         Plain(CREDENTIALS), b"535 no\r\n", b"502 AUTH PLAIN AGJvYgBjb3JyZWN0IGhvcnNl?\r\n",
