@@ -333,3 +333,11 @@ def test_no_message_comes_of_octets_that_hold_no_end(dialogue: list[bytes], lf: 
     server = Server(lf=lf)
     server.hear(octets)
     assert server.messages == []
+
+
+def test_received_counts_what_has_come_of_a_message_that_is_not_complete() -> None:
+    server = Server()
+    assert server.session.received == 0
+    server.hear(lines(b"EHLO me", b"MAIL FROM:<a@example.org>", b"RCPT TO:<b@example.org>"))
+    server.hear(b"BDAT 10\r\n12345")
+    assert server.session.received == 5
