@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pysendmail.daemon.drop_intake import DropIntake
     from pysendmail.daemon.state import State
+    from pysendmail.spool.entry import Entry
 
 LOOK_S = 1.0  # how often the drop directory and the idle connections are looked at
 HOUSEKEEPING_S = 3600.0
@@ -124,22 +125,28 @@ class Scheduler:
 
     def _sweep(self) -> None:
         """Sweep the spool beside all else: it reads every entry, and mail does not wait for it."""
-        journal = self._state.journal
-        try:
-            for finding in self._state.spool.sweep(time.time()):
-                journal.event("", "swept", priority=WARNING, name=finding.name, found=finding.text)
-            self._bring_back_stranded()
-        except (OSError, SpoolError) as error:
-            journal.spool_trouble(error)
-
-    def _bring_back_stranded(self) -> None:
-        """Make due what a clock that was ahead would have wait for that time to come."""
         state, config = self._state, self._state.relay.config
         pauses = {"first": config.retry_first, "longest": config.retry_longest}
-        for entry in state.spool.entries():
+        stranded: list[str] = []
+
+        def look(entry: Entry) -> None:
             if retry.stranded(due=entry.next_attempt, now=time.time(), **pauses):
-                try:
-                    state.spool.change(entry.queue_id, "expedite")
-                except EntryBusy:
-                    continue  # it gets a new time from who has it in hand
-                state.journal.event(entry.queue_id, "due at once", why="the clock was ahead")
+                stranded.append(entry.queue_id)
+
+        try:
+            for found in state.spool.sweep(time.time(), look):
+                state.journal.event(
+                    "", "swept", priority=WARNING, name=found.name, found=found.text
+                )
+            for queue_id in stranded:
+                self._bring_back(queue_id)
+        except (OSError, SpoolError) as error:
+            state.journal.spool_trouble(error)
+
+    def _bring_back(self, queue_id: str) -> None:
+        """Make due what a clock that was ahead would have wait for that time to come."""
+        try:
+            self._state.spool.change(queue_id, "expedite")
+        except EntryBusy:
+            return  # it gets a new time from who has it in hand
+        self._state.journal.event(queue_id, "due at once", why="the clock was ahead")

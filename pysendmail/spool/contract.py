@@ -13,14 +13,14 @@ its place is shared. Times are seconds since the epoch and always the caller's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from pysendmail.message.envelope import Envelope
 from pysendmail.message.message import Message
 from pysendmail.message.outcome import Outcome
 from pysendmail.spool.entry import Entry
-from pysendmail.spool.sweep import Finding
+from pysendmail.spool.sweep import Finding, pass_over
 
 # A bounce or delay warning: queue id, envelope, message, time of its first attempt.
 Notice = tuple[str, Envelope, Message, float]
@@ -172,10 +172,11 @@ class Spool(Entering, Protocol):
     def rescan(self) -> None:
         """Let `due` know what other processes did. `wait` does it when woken by one of them."""
 
-    def sweep(self, now: float) -> list[Finding]:
+    def sweep(self, now: float, look: Callable[[Entry], None] = pass_over) -> list[Finding]:
         """Tidy up after crashes: half-entered files, broken entries (kept aside), old memories.
 
-        Looks at every entry: for the start of the daemon and about once an hour after that.
+        Reads every entry, and shows it to `look`, which changes nothing: for the start of the
+        daemon and about once an hour after that.
         """
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ from pysendmail.spool.index import CLAIMED, HELD
 from pysendmail.spool.layout import create_layout
 from pysendmail.spool.room import free_octets
 from pysendmail.spool.store import DURABLE_STEPS, Store
-from pysendmail.spool.sweep import sweep
+from pysendmail.spool.sweep import pass_over, sweep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -278,10 +278,10 @@ class DirectorySpool:
                 self.rescan()
                 self._loaded = True
 
-    def sweep(self, now: float) -> list[Finding]:
+    def sweep(self, now: float, look: Callable[[Entry], None] = pass_over) -> list[Finding]:
         """Tidy up after crashes (see the module `sweep`)."""
         with as_spool_error("sweep the spool"):
-            findings = sweep(self._store.layout, now)
+            findings = sweep(self._store.layout, now, look)
         self.rescan()
         return findings
 

@@ -18,11 +18,11 @@ from pysendmail.spool.entry import (
 )
 from pysendmail.spool.errors import AlreadyEntered, EntryBusy
 from pysendmail.spool.index import CLAIMED, HELD, Index
-from pysendmail.spool.sweep import MEMORY_S
+from pysendmail.spool.sweep import MEMORY_S, pass_over
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pysendmail.message.envelope import Envelope
     from pysendmail.message.message import Message
@@ -151,8 +151,10 @@ class MemorySpool:
     def rescan(self) -> None:
         """Nothing to do: no other process is here."""
 
-    def sweep(self, now: float) -> list[Finding]:
+    def sweep(self, now: float, look: Callable[[Entry], None] = pass_over) -> list[Finding]:
         """Forget old memories; nothing else goes wrong in memory."""
+        for entry in self.entries():
+            look(entry)
         with self._lock:
             self._remembered = {
                 queue_id: noted

@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pysendmail.spool.entry import Entry
     from pysendmail.spool.file import EntryFile
     from pysendmail.spool.layout import Layout
 
@@ -46,13 +47,20 @@ class Finding:
         return f"{self.kind}: {self.name!a}: {self.text}"
 
 
-def sweep(layout: Layout, now: float) -> list[Finding]:
-    """Tidy all directories; return what was out of order. Raises OSError."""
+def pass_over(_entry: Entry) -> None:
+    """Look at an entry as somebody who wants to know nothing of it."""
+
+
+def sweep(layout: Layout, now: float, look: Callable[[Entry], None]) -> list[Finding]:
+    """Tidy all directories; return what was out of order. Raises OSError.
+
+    Each entry that is in order is shown to `look`, as long as it is read anyway.
+    """
     findings: list[Finding] = []
     for name in names_in(layout.incoming):
-        _note(findings, name, _look_at_half_entered, layout)
+        _note(findings, name, lambda name: _look_at_half_entered(name, layout))
     for name in names_in(layout.queue):
-        _note(findings, name, _look_at_entry, layout)
+        _note(findings, name, lambda name: _look_at_entry(name, layout, look))
     if findings:
         # A file put aside: first durable where it is now, then gone where it was.
         layout.disk.sync(layout.broken)
@@ -64,12 +72,11 @@ def sweep(layout: Layout, now: float) -> list[Finding]:
 def _note(
     findings: list[Finding],
     name: str,
-    look: Callable[[str, Layout], Finding | None],
-    layout: Layout,
+    look_at: Callable[[str], Finding | None],
 ) -> None:
     """Look at one file and note what is to be told; trouble with it is something to be told."""
     try:
-        finding = look(name, layout)
+        finding = look_at(name)
     except EntryBusy:
         return  # somebody works on it, so it is well looked after
     except OSError as error:
@@ -88,7 +95,7 @@ def _look_at_half_entered(name: str, layout: Layout) -> Finding | None:
     return Finding("half-entered", name, "its entering never ended; removed") if removed else None
 
 
-def _look_at_entry(name: str, layout: Layout) -> Finding | None:
+def _look_at_entry(name: str, layout: Layout, look: Callable[[Entry], None]) -> Finding | None:
     file: EntryFile | None = None
     try:
         if not is_queue_id(name):
@@ -99,6 +106,7 @@ def _look_at_entry(name: str, layout: Layout) -> Finding | None:
         entry = file.read()
         if hinted_time(name, layout.queue) != hint_of(entry):
             _set_hint_right(file)
+        look(entry)
         return None
     except BrokenEntry as error:
         if file is not None:

@@ -137,7 +137,7 @@ def test_house_is_kept_beside_all_else() -> None:
     class Swept(MemorySpool):
         swept = threading.Event()
 
-        def sweep(self, now: float) -> list[Any]:
+        def sweep(self, now: float, look: Any = None) -> list[Any]:
             self.swept.set()
             return []
 

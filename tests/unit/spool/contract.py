@@ -521,6 +521,18 @@ class SpoolContract:
         assert spool.count() == 2
         claim.release()
 
+    def test_sweep_shows_every_entry_be_it_held_or_claimed(self, spool):
+        enter(spool, FIRST, next_attempt=5000.0)
+        enter(spool, SECOND)
+        enter(spool, THIRD)
+        spool.change(SECOND, "hold")
+        claim = spool.claim(THIRD)
+        seen = {}
+        spool.sweep(5000.0, lambda entry: seen.setdefault(entry.queue_id, entry))
+        assert sorted(seen) == sorted([FIRST, SECOND, THIRD])
+        assert seen[FIRST].next_attempt == 5000.0
+        claim.release()
+
     def test_many_threads_lose_and_double_nothing(self, spool):
         ids = [f"{number:014X}" for number in range(40)]
         delivered_ids = []
