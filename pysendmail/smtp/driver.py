@@ -319,7 +319,7 @@ class Driver:
 
         RFC 5321 section 3.8. A challenge stays as it is: only the mechanism sees it.
         """
-        if not _is_challenge(reply, phase):
+        if not (self._secrecy.empty or _is_challenge(reply, phase)):
             reply = Reply(reply.code, tuple(map(self._secrecy.hide, reply.lines)))
         self._show_reply(reply, phase)
         if reply.code == 421:

@@ -28,6 +28,11 @@ class Secrecy:
         self._lines: dict[bytes, None] = {}
         self._secrets: dict[bytes, None] = {}  # in lower case, in the order they were said
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was said in secret yet."""
+        return not (self._lines or self._secrets)
+
     def add_line(self, octets: bytes) -> None:
         """Remember a line, or the part of it that is secret."""
         line = octets.strip().lower()
