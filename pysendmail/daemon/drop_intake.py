@@ -146,13 +146,13 @@ class DropIntake:
 
     def _take_file(self, path: str, name: str) -> None:
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            fd = open_file(path)
         except OSError as error:
             self._handle_unopened(path, name, error)
             return
         try:
             status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+            if not is_single(status):
                 self._reject(path, name, "not a regular file with one link")
                 return
             if not self._was_made_here(status):
@@ -234,6 +234,16 @@ class DropIntake:
                 self._reject(path, name, "abandoned by its writer")
         except FileNotFoundError:
             pass  # finished meanwhile
+
+
+def open_file(path: str) -> int:
+    """Open what is in a drop directory: no link is followed, no FIFO waited on; raises OSError."""
+    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def is_single(status: os.stat_result) -> bool:
+    """Tell whether this is a regular file that has no other name."""
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
 
 
 def read_request(fd: int, size: int) -> tuple[Request, int]:

@@ -7,9 +7,8 @@ Only for who may list the directory: to others, and where there is none, it show
 from __future__ import annotations
 
 import os
-import stat
 
-from pysendmail.daemon.drop_intake import read_request
+from pysendmail.daemon.drop_intake import is_single, open_file, read_request
 from pysendmail.message.envelope import Envelope, Recipient
 from pysendmail.message.outcome import DEFERRED, Outcome
 from pysendmail.message.queue_id import is_queue_id
@@ -41,12 +40,12 @@ def dropped_entries(directory: str) -> Iterator[Entry]:
 
 def _read(path: str, queue_id: str) -> Entry | None:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = open_file(path)
     except OSError:
         return None
     try:
         status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        if not is_single(status):
             return None
         request, _start = read_request(fd, status.st_size)
     except (OSError, ValueError):
