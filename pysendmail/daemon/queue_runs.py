@@ -211,8 +211,15 @@ class QueueRuns:
         self._unrecorded[queue_id] = {
             outcome.recipient: outcome for outcome in result.outcomes if outcome.kind == DELIVERED
         }
-        config, journal = state.relay.config, state.journal
-        over = settle(claim, result, config=config, journal=journal, now=time.time(), sync=False)
+        over = settle(
+            claim,
+            result,
+            config=state.relay.config,
+            journal=state.journal,
+            now=time.time(),
+            age=state.age(claim.entry.arrived),
+            sync=False,
+        )
         del self._unrecorded[queue_id]
         if over:
             self._removals.note()
