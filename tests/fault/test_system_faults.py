@@ -1,5 +1,5 @@
-"""The file system of the spool is full, read-only or of memory: a clear line, the right exit
-status, nothing lost, and mail goes out by itself when the trouble is over.
+"""The file system of the spool is full, read-only, or will not survive: a clear line, the right
+exit status, nothing lost, and mail goes out by itself when the trouble is over.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pysendmail.spool.directory import DirectorySpool
 from tests.helpers.catcher import Catcher
 from tests.helpers.installed import Installation
 from tests.helpers.system import Site
-from tests.helpers.volume import Volume, why_not
+from tests.helpers.volume import EXT4, OVERLAY, TMPFS, CannotMount, Volume, why_not
 from tests.helpers.waiting import wait_until
 from tests.integration.conftest import installation as installation
 
@@ -32,12 +32,18 @@ def catcher() -> Iterator[Catcher]:
     smarthost.close()
 
 
+on_any_volume = pytest.mark.parametrize("volume", [TMPFS, EXT4, OVERLAY], indirect=True)
+
+
 @pytest.fixture
-def volume() -> Iterator[Volume]:
+def volume(request: pytest.FixtureRequest) -> Iterator[Volume]:
     """A file system of 8 MiB with 1000 inodes."""
     if reason := why_not():
         pytest.skip(reason)
-    made = Volume("size=8m,nr_inodes=1000")
+    try:
+        made = Volume("size=8m,nr_inodes=1000", kind=getattr(request, "param", TMPFS))
+    except CannotMount as error:
+        pytest.skip(str(error))
     yield made
     made.close()
 
@@ -71,6 +77,7 @@ def fill(place: Path, leave: int = 0) -> Path:
     return filler
 
 
+@on_any_volume
 @pytest.mark.parametrize("door", ["daemon", "direct", "drop"])
 def test_reserve_is_left_and_the_refusal_says_so(
     room: Room, catcher: Catcher, volume: Volume, door: str
@@ -94,6 +101,7 @@ def test_reserve_is_left_and_the_refusal_says_so(
     assert [one.subject for one in catcher.wait_for(1)] == [b"taken"]
 
 
+@on_any_volume
 def test_inodes_are_kept_in_reserve_too(room: Room, catcher: Catcher, volume: Volume) -> None:
     site = room()
     site.daemon.start()
@@ -105,6 +113,7 @@ def test_inodes_are_kept_in_reserve_too(room: Room, catcher: Catcher, volume: Vo
     assert (done.returncode, b"reserve" in done.stderr) == (75, True)
 
 
+@on_any_volume
 def test_full_spool_stops_no_message_whose_smarthost_answers(
     room: Room, catcher: Catcher, volume: Volume
 ) -> None:
@@ -115,6 +124,7 @@ def test_full_spool_stops_no_message_whose_smarthost_answers(
     assert catcher.wait_for(1)[0].subject == b"through"
 
 
+@on_any_volume
 def test_what_waits_goes_out_of_a_full_file_system(
     room: Room, catcher: Catcher, volume: Volume
 ) -> None:
@@ -129,6 +139,7 @@ def test_what_waits_goes_out_of_a_full_file_system(
     site.wait_idle()
 
 
+@on_any_volume
 def test_message_in_the_drop_directory_may_use_the_reserve(
     room: Room, catcher: Catcher, volume: Volume
 ) -> None:
@@ -190,6 +201,7 @@ def test_daemon_whose_spool_is_lost_ends_and_works_with_what_is_there_when_start
     assert [one.subject for one in catcher.wait_for(2)] == [b"between", b"before"]
 
 
+@on_any_volume
 def test_daemon_does_not_start_on_a_read_only_spool_and_says_why(
     room: Room, volume: Volume
 ) -> None:
@@ -201,11 +213,21 @@ def test_daemon_does_not_start_on_a_read_only_spool_and_says_why(
     assert b"Read-only file system" in done.stderr
 
 
-def test_spool_of_memory_is_warned_of(room: Room) -> None:
+@on_any_volume
+def test_spool_that_will_not_survive_is_warned_of(
+    room: Room, request: pytest.FixtureRequest
+) -> None:
+    kind = request.node.callspec.params["volume"]
     site = room()
     site.daemon.start()
-    site.daemon.wait_for_log(lambda log: "spool will not survive" in log, "the warning")
-    assert "lies on tmpfs" in site.daemon.log()
+    checked = site.run("pysendmail", "check", "--offline").stdout.decode()
+    if kind == EXT4:
+        assert "will not survive" not in site.daemon.log()
+        assert f"lies on {kind}" not in checked
+    else:
+        assert "spool will not survive" in site.daemon.log()
+        assert f"lies on {kind}" in site.daemon.log()
+        assert f"lies on {kind}" in checked
 
 
 def test_directory_of_somebody_else_is_named_at_the_start(room: Room, volume: Volume) -> None:
