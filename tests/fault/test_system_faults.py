@@ -201,6 +201,28 @@ def test_daemon_whose_spool_is_lost_ends_and_works_with_what_is_there_when_start
     assert [one.subject for one in catcher.wait_for(2)] == [b"between", b"before"]
 
 
+@pytest.mark.parametrize("volume", [EXT4], indirect=True)
+def test_disk_that_breaks_takes_nothing_more_and_gives_back_what_waits_once_it_is_repaired(
+    room: Room, catcher: Catcher, volume: Volume
+) -> None:
+    site = room()
+    site.daemon.start()
+    catcher.answer("450 4.2.1 mailbox busy", recipient="slow@example.net")
+    assert site.send("before", "slow@example.net").returncode == 0
+    volume.remount("abort")  # as ext4 does by itself when the disk fails
+    done = site.send("refused", "user@example.net", mode="-odb")
+    assert done.returncode == 75
+    assert b"Read-only file system" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    assert site.send("through", "user@example.net").returncode == 0
+    catcher.answer()
+    assert site.daemon.stop() == 0
+    volume.repair()
+    site.daemon.start()
+    assert {one.subject for one in catcher.wait_for(2)} == {b"through", b"before"}
+    site.wait_idle()
+
+
 @on_any_volume
 def test_daemon_does_not_start_on_a_read_only_spool_and_says_why(
     room: Room, volume: Volume
