@@ -264,6 +264,47 @@ def test_directory_of_somebody_else_is_named_at_the_start(room: Room, volume: Vo
     assert done.stderr.count(b"\n") == 1
 
 
+@pytest.mark.parametrize("mode", [0o700, 0o000, 0o755])
+def test_drop_directory_of_a_wrong_mode_is_told_and_set_right_at_the_next_start(
+    room: Room, catcher: Catcher, volume: Volume, mode: int
+) -> None:
+    site = room()
+    site.make_spool()
+    (volume.seen / "spool/drop").chmod(mode)
+    done = site.send("refused", "user@example.net", uid=12001)
+    assert done.returncode == 75
+    assert b"spool/drop: Permission denied" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    site.make_spool()
+    assert site.send("taken", "user@example.net", uid=12001).returncode == 0
+    site.daemon.start()
+    assert [one.subject for one in catcher.wait_for(1)] == [b"taken"]
+
+
+@pytest.mark.parametrize("name", ["queue", "incoming", "format"])
+def test_part_of_the_spool_of_a_wrong_owner_is_named_at_the_start_and_used_once_it_is_right(
+    room: Room, catcher: Catcher, volume: Volume, name: str
+) -> None:
+    site = room()
+    spool = volume.seen / "spool"
+    spool.mkdir(mode=0o711)
+    os.chown(spool, 12000, 12000)
+    site.make_spool()
+    catcher.stop()
+    assert site.send("waits", "user@example.net", uid=12001).returncode == 0
+    os.chown(spool / name, 0, 0)
+    (spool / name).chmod(0o600)
+    done = site.run("pysendmaild", "--foreground")
+    assert done.returncode == 75
+    assert f"Permission denied: '{name}'".encode() in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    os.chown(spool / name, 12000, 12000)
+    (spool / name).chmod(0o700)
+    catcher.start()
+    site.daemon.start()
+    assert [one.subject for one in catcher.wait_for(1)] == [b"waits"]
+
+
 def test_newer_spool_is_refused_and_mail_for_it_waits_in_the_drop_directory(
     room: Room, catcher: Catcher, volume: Volume
 ) -> None:
