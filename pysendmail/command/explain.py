@@ -96,7 +96,7 @@ def explain(words: Sequence[str]) -> int:
     loaded, aliases = readable_configuration()
     try:
         for line in explained(
-            request_of(options, size=raw.size),
+            request_of(options, os.environ, size=raw.size),
             raw,
             find_submitter(os.getuid()),
             loaded=loaded,
