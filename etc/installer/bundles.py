@@ -18,7 +18,7 @@ from etc.installer.places import Trouble
 # Bundle -> what sendmail imports when it loads it; without what it has imported at its start.
 CONTENTS = {
     "sendmail": ("pysendmail._bundle", "pysendmail.command.sendmail"),
-    "drop_door": ("pysendmail.spool.room", "pysendmail.submission.accept"),
+    "drop_door": ("pysendmail.spool.room", "pysendmail.submission.mistakes"),
     "direct_door": ("pysendmail.submission.direct", "pysendmail.smtp.transport.tcp"),
     "spool": ("pysendmail.spool.directory",),
 }

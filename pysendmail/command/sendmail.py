@@ -226,7 +226,7 @@ def leave(
     """Leave the message in the drop directory, after telling the caller of mistakes of his own."""
     load_bundle("drop_door")
     from pysendmail.spool.room import find_shortage, free_octets
-    from pysendmail.submission.accept import check
+    from pysendmail.submission.mistakes import check
 
     failures = check(request, content, limit=settings["message_size"])
     try:

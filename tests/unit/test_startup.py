@@ -156,7 +156,7 @@ def test_third_door_loads_nothing_dear(site: Site, argv: Sequence[str]) -> None:
     done, modules = site.sendmail(*argv)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert modules & TOO_DEAR == set()
-    assert "pysendmail.submission.accept" in modules
+    assert "pysendmail.submission.mistakes" in modules
     [left] = (site.spool / "drop").iterdir()
     assert left.read_bytes().endswith(b"\0\0" + MESSAGE[:-2] + b"\n")
 
