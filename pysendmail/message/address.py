@@ -244,8 +244,8 @@ def are_joined_by_dots(text: bytes, tokens: list[Token]) -> bool:
 
 
 def unquoted(string: bytes) -> bytes:
-    """Return the content of a quoted string."""
-    content = string[1:-1]
+    """Return the content of a quoted string, without its folding (RFC 5322 section 3.2.4)."""
+    content = string[1:-1].replace(b"\r\n", b"")
     if b"\\" not in content:
         return content
     # An escaped backslash is set aside as NUL, which no token holds.
