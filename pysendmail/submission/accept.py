@@ -8,11 +8,13 @@ is a failure that the sender hears of by a bounce.
 
 from __future__ import annotations
 
+from itertools import chain
+
 from pysendmail.message import intake
 from pysendmail.message.address import AddressError, parse_list, parse_mailbox, qualify
-from pysendmail.message.aliases import RECIPIENTS_LIMIT, LocalNames, resolve
+from pysendmail.message.aliases import LocalNames, resolve
 from pysendmail.message.content import Content
-from pysendmail.message.envelope import Envelope, Recipient
+from pysendmail.message.envelope import RECIPIENTS_LIMIT, Envelope, Recipient
 from pysendmail.message.outcome import FAILED, Outcome, printable
 from pysendmail.message.trace import find_loop
 from pysendmail.submission.completion import completions
@@ -203,14 +205,13 @@ def asked_recipients(request: Request, message: Message) -> tuple[list[Mailbox],
     """Return the recipients of command line and, with -t, header; raises Refused where none is."""
     mailboxes: list[Mailbox] = []
     bad: list[bytes] = []
-    for operand in request.operands:
-        found, unreadable = parse_list(operand)
+    lists = (parse_list(operand) for operand in request.operands)
+    in_header = [intake.recipients_of(message)] if request.from_header else []
+    for found, unreadable in chain(lists, in_header):
         mailboxes += found
         bad += unreadable
-    if request.from_header:
-        found, unreadable = intake.recipients_of(message)
-        mailboxes += found
-        bad += unreadable
+        if len(mailboxes) + len(bad) > RECIPIENTS_LIMIT:
+            break
     if len(mailboxes) + len(bad) + len(request.recipients) > RECIPIENTS_LIMIT:
         raise Refused(EX_DATAERR, b"more than %d recipients" % RECIPIENTS_LIMIT)
     if not mailboxes and not bad and not request.recipients:

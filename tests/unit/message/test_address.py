@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from pysendmail.message.address import (
     parse_mailbox,
     qualify,
 )
+from pysendmail.message.envelope import RECIPIENTS_LIMIT
 from pysendmail.message.lexer import Token
 
 
@@ -270,3 +272,33 @@ def test_hostile_repetition_takes_linear_time(unit: bytes) -> None:
     parse_list(text)
     # A quadratic pass over 60,000 octets takes minutes; a linear one a tenth of a second.
     assert time.process_time() - began < 3
+
+
+def test_list_is_read_as_far_as_a_message_may_have_recipients() -> None:
+    names = [b"a%d" % number for number in range(RECIPIENTS_LIMIT + 5)]
+    mailboxes, bad = parse_list(b", ".join(names[:RECIPIENTS_LIMIT]) + b" ,, ")
+    assert (len(mailboxes), bad) == (RECIPIENTS_LIMIT, [])
+    mailboxes, bad = parse_list(b", ".join(names))
+    assert [mailbox.address for mailbox in mailboxes] == names[:RECIPIENTS_LIMIT]
+    assert bad == [b", ".join(names[RECIPIENTS_LIMIT:])]
+
+
+@pytest.mark.parametrize("unit", [b"a ", b"@", b'"".', b"<@a,", b"[", b"(),", b",", b"a,", b"a b,"])
+def test_list_of_anything_takes_no_more_memory_than_one_of_recipients(unit: bytes) -> None:
+    text = unit * (256 * 1024 // len(unit))
+    tracemalloc.start()
+    try:
+        found = parse_list(text)
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found[0]) + len(found[1]) <= RECIPIENTS_LIMIT + 1
+    assert peak < 12 * 1024 * 1024
+
+
+def test_words_of_a_name_are_any_number_and_those_of_an_address_not() -> None:
+    assert parse_mailbox(b"a " * 2000 + b"<b@x>").address == b"b@x"
+    assert parse_mailbox(b"<@r," + b"@r," * 2000 + b"@r:b@x>").address == b"b@x"
+    assert parse_mailbox(b'"".' * 250 + b"a@x").address == b'"' + b"." * 250 + b'a"@x'
+    mailboxes, bad = parse_list(b"a " * 2000 + b": b@x;")
+    assert (mailboxes, len(bad)) == ([], 1)
