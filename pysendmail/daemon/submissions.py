@@ -127,7 +127,14 @@ class Submissions:
             if result is None:
                 claim.release()
             else:
-                settle(claim, result, config=relay.config, journal=state.journal, now=time.time())
+                settle(
+                    claim,
+                    result,
+                    config=relay.config,
+                    journal=state.journal,
+                    now=time.time(),
+                    age=state.age(claim.entry.arrived),
+                )
 
         delivery = WaitedDelivery(make_attempt, settle_late)
         state.workers.put(delivery, urgent=True)

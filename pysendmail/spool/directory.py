@@ -54,7 +54,7 @@ class DirectorySpool:
         """Open the spool at `path`, which `create` has made.
 
         `step` is called with each of DURABLE_STEPS as it is reached, `disk` makes the changes: both
-        are for tests. Raises SpoolError when there is no spool or one of a newer format.
+        are for tests. Raises SpoolError when there is no spool or one of another format.
         """
         with as_spool_error(f"open the spool {os.fsdecode(path)}"):
             self._store = Store(path, disk or Disk(), step)

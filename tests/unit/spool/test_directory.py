@@ -143,8 +143,10 @@ def test_root_gives_its_files_to_the_owner_of_the_spool(place):
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        pytest.param(b"2\n", "newer pysendmail", id="newer"),
-        pytest.param(b"", "no spool", id="empty"),
+        pytest.param(b"2\n", "format 2, of a newer pysendmail; this one knows 1", id="newer"),
+        pytest.param(b"0\n", "format 0, that no pysendmail has; this one knows 1", id="older"),
+        pytest.param(b"9" * 40, "of a newer pysendmail", id="endless"),
+        pytest.param(b"", "no spool: its format file says b'', not 1", id="empty"),
         pytest.param(b"maildir\n", "no spool", id="foreign"),
         pytest.param(None, "nobody has created it", id="missing"),
     ],
