@@ -33,6 +33,8 @@ CLOCK_STEP_S = 60.0  # a clock that goes back by more has been set
 class Scheduler:
     """Runs the queue of one daemon until it is told to stop."""
 
+    here = True  # see `control.Runner`
+
     def __init__(self, state: State, drops: DropIntake) -> None:
         self._state = state
         self._drops = drops
