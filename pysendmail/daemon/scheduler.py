@@ -33,6 +33,8 @@ LATEST = 48  # a notice that no attempt occasions is late by up to one such part
 class Scheduler:
     """Runs the queue of one daemon until it is told to stop."""
 
+    here = True  # see `control.Runner`
+
     def __init__(self, state: State, drops: DropIntake) -> None:
         self._state = state
         self._drops = drops

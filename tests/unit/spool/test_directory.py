@@ -10,6 +10,7 @@ import pytest
 
 from pysendmail.spool.directory import DURABLE_STEPS, DirectorySpool
 from pysendmail.spool.disk import Disk
+from pysendmail.spool.entry import AT_ONCE
 from pysendmail.spool.errors import (
     AlreadyEntered,
     BrokenEntry,
@@ -273,6 +274,14 @@ def test_rescan_takes_over_what_another_process_did(spool, other):
     other.change(FIRST, "release")
     spool.rescan()
     assert spool.due(9999.0, 10) == [SECOND, THIRD, FIRST]
+
+
+def test_expediting_in_memory_is_of_what_others_entered_too(spool, other):
+    assert spool.due(9999.0, 10) == []
+    enter(other)
+    spool.expedite(spool.ids())
+    assert spool.due(AT_ONCE, 10) == [FIRST]
+    assert other.due(1.0, 10) == []
 
 
 def test_rescan_leaves_own_claims_out_of_sight(spool):
