@@ -16,7 +16,7 @@ from pysendmail.spool.claim import DirectoryClaim
 from pysendmail.spool.disk import Disk
 from pysendmail.spool.entry import ACTIONS, AT_ONCE, check_queue_id, entered
 from pysendmail.spool.errors import BrokenEntry, EntryBusy, SpoolError, as_spool_error
-from pysendmail.spool.file import EntryFile, hinted_time, names_in
+from pysendmail.spool.file import EntryFile, fetched_ahead, hinted_time, names_in
 from pysendmail.spool.index import CLAIMED, HELD
 from pysendmail.spool.layout import create_layout
 from pysendmail.spool.room import free_octets
@@ -152,9 +152,10 @@ class DirectorySpool:
     def entries(self) -> Iterator[Entry]:
         """Yield the entries, in no order. Broken ones are left to `sweep`."""
         with as_spool_error("list the queue"):
-            for name in names_in(self._store.layout.queue):
+            queue = self._store.layout.queue
+            for queue_id in fetched_ahead(filter(is_queue_id, names_in(queue)), queue):
                 try:
-                    entry = self.find(name) if is_queue_id(name) else None
+                    entry = self.find(queue_id)
                 except BrokenEntry:
                     continue
                 if entry is not None:

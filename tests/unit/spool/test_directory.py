@@ -592,6 +592,16 @@ def test_spoiled_hints_are_set_right_by_a_sweep(spool, other, place, spoil):
     assert stat.S_IMODE(os.stat(place / "queue" / FIRST).st_mode) == 0o600
 
 
+def test_every_entry_of_a_long_queue_is_read_and_what_is_none_passed_over(spool, place):
+    ids = {f"{number:014X}" for number in range(100)}
+    for queue_id in ids:
+        enter(spool, queue_id)
+    os.mkfifo(place / "queue" / "F1F0F1F0F1F0F1")
+    os.symlink("nowhere", place / "queue" / "F2F2F2F2F2F2F2")
+    assert sorted(entry.queue_id for entry in spool.entries()) == sorted(ids)
+    assert {found.name for found in spool.sweep(5000.0)} == {"F1F0F1F0F1F0F1", "F2F2F2F2F2F2F2"}
+
+
 def test_entry_restored_without_its_times_is_due_and_claimed_with_its_facts(spool, other, place):
     enter(spool, next_attempt=7000.0)
     spool.change(FIRST, "hold")
