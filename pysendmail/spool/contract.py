@@ -110,7 +110,8 @@ class Spool(Entering, Protocol):
         """Return up to `limit` ids whose next attempt has come, earliest first.
 
         A hint: an id may be gone or taken when claimed. Held entries and those claimed by this
-        process are not in it. Ids stay due until claimed.
+        process are not in it. Ids stay due until claimed. Of a long queue that was just opened,
+        the first that are found due come before the others are known.
         """
 
     def next_due(self) -> float | None:
