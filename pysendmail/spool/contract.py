@@ -123,8 +123,10 @@ class Spool(Entering, Protocol):
     def entries(self) -> Iterator[Entry]:
         """Yield the entries one by one, in no order."""
 
-    def count(self) -> int:
-        """Return the number of entries, held and claimed ones included."""
+    def count(self, at_most: int | None = None) -> int:
+        """Return the number of entries, held and claimed ones included; count no further than
+        `at_most`.
+        """
 
     def find(self, queue_id: str) -> Entry | None:
         """Return this entry, or None when there is none. Raises BrokenEntry when it is broken."""

@@ -172,10 +172,11 @@ class DirectorySpool:
                 if entry is not None:
                     yield entry
 
-    def count(self) -> int:
-        """Return the number of entries."""
+    def count(self, at_most: int | None = None) -> int:
+        """Return the number of entries, `at_most` where there are more."""
         with as_spool_error("list the queue"):
-            return sum(is_queue_id(name) for name in names_in(self._store.layout.queue))
+            found = filter(is_queue_id, names_in(self._store.layout.queue))
+            return sum(1 for _ in islice(found, at_most))
 
     def find(self, queue_id: str) -> Entry | None:
         """Return this entry, or None."""
