@@ -298,7 +298,7 @@ class Daemon:
         """Tell whether queue and drop directory are empty."""
         try:
             return not (
-                self._state.spool.count() or self._scheduler.busy() or self._scheduler.drops_wait()
+                self._state.spool.count(1) or self._scheduler.busy() or self._scheduler.drops_wait()
             )
         except SpoolError:
             return False  # what waits is not known: somebody must stay

@@ -516,7 +516,7 @@ def is_busy_with_a_caller(house: House) -> None:
 
 
 def is_busy_with_unknown_things(house: House) -> None:
-    def fail() -> int:
+    def fail(at_most: int | None = None) -> int:
         raise SpoolError("no disk")
 
     house.spool.count = fail  # type: ignore[method-assign]

@@ -150,6 +150,18 @@ def test_house_is_kept_beside_all_else() -> None:
     assert not spool.swept.is_set()
 
 
+def test_sweep_of_a_long_queue_leaves_the_processor_to_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "SWEEP_AT_ONCE", 2)
+    house, pauses = House(), []
+    monkeypatch.setattr(house.scheduler._stopping, "wait", pauses.append)
+    for number in range(5):
+        enter(house.spool, f"{number:014X}")
+    house.scheduler.keep_house()
+    wait_until(lambda: len(pauses) == 2)
+
+
 @pytest.mark.trap(27)
 def test_entry_whose_time_a_fast_clock_has_set_is_brought_back() -> None:
     house = House()
