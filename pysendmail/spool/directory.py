@@ -54,7 +54,7 @@ class DirectorySpool:
         """Open the spool at `path`, which `create` has made.
 
         `step` is called with each of DURABLE_STEPS as it is reached, `disk` makes the changes: both
-        are for tests. Raises SpoolError when there is no spool or one of a newer format.
+        are for tests. Raises SpoolError when there is no spool or one of another format.
         """
         with as_spool_error(f"open the spool {os.fsdecode(path)}"):
             self._store = Store(path, disk or Disk(), step)
@@ -144,6 +144,8 @@ class DirectorySpool:
             file.close()
             self._store.index.put(queue_id, HELD)
             return None
+        if self._store.index.is_expedited(queue_id):
+            file.entry = file.entry.changed(next_attempt=AT_ONCE)  # also when it is given back
         self._store.index.put(queue_id, CLAIMED)
         return DirectoryClaim(self._store, file)
 
@@ -151,19 +153,22 @@ class DirectorySpool:
 
     def entries(self) -> Iterator[Entry]:
         """Yield the entries, in no order. Broken ones are left to `sweep`."""
+        for queue_id in self.ids():
+            try:
+                entry = self.find(queue_id)
+            except BrokenEntry:
+                continue
+            if entry is not None:
+                yield entry
+
+    def ids(self) -> Iterator[str]:
+        """Yield the ids of all entries."""
         with as_spool_error("list the queue"):
-            for name in names_in(self._store.layout.queue):
-                try:
-                    entry = self.find(name) if is_queue_id(name) else None
-                except BrokenEntry:
-                    continue
-                if entry is not None:
-                    yield entry
+            yield from filter(is_queue_id, names_in(self._store.layout.queue))
 
     def count(self) -> int:
         """Return the number of entries."""
-        with as_spool_error("list the queue"):
-            return sum(is_queue_id(name) for name in names_in(self._store.layout.queue))
+        return sum(1 for _ in self.ids())
 
     def find(self, queue_id: str) -> Entry | None:
         """Return this entry, or None."""
@@ -235,6 +240,12 @@ class DirectorySpool:
             file.append(file.entry.changed(next_attempt=AT_ONCE))
         self._store.step("change: recorded")
 
+    def expedite(self, queue_ids: Iterable[str]) -> None:
+        """Let those of these entries that wait be due at once (see `contract`)."""
+        self._load()
+        self._store.index.expedite(queue_ids)
+        self.wake()
+
     def remember(self, queue_id: str, now: float) -> None:
         """Let `enter` refuse this id for a day: an empty file done/<queue id>, its mtime `now`."""
         with as_spool_error(f"remember {check_queue_id(queue_id)}"):
@@ -264,9 +275,8 @@ class DirectorySpool:
     def rescan(self) -> None:
         """Take over into the index what other processes did, by stat alone."""
         with as_spool_error("scan the queue"):
-            for name in names_in(self._store.layout.queue):
-                if is_queue_id(name):
-                    self._store.index.refresh(name, self._look)
+            for queue_id in self.ids():
+                self._store.index.refresh(queue_id, self._look)
 
     def _look(self, queue_id: str) -> float | None:
         return hinted_time(queue_id, self._store.layout.queue)

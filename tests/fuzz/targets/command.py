@@ -33,7 +33,7 @@ def argv(octets: bytes) -> None:
     assert said.interval == 0 or queue_run.SHORTEST_S <= said.interval <= queue_run.LONGEST_S
     assert said.delivery_mode in (b"", *o_options.DELIVERY_MODES.values())
     assert said.tag.decode().isprintable()
-    request = request_of(said, queue_id=QUEUE_ID)
+    request = request_of(said, {}, queue_id=QUEUE_ID)
     _verb, records = split_head(format_request(request))
     assert parse_request(records) == request
 

@@ -26,8 +26,9 @@ from pysendmail.message.lexer import tokens_of
 from pysendmail.message.message import Message, parse_message
 from pysendmail.message.phrase import format_phrase
 from pysendmail.smtp.arguments import check_address
-from pysendmail.submission.accept import accept, check
+from pysendmail.submission.accept import accept
 from pysendmail.submission.exit_status import EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Refused
+from pysendmail.submission.mistakes import check
 from pysendmail.submission.request import Request
 from pysendmail.submission.submitter import Submitter
 from tests.fuzz.targets.target import Target, cut

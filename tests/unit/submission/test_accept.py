@@ -18,8 +18,9 @@ from pysendmail.message.trace import HOPS_LIMIT, OWN_HOPS_LIMIT
 from pysendmail.smtp import Recipient, Transaction
 from pysendmail.smtp.arguments import format_mail, format_rcpt
 from pysendmail.smtp.extensions import parse_extensions
-from pysendmail.submission.accept import Accepted, check
+from pysendmail.submission.accept import Accepted
 from pysendmail.submission.exit_status import EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Refused
+from pysendmail.submission.mistakes import check
 from pysendmail.submission.request import BACKGROUND, INTERACTIVE, QUEUE
 from pysendmail.submission.submitter import Submitter
 from tests.unit.submission.samples import CONFIG, accepted, raw, request
