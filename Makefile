@@ -84,7 +84,7 @@ kill: $(VENV)/complete ## kill sendmail and daemon in the midst, and count what 
 soak: $(VENV)/complete ## mail through all doors while smarthosts and daemon come and go; SOAK_SECONDS=3600
 	$(RUN)/python -m tests.fault.soak $(SOAK_SECONDS)
 
-fuzz: $(VENV)/complete ## ten minutes of any octets for each of tests/fuzz/targets.py, led by coverage; FUZZ_SECONDS=600
+fuzz: $(VENV)/complete ## ten minutes of any octets for each target of tests/fuzz/targets, led by coverage; FUZZ_SECONDS=600
 	$(RUN)/python -m tests.fuzz.run $(FUZZ_SECONDS)
 
 lint: $(VENV)/complete man-lint ## ruff, and the manual pages

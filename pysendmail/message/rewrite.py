@@ -35,18 +35,19 @@ QUALIFIED_LIMIT = HEADER_LIMIT // 2
 def qualify_headers(message: Message, origin: bytes) -> Message:
     """Return the message with `@origin` behind every bare name in its address fields.
 
-    Where so many names would make a header that nobody could read again, they stay bare.
+    They stay bare in a field of so many that the header could not be read again.
     """
     if is_signed(message.fields):
         return message
-    fields: list[Field] = []
-    size = 0
-    for field in message.fields:
-        new = with_qualified(field, origin) if field.key in ADDRESS_FIELDS else field
-        size += len(new.raw)
-        if size > QUALIFIED_LIMIT:
-            return message
-        fields.append(new)
+    room = QUALIFIED_LIMIT - sum(len(field.raw) for field in message.fields)
+    fields = list(message.fields)
+    for place, field in enumerate(fields):
+        if field.key in ADDRESS_FIELDS:
+            new = with_qualified(field, origin)
+            growth = len(new.raw) - len(field.raw)
+            if growth <= room:
+                fields[place] = new
+                room -= growth
     return message.with_fields(fields)
 
 
