@@ -18,6 +18,7 @@ from pysendmail.config.load import load
 from pysendmail.config.secrets import credential_path, read_listen_password, read_password
 from pysendmail.config.snapshot import write_snapshot
 from pysendmail.daemon.dropped import dropped_entries
+from pysendmail.daemon.volume import volatile_spool
 from pysendmail.message.alias_file import read_aliases
 from pysendmail.message.outcome import DELIVERED
 from pysendmail.message.queue_id import new_queue_id
@@ -55,7 +56,7 @@ def check(*, connect: bool, send_to: str) -> int:
             say(2, line.encode("utf-8", "backslashreplace"))
         return EX_CONFIG
     show_settings(loaded)
-    show_dropped(loaded.config)
+    show_spool(loaded.config)
     status = EX_OK if show_aliases(loaded.config) else EX_CONFIG
     if not connect:
         return status
@@ -112,8 +113,12 @@ def readers_of(name: str) -> str:
     return ", ".join(readers)
 
 
-def show_dropped(config: Config) -> None:
-    """Print how many messages nobody takes in, where we may know."""
+def show_spool(config: Config) -> None:
+    """Print whether the spool will survive, and how many messages nobody takes in, where we may
+    know.
+    """
+    if volatile := volatile_spool(config.spool):
+        show(f"warning: {volatile}")
     if is_served(config.socket):
         return
     directory = drop_directory(config.spool)

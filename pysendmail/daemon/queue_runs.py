@@ -211,8 +211,15 @@ class QueueRuns:
         self._unrecorded[queue_id] = {
             outcome.recipient: outcome for outcome in result.outcomes if outcome.kind == DELIVERED
         }
-        config, journal = state.relay.config, state.journal
-        over = settle(claim, result, config=config, journal=journal, now=time.time(), sync=False)
+        over = settle(
+            claim,
+            result,
+            config=state.relay.config,
+            journal=state.journal,
+            now=time.time(),
+            age=state.age(claim.entry.arrived),
+            sync=False,
+        )
         del self._unrecorded[queue_id]
         if over:
             self._removals.note()
@@ -229,8 +236,11 @@ class QueueRuns:
     # --- the ends of an entry
 
     def _fail(self, queue_id: str, error: Exception, claims: Claims) -> None:
-        """Tell of a delivery that failed in itself, and let its entry rest."""
-        self._state.workers.failed(error)
+        """Tell of a delivery that failed in itself, or in the spool, and let its entry rest."""
+        if isinstance(error, OSError | SpoolError):
+            self._state.journal.spool_trouble(error)
+        else:
+            self._state.workers.failed(error)
         self._let_rest(queue_id)
         claim = claims.get(queue_id)
         if claim is None:

@@ -3,7 +3,8 @@
 One thread. It sleeps until the next entry is due, a smarthost may be probed, or somebody rings the
 spool's bell; at most half a minute, and a second where there is something to look at: connections
 that are kept warm, entries that could not go yet, a drop directory that changes or is not watched.
-While every smarthost is away nothing is claimed, so ten thousand waiting entries cost nothing.
+While every smarthost is away nothing is claimed but what its sender has to hear of, so ten thousand
+waiting entries cost next to nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pysendmail.spool.errors import EntryBusy, SpoolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pysendmail.daemon.drop_intake import DropIntake
     from pysendmail.daemon.state import State
@@ -30,11 +31,13 @@ REST_S = 30.0  # the same when there is nothing to see, as far as we are told
 HOUSEKEEPING_S = 3600.0
 SWEEP_AT_ONCE, SWEEP_PAUSE_S = 50, 0.005  # so a sweep takes a quarter of one processor
 TELL_AGAIN_S = 600.0  # trouble that lasts
-CLOCK_STEP_S = 60.0  # a clock that goes back by more has been set
+LATEST = 48  # a notice that no attempt occasions is late by up to one such part of its time
 
 
 class Scheduler:
     """Runs the queue of one daemon until it is told to stop."""
+
+    here = True  # see `control.Runner`
 
     def __init__(self, state: State, drops: DropIntake) -> None:
         self._state = state
@@ -42,8 +45,7 @@ class Scheduler:
         self.runs = QueueRuns(state)
         self._stopping = threading.Event()
         self._told: dict[str, float] = {}  # steps in trouble, and when that was told
-        self._swept = float("-inf")
-        self._clock_ahead = float("-inf")  # of the monotonic clock, at the last look
+        self._next_sweep = float("-inf")  # by `time.monotonic`
 
     def run(self) -> None:
         """Bring entries to the workers until `stop`; no trouble of one round ends the next."""
@@ -119,42 +121,53 @@ class Scheduler:
         return min(max(pause, shortest), longest)
 
     def keep_house(self) -> None:
-        """End idle connections, and now and then sweep the spool."""
-        state = self._state
+        """End idle connections, look at the clock, and now and then sweep the spool."""
+        state, steady = self._state, time.monotonic()
         state.relay.pool.sweep()
-        ahead = time.time() - time.monotonic()
-        set_back = ahead < self._clock_ahead - CLOCK_STEP_S
-        self._clock_ahead = ahead
-        if not set_back and time.monotonic() - self._swept < HOUSEKEEPING_S:
-            return
-        self._swept = time.monotonic()
-        threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
+        step = state.clock.look(time.time(), steady)
+        if step:
+            state.journal.event("", "clock was set", priority=WARNING, seconds=round(step))
+        if step < 0 or steady >= self._next_sweep:
+            self._next_sweep = float("inf")
+            threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
 
     def _sweep(self) -> None:
         """Sweep the spool beside all else: it reads every entry, and mail does not wait for it.
 
         It pauses every few entries: reading without a pause would slow down what goes in and out.
         """
-        state, config = self._state, self._state.relay.config
-        pauses = {"first": config.retry_first, "longest": config.retry_longest}
-        stranded: list[str] = []
+        state = self._state
+        seen = Inspection(state)
         looked_at = itertools.count(1)
 
         def look(entry: Entry) -> None:
             if not next(looked_at) % SWEEP_AT_ONCE:
                 self._stopping.wait(SWEEP_PAUSE_S)
-            if retry.stranded(due=entry.next_attempt, now=time.time(), **pauses):
-                stranded.append(entry.queue_id)
+            seen.look(entry)
 
         try:
             for found in state.spool.sweep(time.time(), look):
                 state.journal.event(
                     "", "swept", priority=WARNING, name=found.name, found=found.text
                 )
-            for queue_id in stranded:
+            for queue_id in seen.stranded:
                 self._bring_back(queue_id)
         except (OSError, SpoolError) as error:
             state.journal.spool_trouble(error)
+        finally:
+            self._next_sweep = time.monotonic() + seen.pause
+        if seen.overdue:
+            state.workers.put(lambda: self.runs.deliver(self._unserved(seen.overdue)))
+
+    def _unserved(self, overdue: list[str]) -> Iterator[str]:
+        """Yield what no run of the queue attempts, for as long as no smarthost works.
+
+        An attempt at it reaches nobody, or one is the probe, and its sender hears of it.
+        """
+        for queue_id in overdue:
+            if not self._state.relay.pool.away():
+                return
+            yield queue_id
 
     def _bring_back(self, queue_id: str) -> None:
         """Make due what a clock that was ahead would have wait for that time to come."""
@@ -163,3 +176,38 @@ class Scheduler:
         except EntryBusy:
             return  # it gets a new time from who has it in hand
         self._state.journal.event(queue_id, "due at once", why="the clock was ahead")
+
+
+class Inspection:
+    """What one sweep sees of the entries, and what is to be done with some of them.
+
+    `stranded`: a clock that was ahead has set the time of their next attempt; `overdue`: it is time
+    for their attempt, and for their sender to hear that they are late or fail; `pause`: in how many
+    seconds there may be more of these.
+    """
+
+    __slots__ = ("_notices", "_pauses", "_soonest", "_state", "overdue", "pause", "stranded")
+
+    def __init__(self, state: State) -> None:
+        config = state.config
+        self._state = state
+        self._pauses = {"first": config.retry_first, "longest": config.retry_longest}
+        self._notices = {"lifetime": config.lifetime, "after": config.delay_warning}
+        self.stranded: list[str] = []
+        self.overdue: list[str] = []
+        fresh = retry.silence(age=0.0, warned=False, **self._notices)
+        self._soonest = fresh / LATEST
+        self.pause = min(fresh, HOUSEKEEPING_S)
+
+    def look(self, entry: Entry) -> None:
+        """Look at an entry that is in order."""
+        now = time.time()
+        if retry.stranded(due=entry.next_attempt, now=now, **self._pauses):
+            self.stranded.append(entry.queue_id)
+        elif not entry.held:
+            age = self._state.age(entry.arrived)
+            silence = retry.silence(age=age, warned=entry.warned, **self._notices)
+            wait = max(silence, entry.next_attempt - now)
+            if wait <= 0:
+                self.overdue.append(entry.queue_id)
+            self.pause = min(self.pause, max(wait, self._soonest))

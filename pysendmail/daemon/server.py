@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pysendmail.daemon.state import State
     from pysendmail.daemon.submissions import Submissions
     from pysendmail.message.content import Content
+    from pysendmail.spool.contract import Claim
     from pysendmail.submission.request import Request
 
 CONNECTIONS = 256
@@ -152,27 +153,33 @@ class Server(Acceptor):
             refusal = Answer(EX_USAGE, errors=[str(error).encode()])
             connection.sendall(format_answer(refusal))
             return
-        answer = self._submit(connection, request, rest, uid)
+        answer, waiting = self._submit(connection, request, rest, uid)
         try:
             connection.sendall(format_answer(answer))
         except OSError:
             if answer.status == 0:
                 self._state.spool.remember(request.queue_id, time.time())
             raise
+        finally:
+            if waiting is not None:
+                waiting.release()
 
-    def _submit(self, connection: socket.socket, request: Request, rest: bytes, uid: int) -> Answer:
+    def _submit(
+        self, connection: socket.socket, request: Request, rest: bytes, uid: int
+    ) -> tuple[Answer, Claim | None]:
         """Read one submission and have it taken; a caller's mistake is an answer too."""
         raw = self._submissions.new_content()
         try:
             if request.size > self._state.config.message_size:
                 raise too_large(self._state.config.message_size)
             read_content(connection, raw, rest, request.size)
-            return self._submissions.submit(request, raw, find_submitter(uid))
+            return self._submissions.submit_held(request, raw, find_submitter(uid))
         except Refused as refused:
-            return Answer(refused.status, errors=[refused.line])
+            return Answer(refused.status, errors=[refused.line]), None
         except OSError as error:
             if raw.size == request.size:
-                return Answer(EX_TEMPFAIL, errors=[f"the daemon cannot go on: {error}".encode()])
+                line = f"the daemon cannot go on: {error}".encode()
+                return Answer(EX_TEMPFAIL, errors=[line]), None
             raise
         finally:
             raw.close()

@@ -28,17 +28,20 @@ def settle(
     config: Config,
     journal: Journal,
     now: float,
+    age: float,
     sync: bool = True,
 ) -> bool:
-    """Record an attempt; return whether that was the end of the entry.
+    """Record an attempt at an entry of this `age`; return whether that was the end of the entry.
 
     Without `sync` the entry's removal is durable only after the spool's next `sync`. An attempt
-    that reached no smarthost is no attempt, unless the entry's life is over. Raises OSError or
-    SpoolError when the spool cannot record it, with nothing changed.
+    that reached no smarthost is no attempt, unless the sender has to hear that the message is late
+    or that its life is over. Raises OSError or SpoolError when the spool cannot record it, with
+    nothing changed.
     """
     entry = claim.entry
-    over = retry.expired(arrived=entry.arrived, now=now, lifetime=config.lifetime)
-    if not attempt.tried and not over:
+    over = retry.expired(age=age, lifetime=config.lifetime)
+    late = retry.warning_due(age=age, after=config.delay_warning, warned=entry.warned)
+    if not (attempt.tried or over or late):
         claim.release()
         return False
     outcomes = attempt.outcomes
@@ -46,9 +49,7 @@ def settle(
         outcomes = [expire(outcome) for outcome in outcomes]
     failures = [outcome for outcome in outcomes if outcome.kind == FAILED]
     deferrals = [outcome for outcome in outcomes if outcome.kind == DEFERRED]
-    warn = bool(deferrals) and retry.warning_due(
-        arrived=entry.arrived, now=now, after=config.delay_warning, warned=entry.warned
-    )
+    warn = bool(deferrals) and late
     notices: list[Notice] = []
     for kind in (FAILURE, RELAYED, DELAY) if warn else (FAILURE, RELAYED):
         notices += notice(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 
+from pysendmail.daemon.clock import Clock
 from pysendmail.journal import ERROR, WARNING, Journal
 from pysendmail.message.alias_file import read_aliases, source_of
 from pysendmail.relay.pool import Pool
@@ -72,12 +73,26 @@ class State:
         self.scratch = scratch
         self.accepts_deliveries = True
         self.started = time.time()
+        self._began = time.monotonic()
+        self.clock = Clock(self.started, self._began)
         self._aliases = CachedAliases(journal)
 
     @property
     def config(self) -> Config:
         """The configuration in force."""
         return self.relay.config
+
+    def age(self, arrived: float) -> float:
+        """Return how old an entry is, for who decides that it is late or its life over.
+
+        A clock that is set makes none older. And what waited when we came gets the longest pause
+        before its life ends, so that we have tried it and not only seen that it is old: the clock
+        may have been set, or the machine been off, while nobody looked.
+        """
+        config, steady = self.config, time.monotonic()
+        running = steady - self._began
+        oldest = max(config.lifetime - config.retry_longest, 0.0) + running
+        return min(self.clock.age(arrived, steady), oldest)
 
     def reload(self, relay: Relay) -> None:
         """Go on with another configuration; the old connections end when they are given back."""

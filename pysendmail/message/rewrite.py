@@ -7,7 +7,7 @@ message with a DKIM signature is never touched: the signature is worth more than
 from __future__ import annotations
 
 from pysendmail.message.address import comparable, parse_list, qualify
-from pysendmail.message.message import Field, format_field
+from pysendmail.message.message import HEADER_LIMIT, Field, format_field
 from pysendmail.message.phrase import format_phrase
 
 TYPE_CHECKING = False
@@ -28,16 +28,26 @@ AUTHOR_FIELDS = frozenset((b"from", b"resent-from"))
 SENDER_FIELDS = frozenset((b"sender", b"resent-sender"))
 
 
+# Half of what `parse_message` takes as a header; the rest is left for the fields that are added.
+QUALIFIED_LIMIT = HEADER_LIMIT // 2
+
+
 def qualify_headers(message: Message, origin: bytes) -> Message:
-    """Return the message with `@origin` behind every bare name in its address fields."""
+    """Return the message with `@origin` behind every bare name in its address fields.
+
+    Where so many names would make a header that nobody could read again, they stay bare.
+    """
     if is_signed(message.fields):
         return message
-    return message.with_fields(
-        [
-            with_qualified(field, origin) if field.key in ADDRESS_FIELDS else field
-            for field in message.fields
-        ]
-    )
+    fields: list[Field] = []
+    size = 0
+    for field in message.fields:
+        new = with_qualified(field, origin) if field.key in ADDRESS_FIELDS else field
+        size += len(new.raw)
+        if size > QUALIFIED_LIMIT:
+            return message
+        fields.append(new)
+    return message.with_fields(fields)
 
 
 def set_authors(

@@ -68,6 +68,11 @@ class Pool:
                 line.breaker.admits(now) and not line.pause(now) for line in self._lines.values()
             )
 
+    def away(self) -> bool:
+        """Tell whether no smarthost is known to work: one message at a time may probe them."""
+        with self._changed:
+            return not any(line.breaker.closed for line in self._lines.values())
+
     def next_probe(self) -> float:
         """Return the seconds until some smarthost would be tried, 0 when one would be now.
 

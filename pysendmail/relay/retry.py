@@ -1,8 +1,8 @@
 """When to try again: pure functions of an entry's history and the time.
 
-Reads no clock and draws no random number: `now` and `jitter` are given. A clock that jumps back
-makes an entry young again, never older than its life, and what it strands in the future is found
-by `stranded`; one that jumps forward makes an entry due, never lost.
+Reads no clock and draws no random number: `now`, `age` and `jitter` are given. A clock that jumps
+forward makes an entry due; what one that jumps back strands in the future is found by `stranded`.
+Neither is to change an `age`: that is for who measures it.
 """
 
 from __future__ import annotations
@@ -31,11 +31,19 @@ def stranded(*, due: float, now: float, first: float, longest: float) -> bool:
     return due - now > 1.25 * max(first, longest)
 
 
-def expired(*, arrived: float, now: float, lifetime: float) -> bool:
+def expired(*, age: float, lifetime: float) -> bool:
     """Tell whether an entry's life is over: what is still pending then fails."""
-    return now - arrived >= lifetime
+    return age >= lifetime
 
 
-def warning_due(*, arrived: float, now: float, after: float, warned: bool) -> bool:
+def warning_due(*, age: float, after: float, warned: bool) -> bool:
     """Tell whether the sender should hear that the message is late (`after` 0: never)."""
-    return bool(after) and not warned and now - arrived >= after
+    return bool(after) and not warned and age >= after
+
+
+def silence(*, age: float, lifetime: float, after: float, warned: bool) -> float:
+    """Return for how many seconds more the sender is told nothing of a message that waits.
+
+    Then the warning is due, or the life is over. Not above zero: it is time now.
+    """
+    return (min(after, lifetime) if after and not warned else lifetime) - age

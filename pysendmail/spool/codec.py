@@ -272,12 +272,23 @@ def _format_json(facts: dict[str, Any]) -> bytes:
 
 def _parse_json(text: bytes) -> dict[str, Any]:
     try:
-        facts = json.loads(str(text, "utf-8"))
+        facts = _DECODER.decode(str(text, "ascii"))
     except (ValueError, RecursionError) as error:
         raise BrokenEntry(f"not JSON: {error}") from error
     if not isinstance(facts, dict):
         raise BrokenEntry("not a JSON object")
     return facts
+
+
+def _finite(number: str) -> float:
+    """Read a number; `NaN`, `Infinity` and 1e999 are none that could be written again."""
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number} is no number")
+    return value
+
+
+_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
 
 
 def _text(octets: bytes) -> str:

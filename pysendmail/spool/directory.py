@@ -59,7 +59,7 @@ class DirectorySpool:
         """Open the spool at `path`, which `create` has made.
 
         `step` is called with each of DURABLE_STEPS as it is reached, `disk` makes the changes: both
-        are for tests. Raises SpoolError when there is no spool or one of a newer format.
+        are for tests. Raises SpoolError when there is no spool or one of another format.
         """
         with as_spool_error(f"open the spool {os.fsdecode(path)}"):
             self._store = Store(path, disk or Disk(), step)
@@ -155,6 +155,8 @@ class DirectorySpool:
             file.close()
             self._store.index.put(queue_id, HELD)
             return None
+        if self._store.index.is_expedited(queue_id):
+            file.entry = file.entry.changed(next_attempt=AT_ONCE)  # also when it is given back
         self._store.index.put(queue_id, CLAIMED)
         return DirectoryClaim(self._store, file)
 
@@ -162,21 +164,22 @@ class DirectorySpool:
 
     def entries(self) -> Iterator[Entry]:
         """Yield the entries, in no order. Broken ones are left to `sweep`."""
+        for queue_id in fetched_ahead(self.ids(), self._store.layout.queue):
+            try:
+                entry = self.find(queue_id)
+            except BrokenEntry:
+                continue
+            if entry is not None:
+                yield entry
+
+    def ids(self) -> Iterator[str]:
+        """Yield the ids of all entries."""
         with as_spool_error("list the queue"):
-            queue = self._store.layout.queue
-            for queue_id in fetched_ahead(filter(is_queue_id, names_in(queue)), queue):
-                try:
-                    entry = self.find(queue_id)
-                except BrokenEntry:
-                    continue
-                if entry is not None:
-                    yield entry
+            yield from filter(is_queue_id, names_in(self._store.layout.queue))
 
     def count(self, at_most: int | None = None) -> int:
         """Return the number of entries, `at_most` where there are more."""
-        with as_spool_error("list the queue"):
-            found = filter(is_queue_id, names_in(self._store.layout.queue))
-            return sum(1 for _ in islice(found, at_most))
+        return sum(1 for _ in islice(self.ids(), at_most))
 
     def find(self, queue_id: str) -> Entry | None:
         """Return this entry, or None."""
@@ -247,6 +250,12 @@ class DirectorySpool:
         else:
             file.append(file.entry.changed(next_attempt=AT_ONCE))
         self._store.step("change: recorded")
+
+    def expedite(self, queue_ids: Iterable[str]) -> None:
+        """Let those of these entries that wait be due at once (see `contract`)."""
+        self._load()
+        self._store.index.expedite(queue_ids)
+        self.wake()
 
     def remember(self, queue_id: str, now: float) -> None:
         """Let `enter` refuse this id for a day: an empty file done/<queue id>, its mtime `now`."""

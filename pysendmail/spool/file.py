@@ -178,14 +178,20 @@ class EntryFile:
         return os.path.samestat(there, os.fstat(self._fd))
 
     def close(self) -> None:
-        """Unlock and close. Idempotent."""
+        """Unlock and close. Idempotent; raises nothing: what was promised has been synced."""
         if self._fd < 0:
             return
         fd, self._fd = self._fd, -1
         if self._locked:
-            # Not only by closing: a child between fork and exec has a copy of the descriptor.
-            fcntl.flock(fd, fcntl.LOCK_UN)
-        os.close(fd)
+            try:
+                # Not only by closing: a child between fork and exec has a copy of the descriptor.
+                fcntl.flock(fd, fcntl.LOCK_UN)
+            except OSError:
+                pass  # closing does the same
+        try:
+            os.close(fd)
+        except OSError:
+            pass  # it is closed all the same (close(2))
 
     def _part(self, start: bytes, begin: int, end: int) -> bytes:
         """Return the octets from `begin` to `end`, out of `start` when they are in it."""

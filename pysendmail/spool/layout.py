@@ -36,7 +36,7 @@ class Layout:
     __slots__ = ("_owner", "broken", "disk", "done", "incoming", "path", "queue", "top")
 
     def __init__(self, path: str | bytes, disk: Disk) -> None:
-        """Open a spool. Raises OSError, or SpoolError when it is none or of a newer program."""
+        """Open a spool. Raises OSError, or SpoolError when it is none or of another format."""
         self.disk = disk
         self.path = os.path.abspath(os.fsdecode(path))
         self.top = os.open(path, _OPEN_DIRECTORY)
@@ -83,7 +83,7 @@ class Layout:
 def create_layout(path: str | bytes, disk: Disk) -> None:
     """Make what is missing of a spool, durably. What is there keeps its owner and mode.
 
-    Raises OSError, or SpoolError when a newer program's spool is there.
+    Raises OSError, or SpoolError when a spool of another format is there.
     """
     absolute = os.path.abspath(os.fsdecode(path))
     made_top = _make_directories(absolute, disk)
@@ -186,13 +186,14 @@ def _check_format(top: int, path: str | bytes) -> None:
         found = os.read(fd, 32).strip()
     finally:
         os.close(fd)
+    if found == b"%d" % FORMAT:
+        return
+    name, whose = os.fsdecode(path), "that no pysendmail has"
     if not found.isdigit():
-        raise SpoolError(f"{os.fsdecode(path)} is no spool: its format file says {found!r}")
+        raise SpoolError(f"{name} is no spool: its format file says {found!r}, not {FORMAT}")
     if int(found) > FORMAT:
-        raise SpoolError(
-            f"the spool {os.fsdecode(path)} has format {int(found)}, of a newer pysendmail; "
-            f"this one knows up to {FORMAT}"
-        )
+        whose = "of a newer pysendmail"
+    raise SpoolError(f"the spool {name} has format {int(found)}, {whose}; this one knows {FORMAT}")
 
 
 def _open_below(top: int, name: str) -> int:

@@ -199,8 +199,8 @@ class Story:
         claim = self.parts.spool.claim(id_of(number))
         assert claim is not None
         late = Outcome(claim.entry.pending[0].address, DEFERRED, b"4.4.2", b"too slow")
-        state = self.parts.state
-        settle(claim, ended(late), config=state.config, journal=state.journal, now=self._clock.now)
+        facts = {"config": self.parts.state.config, "journal": self.parts.state.journal}
+        settle(claim, ended(late), now=self._clock.now, age=0.0, **facts)
 
     def all(self) -> None:
         """Tell it from the creation of the spool to an idle day."""

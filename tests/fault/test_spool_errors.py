@@ -5,8 +5,10 @@ same operation succeeds when the trouble is over.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import resource
+import stat
 
 import pytest
 
@@ -354,6 +356,33 @@ def test_file_size_limit_of_the_process_is_no_room(spool):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert spool.count() == 1
     enter(spool, SECOND)
+
+
+@pytest.mark.parametrize("call", ["flock", "close"])
+def test_entry_whose_file_cannot_be_unlocked_or_closed_waits_and_is_seen(spool, monkeypatch, call):
+    flock, close = fcntl.flock, os.close
+
+    def unlock(fd, operation):
+        flock(fd, operation)
+        if operation == fcntl.LOCK_UN:
+            raise OSError(errno.ENOLCK, "no locks")
+
+    def close_at_last(fd):
+        is_entry = stat.S_ISREG(os.fstat(fd).st_mode)
+        close(fd)
+        if is_entry:
+            raise OSError(errno.EIO, "gone")
+
+    if call == "flock":
+        monkeypatch.setattr("fcntl.flock", unlock)
+    else:
+        monkeypatch.setattr("os.close", close_at_last)
+    enter(spool)
+    assert spool.due(1e12, 10) == [FIRST]
+    spool.claim(FIRST).settle([delivered(ALICE)], 5000.0, now=1100.0)
+    assert spool.due(1e12, 10) == [FIRST]
+    spool.claim(FIRST).release()
+    assert spool.due(1e12, 10) == [FIRST]
 
 
 def test_vanished_spool_is_an_error(spool, place):

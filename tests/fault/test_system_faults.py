@@ -229,7 +229,7 @@ def test_newer_spool_is_refused_and_mail_for_it_waits_in_the_drop_directory(
     layout.write_text("2\n")
     done = site.run("pysendmaild", "--foreground")
     assert done.returncode == 75
-    assert b"has format 2, of a newer pysendmail" in done.stderr
+    assert b"has format 2, of a newer pysendmail; this one knows 1" in done.stderr
     assert site.send("waits", "user@example.net", uid=12001).returncode == 0
     layout.write_text("1\n")
     site.daemon.start()

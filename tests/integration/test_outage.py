@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.helpers.catcher import Catcher
 from tests.helpers.smarthost import END_OF_MESSAGE, Smarthost, times_received
 from tests.helpers.system import Site
 from tests.helpers.waiting import wait_until
@@ -55,6 +56,27 @@ def test_message_of_an_outage_is_taken_in_time_listed_with_the_reason_and_arrive
     site.wait_idle()
     assert set(times_received(received).values()) == {1}
     assert len(smarthost.received()) == 3
+
+
+@pytest.mark.slow
+def test_mail_that_merely_waits_is_late_and_returned_at_its_time(
+    make_site: SiteMaker, catcher: Catcher
+) -> None:
+    site = make_site(catcher, delay_warning="3s", lifetime="8s")
+    site.daemon.start()
+    catcher.stop()
+    for number in range(5):
+        assert site.send(f"{number}", "user@example.net").returncode == 0
+    site.daemon.wait_for_log(
+        lambda log: log.count(": notice ") == 10, "five warnings, five bounces"
+    )
+    assert site.daemon.log().count("smarthost away") < 5  # 5, 10, 20 seconds apart
+    catcher.start()
+    site.flush()
+    subjects = [one.subject for one in catcher.wait_for(10)]
+    assert sum(b"Delayed mail" in subject for subject in subjects) == 5
+    assert sum(b"Undelivered mail" in subject for subject in subjects) == 5
+    site.wait_idle()
 
 
 @pytest.mark.slow

@@ -62,11 +62,20 @@ def test_messages_that_no_daemon_takes_in_are_told(
     (tmp_path / "spool").mkdir()
     make_drop_directory(f"{tmp_path}/spool")
     assert check(connect=False, send_to="") == 0
-    assert "warning" not in capfd.readouterr().out
+    assert "messages for it" not in capfd.readouterr().out
     request = Request(queue_id=FIRST, operands=(b"bob",))
     drop(f"{tmp_path}/spool", FIRST, format_request(request), [])
     assert check(connect=False, send_to="") == 0
     said = f"warning: no daemon is running, and {tmp_path}/spool/drop has messages for it: 1\n"
+    assert said in capfd.readouterr().out
+
+
+def test_spool_that_will_not_survive_is_told(
+    configure: Configure, capfd: pytest.CaptureFixture[str]
+) -> None:
+    configure(smarthost="smtp://127.0.0.1:1", spool="/dev/shm/spool")
+    assert check(connect=False, send_to="") == 0
+    said = "warning: the spool /dev/shm/spool lies on tmpfs, so what waits there is gone after"
     assert said in capfd.readouterr().out
 
 

@@ -4,6 +4,7 @@ and no loss.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -15,7 +16,7 @@ from pysendmail.smtp import ConnectError, Reply, TransientError
 from tests.unit.daemon.house import FakeRelay, House
 from tests.unit.relay.peers import OFFERS, Peer
 from tests.unit.smtp.streams import Clock
-from tests.unit.spool.samples import enter
+from tests.unit.spool.samples import enter, octets
 
 ENTRIES = 10_000
 LIFETIME_S = 5.0 * DAY
@@ -54,6 +55,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time of the pool and of the day, which stands still until told."""
     clock = Clock()
     monkeypatch.setattr("time.time", clock)
+    monkeypatch.setattr("time.monotonic", clock)
+    monkeypatch.setattr("pysendmail.daemon.scheduler.SWEEP_PAUSE_S", 0)
     return clock
 
 
@@ -69,9 +72,13 @@ def fill_queue(house: House, clock: Clock, entries: int = ENTRIES) -> None:
 
 
 def live_on(house: House, clock: Clock, seconds: float) -> None:
-    """Look at the queue whenever a smarthost may be probed, for so long."""
+    """Keep house and look at the queue whenever a smarthost may be probed, for so long."""
     end = clock.now + seconds
     while clock.now < end:
+        house.scheduler.keep_house()
+        for thread in threading.enumerate():
+            if thread.name == "sweep":
+                thread.join()
         house.runs.fill()
         clock.now += max(house.relay.pool.next_probe(), 1.0)
 
@@ -183,3 +190,34 @@ def free_places(house: House) -> int:
     for client in borrowed:
         pool.give_back(alpha, client, 0)
     return len(borrowed)
+
+
+def test_what_merely_waits_is_late_and_fails_at_its_time_and_costs_no_connection(
+    clock: Clock,
+) -> None:
+    smarthost = Smarthost()
+    house = House(FakeRelay(make_peer=smarthost, clock=clock), lifetime=LIFETIME_S)
+    house.state.workers = AtOnce()  # type: ignore[assignment]
+    fill_queue(house, clock, 100)
+    house.spool.change(f"{0:014X}", "hold")
+
+    live_on(house, clock, 4 * HOUR)
+    assert not any(entry.warned for entry in house.spool.entries())
+    live_on(house, clock, 12 * 60)
+    originals = [entry for entry in house.spool.entries() if entry.envelope.sender]
+    assert [entry.queue_id for entry in originals if not entry.warned] == [f"{0:014X}"]
+    assert house.spool.count() == 100 + 99
+
+    live_on(house, clock, LIFETIME_S - 5 * HOUR)
+    assert len([entry for entry in house.spool.entries() if entry.envelope.sender]) == 100
+    live_on(house, clock, HOUR)
+    [held] = [entry for entry in house.spool.entries() if entry.envelope.sender]
+    assert held.held
+    bounces = [octets(house.spool.open_message(entry.queue_id)) for entry in house.spool.entries()]
+    assert sum(b"Subject: Undelivered mail" in bounce for bounce in bounces) == 99
+    assert smarthost.connects <= LIFETIME_S / LONGEST_PAUSE_S + 10
+
+    smarthost.up = True
+    live_on(house, clock, HOUR)
+    assert house.spool.count() == 1
+    assert len(house.relay.delivered) == 2 * 99

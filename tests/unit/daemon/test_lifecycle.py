@@ -443,7 +443,7 @@ def test_flush_that_fails_is_logged_and_ends_nothing(
     def fail() -> None:
         raise SpoolError("no disk")
 
-    monkeypatch.setattr(house.spool, "entries", fail)
+    monkeypatch.setattr(house.spool, "ids", fail)
     house.daemon.orders.put(FLUSH)
     wait_until(lambda: "not flushed" in house.journal.names())
     assert house.status()

@@ -23,7 +23,12 @@ from pysendmail.message.content import Content
 from pysendmail.relay.policy import POLICY
 from pysendmail.spool.errors import AlreadyEntered
 from pysendmail.submission.exit_status import Refused
-from pysendmail.submission.request import HEAD_LIMIT, format_head, format_request
+from pysendmail.submission.request import (
+    BACKGROUND,
+    HEAD_LIMIT,
+    format_head,
+    format_request,
+)
 from pysendmail.submission.socket_door import AnswerLost, ask, submit
 from tests.helpers.users import acting_as, as_root
 from tests.helpers.waiting import wait_until
@@ -222,12 +227,30 @@ def test_answer_that_nobody_heard_is_remembered(house: House) -> None:
         enter(house.state.spool, QUEUE_ID)
 
 
+def test_what_waits_is_attempted_once_its_caller_has_been_answered(house: House) -> None:
+    spool, answered = house.state.spool, threading.Event()
+    format_answer = module.format_answer
+
+    def look(answer: Any) -> bytes:
+        assert spool.claim(QUEUE_ID) is None
+        answered.set()
+        return format_answer(answer)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "format_answer", look)
+        assert house.submit(mode=BACKGROUND).status == 0
+    assert answered.is_set()
+    wait_until(house.server.idle)
+    with spool.claim(QUEUE_ID) as claim:
+        assert not claim.entry.reasons
+
+
 class Troubled(Submissions):
     """Submissions that raise what their state says."""
 
     trouble: BaseException
 
-    def submit(self, *_: Any) -> Any:
+    def submit_held(self, *_: Any) -> Any:
         raise self.trouble
 
 

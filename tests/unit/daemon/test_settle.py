@@ -50,6 +50,7 @@ class House:
                 config=CONFIG,
                 journal=self.journal,  # type: ignore[arg-type]
                 now=now,
+                age=now - ARRIVED,
             )
         finally:
             claim.release()
@@ -177,7 +178,7 @@ def test_bounce_returns_what_was_asked_for(tmp_path: Path, ret: bytes, whole: bo
     spool.enter(FIRST, asked, message(text), arrived=ARRIVED, uid=0, next_attempt=ARRIVED)
     claim = spool.claim(FIRST)
     outcomes = ended(failed(ALICE), deferred(BOB))
-    settle(claim, outcomes, config=CONFIG, journal=FakeJournal(), now=1100.0)  # type: ignore[arg-type]
+    settle(claim, outcomes, config=CONFIG, journal=FakeJournal(), now=1100.0, age=100.0)  # type: ignore[arg-type]
     [bounce] = [entry.queue_id for entry in spool.entries() if entry.queue_id != FIRST]
     for queue_id, found in ((bounce, whole), (FIRST, True)):
         with closing(spool.open_message(queue_id)) as stored:

@@ -12,6 +12,7 @@ import pytest
 from pysendmail.spool import directory
 from pysendmail.spool.directory import DURABLE_STEPS, DirectorySpool
 from pysendmail.spool.disk import Disk
+from pysendmail.spool.entry import AT_ONCE
 from pysendmail.spool.errors import (
     AlreadyEntered,
     BrokenEntry,
@@ -149,8 +150,10 @@ def test_root_gives_its_files_to_the_owner_of_the_spool(place):
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        pytest.param(b"2\n", "newer pysendmail", id="newer"),
-        pytest.param(b"", "no spool", id="empty"),
+        pytest.param(b"2\n", "format 2, of a newer pysendmail; this one knows 1", id="newer"),
+        pytest.param(b"0\n", "format 0, that no pysendmail has; this one knows 1", id="older"),
+        pytest.param(b"9" * 40, "of a newer pysendmail", id="endless"),
+        pytest.param(b"", "no spool: its format file says b'', not 1", id="empty"),
         pytest.param(b"maildir\n", "no spool", id="foreign"),
         pytest.param(None, "nobody has created it", id="missing"),
     ],
@@ -313,6 +316,14 @@ def test_rescan_takes_over_what_another_process_did(spool, other):
     other.change(FIRST, "release")
     spool.rescan()
     assert spool.due(9999.0, 10) == [SECOND, THIRD, FIRST]
+
+
+def test_expediting_in_memory_is_of_what_others_entered_too(spool, other):
+    assert spool.due(9999.0, 10) == []
+    enter(other)
+    spool.expedite(spool.ids())
+    assert spool.due(AT_ONCE, 10) == [FIRST]
+    assert other.due(1.0, 10) == []
 
 
 def test_rescan_leaves_own_claims_out_of_sight(spool):
