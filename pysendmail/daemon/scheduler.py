@@ -1,9 +1,10 @@
 """The scheduler: brings what is due to the workers, and keeps the house.
 
-One thread. It sleeps until the next entry is due, a smarthost may be probed, somebody rings the
-spool's bell, or a second has passed (the drop directory is looked at then: its submitters have no
-bell to ring). While every smarthost is away nothing is claimed but what its sender has to hear of,
-so ten thousand waiting entries cost next to nothing.
+One thread. It sleeps until the next entry is due, a smarthost may be probed, or somebody rings the
+spool's bell; at most half a minute, and a second where there is something to look at: connections
+that are kept warm, entries that could not go yet, a drop directory that changes or is not watched.
+While every smarthost is away nothing is claimed but what its sender has to hear of, so ten thousand
+waiting entries cost next to nothing.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pysendmail.spool.entry import Entry
 
 LOOK_S = 1.0  # how often the drop directory and the idle connections are looked at
+REST_S = 30.0  # the same when there is nothing to see, as far as we are told
 HOUSEKEEPING_S = 3600.0
 SWEEP_AT_ONCE, SWEEP_PAUSE_S = 50, 0.005  # so a sweep takes a quarter of one processor
 TELL_AGAIN_S = 600.0  # trouble that lasts
@@ -102,17 +104,21 @@ class Scheduler:
             self._drops.sweep(time.time())
 
     def pause(self) -> float:
-        """Return how long to wait for the bell: until something is due, at most LOOK_S.
+        """Return how long to wait for the bell: until something is due, at most REST_S.
 
         What is due now and was not dispatched is being waited for already; not without a pause.
         """
         state = self._state
-        due = state.spool.next_due()
-        if due is None or not state.workers.spare:
+        now, due = time.time(), state.spool.next_due()
+        if not state.workers.spare:
             return LOOK_S
-        pause = max(due - time.time(), state.relay.pool.next_probe())
+        quiet = self._drops.watched and not self._drops.changed() and not state.relay.pool.warm()
+        longest = REST_S if quiet and (due is None or due > now) else LOOK_S
+        if due is None:
+            return longest
+        pause = max(due - now, state.relay.pool.next_probe())
         shortest = LOOK_S if self.runs.resting else LOOK_S / 20
-        return min(max(pause, shortest), LOOK_S)
+        return min(max(pause, shortest), longest)
 
     def keep_house(self) -> None:
         """End idle connections, look at the clock, and now and then sweep the spool."""

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pysendmail.daemon import scheduler as module
-from pysendmail.daemon.scheduler import LOOK_S
+from pysendmail.daemon.scheduler import LOOK_S, REST_S
+from pysendmail.relay.policy import POLICY
 from pysendmail.spool.errors import EntryBusy, SpoolFull
 from pysendmail.spool.memory import MemorySpool
 from tests.helpers.waiting import wait_until
@@ -88,6 +89,36 @@ def test_pause_ends_with_the_next_entry() -> None:
     assert house.scheduler.pause() == LOOK_S
     enter(house.spool, FIRST)
     assert 0 < house.scheduler.pause() < LOOK_S
+
+
+class QuietDrops(FakeDrops):
+    """A drop directory that is watched, and into which nothing comes."""
+
+    watched = True
+
+    def changed(self) -> bool:
+        return False
+
+
+def test_pause_is_long_where_nothing_is_to_be_seen() -> None:
+    house = House(drops=QuietDrops())
+    assert house.scheduler.pause() == REST_S
+    enter(house.spool, SECOND, next_attempt=FUTURE)
+    assert house.scheduler.pause() == REST_S
+    enter(house.spool, FIRST, next_attempt=time.time() + LOOK_S)
+    assert 0 < house.scheduler.pause() <= LOOK_S
+
+
+def test_pause_is_short_while_a_connection_is_warm_or_an_entry_could_not_go() -> None:
+    house = House(drops=QuietDrops())
+    session, _ = house.relay.pool.borrow(house.relay.smarthosts[0], None)
+    house.relay.pool.give_back(house.relay.smarthosts[0], session, 1)
+    assert house.scheduler.pause() == LOOK_S
+    house.relay.pool.close()
+    assert house.scheduler.pause() == REST_S
+    house.relay.pool.report(house.relay.smarthosts[0], POLICY["connection"], b"refused")
+    enter(house.spool, FIRST)
+    assert house.scheduler.pause() == LOOK_S
 
 
 def test_deferral_gives_the_entry_back() -> None:

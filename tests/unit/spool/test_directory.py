@@ -187,6 +187,9 @@ def test_spool_is_in_place_until_its_directory_is_another(place):
     assert spool.in_place()
     place.rename(place.with_name("aside"))
     assert not spool.in_place()
+    with pytest.raises(SpoolError, match="no longer the spool that was opened"):
+        enter(spool)
+    assert spool.count() == 0
     DirectorySpool.create(place).close()
     assert not spool.in_place()
     shutil.rmtree(place)
