@@ -2,10 +2,11 @@
 
 `DEPENDENCIES` are the directories that hold yaml and daemon; the stubs of the installed programs
 put them at the end of sys.path, since they start without site. A checkout leaves them to its
-virtualenv.
+virtualenv, and has no `BUNDLES` (_bundle.py).
 """
 
 DEPENDENCIES: tuple[str, ...] = ()
+BUNDLES = ""
 CONFIG_PATH = "/etc/pysendmail/pysendmail.yaml"
 SPOOL = "/var/spool/pysendmail"
 SOCKET = "/run/pysendmail/submit.sock"

@@ -17,7 +17,7 @@ import sys
 from etc.installer.account import find_user, make_spool, make_user, service_user
 from etc.installer.dependencies import extras_of, run
 from etc.installer.files import Content, Link, digest, exchange, read_text, write
-from etc.installer.modules import STUB, check_interpreter, lay_modules, run_installed
+from etc.installer.modules import check_interpreter, lay_modules, run_installed, stub_of
 from etc.installer.places import Places, Trouble
 from etc.installer.takeover import Manifest, owners
 from pysendmail import __version__
@@ -124,8 +124,7 @@ def plan(places: Places, python: str, user: str) -> dict[str, Content]:
     """Return the content of every file outside our own directory, by path."""
     contents: dict[str, Content] = {}
     for name, module in PROGRAMS.items():
-        stub = STUB.format(python=python, private=places.private, module=module)
-        contents[f"{places.prefix}/{name}"] = stub.encode()
+        contents[f"{places.prefix}/{name}"] = stub_of(module, python, places).encode()
     for name, target in LINKS.items():
         contents[f"{places.prefix}/{name}"] = Link(target)
     documents = {f"{places.manuals}/man{name[-1]}/{name}": f"docs/man/{name}" for name in MANUALS}

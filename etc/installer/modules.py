@@ -1,4 +1,6 @@
-"""Our private directory: modules with bytecode, dependencies; and the few lines of the programs."""
+"""Our private directory: modules with bytecode, bundles of them, dependencies; and the few lines of
+the programs.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ import shutil
 import sys
 from py_compile import PycInvalidationMode
 
+from etc.installer.bundles import CONTENTS, lay_bundles
 from etc.installer.dependencies import fetch_dependencies, find_dependencies, run
 from etc.installer.places import Places, Trouble
 
@@ -17,10 +20,22 @@ STUB = """\
 #!{python} -IS
 import sys
 sys.path.insert(0, {private!r})
-from pysendmail._paths import DEPENDENCIES
+{bundle}from pysendmail._paths import DEPENDENCIES
 sys.path.extend(DEPENDENCIES)
 from pysendmail.command.{module} import main
 main()
+"""
+
+# sendmail starts for each message: its modules come out of one file (pysendmail/_bundle.py).
+BUNDLE = """\
+try:
+    with open({path!r} + sys.implementation.cache_tag, 'rb') as file:
+        from marshal import loads
+        code, modules = loads(file.read())
+    exec(code)
+    enter_modules(modules)
+except FileNotFoundError:
+    pass  # of another Python: the modules are imported one by one
 """
 
 # The kernel cuts a first line off after 127 octets (256 since Linux 5.1).
@@ -42,6 +57,12 @@ try:
 except ConfigError as error:
     print(error)
 """
+
+
+def stub_of(program: str, python: str, places: Places) -> str:
+    """Return the text of an installed program."""
+    bundle = BUNDLE.format(path=f"{places.bundles}/{program}.") if program in CONTENTS else ""
+    return STUB.format(python=python, private=places.private, bundle=bundle, module=program)
 
 
 def check_interpreter(python: str, places: Places) -> None:
@@ -73,6 +94,7 @@ def lay_modules(places: Places, fresh: str, python: str, given: str, extras: lis
     with open(f"{fresh}/pysendmail/_paths.py", "w", encoding="utf-8") as file:
         file.write(places.paths_module(dependencies))
     compile_modules(fresh, places.private)
+    lay_bundles(fresh, places.private, python)
     for directory, _names, _files in os.walk(fresh):
         os.chmod(directory, 0o755)  # noqa: S103 - everybody runs sendmail
 

@@ -37,6 +37,7 @@ class Places:
         self.manuals = f"{self.prefix}/share/man"
         self.documents = f"{self.prefix}/share/doc/pysendmail"
         self.private = f"{self.prefix}/lib/pysendmail"
+        self.bundles = f"{self.private}/bundles"
         self.manifest = f"{self.private}/manifest.json"
         self.config_file = f"{self.configuration}/pysendmail.yaml"
         self.socket = f"{self.run}/submit.sock"
@@ -73,6 +74,7 @@ class Places:
         return (
             '"""Where things are in this installation. Written by `make install`."""\n\n'
             f"DEPENDENCIES = {tuple(dependencies)!r}\n"
+            f"BUNDLES = {self.bundles!r}\n"
             f"CONFIG_PATH = {self.config_file!r}\n"
             f"SPOOL = {self.spool!r}\n"
             f"SOCKET = {self.socket!r}\n"

@@ -34,6 +34,7 @@ from pysendmail.message.rewrite import is_signed, would_change
 from pysendmail.relay.smarthost import IMPLICIT, NONE, OPPORTUNISTIC, REQUIRED, smarthosts_of
 from pysendmail.smtp.transport.proxy import parse_proxy
 from pysendmail.submission import accept as acceptance
+from pysendmail.submission import mistakes
 from pysendmail.submission.completion import completions
 from pysendmail.submission.drop_door import drop_directory
 from pysendmail.submission.exit_status import EX_IOERR, EX_OK, EX_USAGE, Refused, too_large
@@ -96,7 +97,7 @@ def explain(words: Sequence[str]) -> int:
     loaded, aliases = readable_configuration()
     try:
         for line in explained(
-            request_of(options, size=raw.size),
+            request_of(options, os.environ, size=raw.size),
             raw,
             find_submitter(os.getuid()),
             loaded=loaded,
@@ -148,7 +149,7 @@ def explained(
         content=Content,
         limit=config.message_size,
     )
-    given = acceptance.read(raw, limit=None, content=Content)
+    given = mistakes.read(raw, limit=None, content=Content)
     yield b"configuration"
     yield from configuration_lines(loaded)
     yield b"\nenvelope"
@@ -190,7 +191,7 @@ def recipient_lines(
     request: Request, message: Message, config: Config, aliases: Aliases
 ) -> Iterator[bytes]:
     """Yield who was asked for, and who gets it."""
-    mailboxes, bad = acceptance.asked_recipients(request, message)
+    mailboxes, bad = mistakes.asked_recipients(request, message)
     local = acceptance.local_names(config, None if request.literal else aliases)
     for mailbox in mailboxes:
         found, failures = resolve([mailbox], local)

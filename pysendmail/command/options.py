@@ -213,8 +213,8 @@ def parse_hops(value: bytes) -> int:
 
 
 def parse_notify(value: bytes) -> tuple[bytes, ...]:
-    """Return the words of -N in upper case (RFC 3461 section 4.1)."""
-    words = tuple(word.strip() for word in value.upper().split(b","))
+    """Return the words of -N in upper case, each once (RFC 3461 section 4.1)."""
+    words = tuple(dict.fromkeys(word.strip() for word in value.upper().split(b",")))
     for word in words:
         one_of(word, asked.NOTIFY, b"-N")
     if b"NEVER" in words and len(words) > 1:

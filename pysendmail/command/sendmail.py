@@ -11,10 +11,12 @@ exit status 0 means that responsibility for the message was taken.
 
 from __future__ import annotations
 
-import os
+import posix
 import sys
 
+from pysendmail._bundle import load_bundle
 from pysendmail.command import modes
+from pysendmail.command.caller import decoded, encoded, environment
 from pysendmail.command.options import parse_options
 from pysendmail.command.settings import (
     may_write_spool,
@@ -51,6 +53,7 @@ from pysendmail.submission.socket_door import AnswerLost, NoDaemon, submit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping
     from typing import Any, NoReturn
 
     from pysendmail.command.options import Options
@@ -63,9 +66,10 @@ def main() -> NoReturn:
     """Run the program and leave with its exit status; never returns, never prints a traceback."""
     repair_descriptors()
     set_umask()
-    program = os.path.basename(os.fsencode(sys.argv[0]))
+    program, *words = [encoded(word) for word in sys.argv]
+    program = program.rpartition(b"/")[2]
     try:
-        status = run(program, [os.fsencode(word) for word in sys.argv[1:]])
+        status = run(program, words)
     except Refused as refused:
         status = refused.status
         say(2, b"%b: %b" % (program, refused.line))
@@ -76,21 +80,23 @@ def main() -> NoReturn:
         say(2, b"%b: %b" % (program, error.errors[0].encode()))
     except Exception as error:  # a bug: the caller tries again, and at worst it comes twice
         status = EX_TEMPFAIL
-        say(
-            2, f"{os.fsdecode(program)}: {type(error).__name__}: {error}".encode("utf-8", "replace")
-        )
-    os._exit(status)  # no flush that could fail and turn the exit status into 120
+        line = f"{type(error).__name__}: {error}".encode("utf-8", "replace")
+        say(2, b"%b: %b" % (program, line))
+    posix._exit(status)  # no flush that could fail and turn the exit status into 120
 
 
 def run(program: bytes, words: list[bytes]) -> int:
     """Do what the command line says and return the exit status."""
     options = parse_options(program, words)
+    environ: MutableMapping[str, str] = environment()
     if options.configuration is not None:
-        use_private_configuration(os.environ, os.fsdecode(options.configuration))
+        from os import environ  # what is imported and started later goes by it, too
+
+        use_private_configuration(environ, decoded(options.configuration))
     if options.mode == modes.DELIVER:
-        return deliver(options)
+        return deliver(options, environ)
     if options.mode == modes.SMTP:
-        return converse(options)
+        return converse(options, environ)
     if options.mode == modes.NOTHING:
         return 0
     from pysendmail.command import sendmail_modes
@@ -98,13 +104,13 @@ def run(program: bytes, words: list[bytes]) -> int:
     return sendmail_modes.run(options, program)
 
 
-def deliver(options: Options) -> int:
+def deliver(options: Options, environ: Mapping[str, str]) -> int:
     """Take one message from standard input and tell what became of it; -oeq wants to hear nothing
     but the exit status.
     """
     quiet = options.error_mode == asked.QUIET
     try:
-        answer = take(options)
+        answer = take(options, environ)
     except Refused as refused:
         if quiet:
             return refused.status
@@ -118,9 +124,9 @@ def deliver(options: Options) -> int:
     return answer.status
 
 
-def take(options: Options) -> Answer:
+def take(options: Options, environ: Mapping[str, str]) -> Answer:
     """Read the message and hand it to somebody who answers for it; raises Refused."""
-    settings, trouble = settings_of(os.environ)
+    settings, trouble = settings_of(environ)
     limit = settings["message_size"]
     content = Content(memory=MEMORY, directory=drop_directory(settings["spool"]))
     try:
@@ -131,25 +137,26 @@ def take(options: Options) -> Answer:
         raise Refused(EX_IOERR, b"cannot read the message: %b" % str(error).encode()) from error
     except OSError as error:
         raise Refused(EX_TEMPFAIL, b"cannot keep the message: %b" % str(error).encode()) from error
-    return hand_over(request_of(options, size=content.size), content, settings, trouble)
+    request = request_of(options, environ, size=content.size)
+    return hand_over(request, content, environ, settings, trouble)
 
 
-def converse(options: Options) -> int:
+def converse(options: Options, environ: Mapping[str, str]) -> int:
     """Take messages by SMTP on standard input; the replies tell all there is to tell."""
     from pysendmail.command import smtp_session
 
-    settings, trouble = settings_of(os.environ)
+    settings, trouble = settings_of(environ)
     options.verbose, options.error_mode = False, asked.PRINT
     return smtp_session.converse(
         lambda: Content(memory=MEMORY, directory=drop_directory(settings["spool"])),
-        lambda **said: request_of(options, **said),
-        lambda request, content: hand_over(request, content, settings, trouble),
+        lambda **said: request_of(options, environ, **said),
+        lambda request, content: hand_over(request, content, environ, settings, trouble),
         hostname=settings["hostname"],
         size=settings["message_size"],
     )
 
 
-def request_of(options: Options, **said: Any) -> Request:
+def request_of(options: Options, environ: Mapping[str, str], **said: Any) -> Request:
     """Return the request for a message; what is `said` of it in particular overrides the options.
 
     The names are those of `Request`.
@@ -159,7 +166,7 @@ def request_of(options: Options, **said: Any) -> Request:
         "sender": options.sender,
         "operands": options.operands,
         "from_header": options.from_header,
-        "full_name": options.full_name or os.environb.get(b"NAME", b""),
+        "full_name": options.full_name or encoded(environ.get("NAME", "")),
         "body_type": options.body_type,
         "notify": options.notify,
         "ret": options.ret,
@@ -176,7 +183,11 @@ def request_of(options: Options, **said: Any) -> Request:
 
 
 def hand_over(
-    request: Request, content: Content, settings: PublicSettings, trouble: bytes
+    request: Request,
+    content: Content,
+    environ: Mapping[str, str],
+    settings: PublicSettings,
+    trouble: bytes,
 ) -> Answer:
     """Try the three doors in order; in `trouble` with the configuration file only the first."""
     head = format_request(request)
@@ -196,13 +207,14 @@ def hand_over(
         if may_write_spool(settings["spool"]):
             from pysendmail.submission.linger import start_if_wanted
 
-            start_if_wanted(os.environ)
+            start_if_wanted(environ)
         return answer
     if may_write_spool(settings["spool"]):
+        load_bundle("direct_door")
         from pysendmail.submission.direct import Unable, submit_direct
 
         try:
-            return submit_direct(request, content, os.environ, uid=os.getuid())
+            return submit_direct(request, content, environ, uid=posix.getuid())
         except Unable:
             pass  # credentials that are not for us: the daemon will do it
     return leave(request, head, content, settings, closed)
@@ -212,8 +224,9 @@ def leave(
     request: Request, head: bytes, content: Content, settings: PublicSettings, closed: Exception
 ) -> Answer:
     """Leave the message in the drop directory, after telling the caller of mistakes of his own."""
+    load_bundle("drop_door")
     from pysendmail.spool.room import find_shortage, free_octets
-    from pysendmail.submission.accept import check
+    from pysendmail.submission.mistakes import check
 
     failures = check(request, content, limit=settings["message_size"])
     try:

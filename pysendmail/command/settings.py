@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import stat
+import posix
 
+from pysendmail.command.caller import encoded
 from pysendmail.config.defaults import CONFIG_VARIABLE
 from pysendmail.config.errors import ConfigError
 from pysendmail.config.snapshot import last_public_settings, public_settings
@@ -37,9 +37,9 @@ def settings_of(environ: Mapping[str, str]) -> tuple[PublicSettings, bytes]:
 def may_write_spool(spool: str) -> bool:
     """Tell whether this user may write the spool itself, or make it: no daemon is needed then."""
     place = f"{spool}/queue"
-    while not os.path.exists(place):
-        place = os.path.dirname(place)
-    return os.access(place, os.R_OK | os.W_OK | os.X_OK)
+    while not posix.access(place, posix.F_OK):
+        place = place.rpartition("/")[0] or "/"
+    return posix.access(place, posix.R_OK | posix.W_OK | posix.X_OK)
 
 
 def use_private_configuration(environ: MutableMapping[str, str], path: str) -> None:
@@ -50,22 +50,27 @@ def use_private_configuration(environ: MutableMapping[str, str], path: str) -> N
     file. Raises Refused, and ConfigError where it has no settings for us: those of the system,
     whose daemon was not asked for, are no substitute.
     """
+    import os
+
     real = os.path.realpath(path)
     try:
         theirs = belongs_to_others(real)
         os.close(os.open(real, os.O_RDONLY | os.O_NONBLOCK))  # else the defaults would do for us
     except OSError as error:
         line = f"-C {path}: {error.strerror}"
-        raise Refused(EX_CONFIG, printable(os.fsencode(line))) from error
+        raise Refused(EX_CONFIG, printable(encoded(line))) from error
     if theirs:
         line = f"-C {path}: {theirs} is not yours and root's alone to write"
-        raise Refused(EX_NOPERM, printable(os.fsencode(line)))
+        raise Refused(EX_NOPERM, printable(encoded(line)))
     environ[CONFIG_VARIABLE] = real
     public_settings(environ)
 
 
 def belongs_to_others(path: str) -> str:
     """Return what others could change of a path without links: it or a directory above; or ""."""
+    import os
+    import stat
+
     while True:
         status = os.stat(path)
         shared = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

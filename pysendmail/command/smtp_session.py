@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 
 from pysendmail.command.stdin import Unreadable, read_chunk
-from pysendmail.message.aliases import RECIPIENTS_LIMIT
 from pysendmail.message.content import write_all
+from pysendmail.message.envelope import RECIPIENTS_LIMIT
 from pysendmail.smtp.server import Profile, Session
 from pysendmail.submission.exit_status import EX_IOERR, EX_OK
 from pysendmail.submission.smtp_door import is_address, reply_to, wishes_of

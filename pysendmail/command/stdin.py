@@ -8,7 +8,7 @@ with Sendmail.
 
 from __future__ import annotations
 
-import os
+import posix
 import time
 
 from pysendmail.message.content import write_all
@@ -34,14 +34,14 @@ def repair_descriptors() -> None:
     """Open /dev/null for those of the descriptors 0 to 2 that the caller has closed."""
     for descriptor in (0, 1, 2):
         try:
-            os.fstat(descriptor)
+            posix.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest free one, which is this one
+            posix.open("/dev/null", posix.O_RDWR)  # the lowest free one, which is this one
 
 
 def set_umask() -> None:
     """Go by the usual umask: that of a caller could lock us out of the directories that we make."""
-    os.umask(0o022)
+    posix.umask(0o022)
 
 
 def say(descriptor: int, line: bytes) -> None:
@@ -88,7 +88,7 @@ def read_message(content: Content, *, limit: int, dots: bool) -> None:
 def read_chunk() -> bytes:
     """Return what comes next on standard input, b"" at its end."""
     try:
-        return os.read(0, CHUNK)
+        return posix.read(0, CHUNK)
     except OSError as error:
         raise Unreadable(error.strerror) from error
 
@@ -105,7 +105,7 @@ def drain() -> None:
     poll.register(0, select.POLLIN)
     end = time.monotonic() + DRAIN_S
     try:
-        while time.monotonic() < end and poll.poll(100) and os.read(0, CHUNK):
+        while time.monotonic() < end and poll.poll(100) and posix.read(0, CHUNK):
             pass
     except OSError:
         pass  # the message is in good hands: what came behind it does not matter

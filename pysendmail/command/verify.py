@@ -15,8 +15,9 @@ from pysendmail.message.alias_file import read_aliases
 from pysendmail.message.aliases import resolve
 from pysendmail.message.outcome import printable
 from pysendmail.relay.smarthost import smarthosts_of
-from pysendmail.submission.accept import local_names, unusable
+from pysendmail.submission.accept import local_names
 from pysendmail.submission.exit_status import EX_NOUSER, EX_OK
+from pysendmail.submission.mistakes import unusable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -136,7 +136,9 @@ def _retry(config: Config) -> str:
 
 
 def _listen(config: Config) -> str:
-    from pysendmail.config.endpoints import is_wildcard, parse_endpoint, serves  # if wanted at all
+    if not config.listen:
+        return ""
+    from pysendmail.config.endpoints import is_wildcard, parse_endpoint, serves
 
     for endpoint in config.listen:
         address, _port = parse_endpoint(endpoint)

@@ -15,6 +15,7 @@ from pysendmail.config.keys import KEYS, Config, find_key
 from pysendmail.config.providers import filled_in
 from pysendmail.config.settings import Settings
 from pysendmail.config.snapshot import read_snapshot
+from pysendmail.config.values import parse_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _complete(config: Config) -> Config:
     """Fill in what is derived: the names of the machine, and the domain of bare addresses."""
     hostname = config.hostname or system_hostname()
     if b"." not in hostname and b"." in config.origin:
-        hostname += b"." + config.origin  # many a smarthost refuses EHLO with a bare name
+        hostname = _full_name(hostname, config.origin)
     origin = config.origin or hostname
 
     def qualified(address: bytes) -> bytes:
@@ -154,6 +155,17 @@ def _complete(config: Config) -> Config:
         sender=qualified(config.sender),
         from_=qualified(config.from_),
     )
+
+
+def _full_name(hostname: bytes, origin: bytes) -> bytes:
+    """Return a bare name with the origin's domain: many a smarthost refuses EHLO without one.
+
+    An address literal is no domain, and has none; nor has a name that would be too long with it.
+    """
+    try:
+        return parse_host(f"{hostname.decode()}.{origin.decode()}")
+    except ValueError:
+        return hostname
 
 
 def _refuse_mistakes(

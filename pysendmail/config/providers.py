@@ -6,6 +6,8 @@ it to people (a test compares the two).
 
 from __future__ import annotations
 
+from pysendmail.config.values import parse_address
+
 ALL, FOREIGN = "all", "foreign"
 SCOPES = (ALL, FOREIGN)
 
@@ -78,5 +80,13 @@ def filled_in(provider: str, user: bytes) -> dict[str, str | bytes]:
     preset = PRESETS.get(provider)
     if preset is None:
         return {}
-    address = user if preset.account and b"@" in user else b""
+    address = user if preset.account and b"@" in user and is_address(user) else b""
     return {"rewrite": preset.rewrite, "sender": address, "from_": address}
+
+
+def is_address(user: bytes) -> bool:
+    """Tell whether a name to log in with can be a sender."""
+    try:
+        return parse_address(user.decode("utf-8", "surrogateescape")) == user
+    except ValueError:
+        return False

@@ -12,7 +12,7 @@ everyone may read it holds only the settings that every caller of sendmail needs
 from __future__ import annotations
 
 import marshal
-import os
+import posix
 import sys
 
 from pysendmail import __version__
@@ -106,7 +106,7 @@ def read_snapshot(config_path: str, *, old: bool = False) -> Snapshot | None:
     An `old` one may be of the file as it was before somebody changed it.
     """
     try:
-        status = os.stat(config_path)
+        status = posix.stat(config_path)
         content = marshal.loads(_read_trusted(snapshot_path(config_path)))  # noqa: S302
         magic, identity, values, complete = content
     except (OSError, ValueError, EOFError, TypeError):
@@ -129,10 +129,10 @@ def write_snapshot(loaded: Loaded) -> bool:
     content = marshal.dumps((_MAGIC, loaded.file.identity, values, complete))
     path = snapshot_path(loaded.path)
     # written under another name: a reader sees the old one or the new one, whole
-    temporary = f"{path}.{os.getpid()}"
+    temporary = f"{path}.{posix.getpid()}"
     try:
         _write_new(temporary, content)
-        os.rename(temporary, path)
+        posix.rename(temporary, path)
     except OSError:
         _remove(temporary)
         raise
@@ -141,8 +141,8 @@ def write_snapshot(loaded: Loaded) -> bool:
 
 def snapshot_path(config_path: str) -> str:
     """Return where the snapshot of a YAML file is."""
-    directory, name = os.path.split(config_path)
-    return os.path.join(directory, f".{name}.snapshot")
+    directory, slash, name = config_path.rpartition("/")
+    return f"{directory}{slash}.{name}.snapshot"
 
 
 def _public_of_file(path: str, *, named: bool) -> dict[str, Value]:
@@ -150,7 +150,7 @@ def _public_of_file(path: str, *, named: bool) -> dict[str, Value]:
     if snapshot is not None:
         return _public_of_snapshot(snapshot)
     try:
-        os.stat(path)
+        posix.stat(path)
         return _public_of_yaml(path)
     except OSError as error:
         # no file: all at the defaults. Not ours to read: nor are the credentials, and the settings
@@ -197,14 +197,15 @@ def _parse_variable(name: str, variable: str, text: str) -> Value:
 
 def _read_trusted(path: str) -> bytes:
     """Return the content of a file that only root or this very user can have written."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    flags = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
+    descriptor = posix.open(path, flags)
     try:
-        status = os.fstat(descriptor)
-        if status.st_uid not in (0, os.geteuid()) or status.st_mode & _OTHERS_WRITE:
+        status = posix.fstat(descriptor)
+        if status.st_uid not in (0, posix.geteuid()) or status.st_mode & _OTHERS_WRITE:
             raise PermissionError(f"{path} may be someone else's work")
-        return os.read(descriptor, SNAPSHOT_LIMIT)
+        return posix.read(descriptor, SNAPSHOT_LIMIT)
     finally:
-        os.close(descriptor)
+        posix.close(descriptor)
 
 
 def _divulgable(settings: Settings) -> tuple[dict[str, Value], bool]:
@@ -218,16 +219,17 @@ def _divulgable(settings: Settings) -> tuple[dict[str, Value], bool]:
 
 
 def _write_new(path: str, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC
+    descriptor = posix.open(path, flags, 0o644)
     try:
-        os.fchmod(descriptor, 0o644)  # whatever the umask: every caller of sendmail reads it
-        os.write(descriptor, content)
+        posix.fchmod(descriptor, 0o644)  # whatever the umask: every caller of sendmail reads it
+        posix.write(descriptor, content)
     finally:
-        os.close(descriptor)
+        posix.close(descriptor)
 
 
 def _remove(path: str) -> None:
     try:
-        os.unlink(path)
+        posix.unlink(path)
     except OSError:
         pass  # it was never made

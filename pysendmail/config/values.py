@@ -3,8 +3,8 @@
 A parser takes the text as written (`str`, undecodable octets as surrogate escapes, as
 `os.environ` has them) and returns the value, or raises ValueError. The error's text is a hint
 for this very mistake, or empty when the key's general expectation says enough. All are pure and
-linear in time. What the SMTP core knows how to read (mechanisms, pins, proxies) is read by it; it
-is loaded only then.
+linear in time. What others know how to read (the SMTP core mechanisms, pins and proxies, `message`
+an address) is read by them; they are loaded only then.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LABEL_OCTETS = 63
 
 _HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 _LITERAL_CHARACTERS = frozenset("0123456789abcdefABCDEFIPv:.")
-# blanks and control characters are refused beside these
+# blanks are refused beside these
 _ADDRESS_SPECIALS = frozenset('<>(),;"\\')
 
 # from the longest to the shortest: 1h30m is a duration, 30m1h is a slip
@@ -127,17 +127,20 @@ def parse_host(text: str) -> bytes:
 
 def parse_address(text: str) -> bytes:
     """Return one address, bare (`alice`) or full (`alice@example.com`), without a name."""
+    from pysendmail.message.address import AddressError, parse_mailbox
+
     text = text.strip()
-    if any(character <= " " or character == "\x7f" for character in text):
+    if any(character <= " " for character in text):
         raise ValueError
     if _ADDRESS_SPECIALS.intersection(text):
         raise ValueError("one address alone, without a name and without < >")
-    local, at, domain = text.rpartition("@")
-    if at and (not local or not domain or "@" in local):
+    try:
+        mailbox = parse_mailbox(octets := _octets(text))
+    except AddressError:
+        raise ValueError from None
+    if (mailbox.start, mailbox.end) != (0, len(octets)):  # there is a group around it
         raise ValueError
-    if not text:
-        raise ValueError
-    return _octets(text)
+    return mailbox.address
 
 
 def parse_fallback(text: str) -> bytes:

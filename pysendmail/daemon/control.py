@@ -32,7 +32,12 @@ if TYPE_CHECKING:
     Record = tuple[bytes, bytes]
 
     class Runner(Protocol):
-        """Who makes the attempts, as far as the queue's questions concern him."""
+        """Who makes the attempts, as far as the queue's questions concern him.
+
+        `here`: whether it is this process.
+        """
+
+        here: bool
 
         def attempting(self, queue_id: str) -> bool:
             """Tell whether an entry is being attempted now."""
@@ -55,6 +60,8 @@ ACTIONS = {b"hold": "hold", b"release": "release", b"delete": "remove", b"flush"
 
 class NoRunner:
     """The runner where no daemon runs."""
+
+    here = False
 
     def attempting(self, _queue_id: str) -> bool:
         """Nothing is being attempted."""
@@ -169,6 +176,8 @@ def respond(
             yield EXIT, b"0"
         elif action == b"show":
             yield from show_entries(spool, viewer, question, runner)
+        elif action == b"flush" and not question.ids:
+            yield from flush_entries(spool, question, runner)
         elif action in ACTIONS:
             yield from change_entries(spool, viewer, question, runner)
         else:
@@ -206,7 +215,7 @@ def list_entries(
 
 def in_order(spool: Spool) -> Iterable[Entry]:
     """Yield the entries, oldest first; of a long queue as they come, so that it shows at once."""
-    if spool.count() > SORTED_LIMIT:
+    if spool.count(SORTED_LIMIT + 1) > SORTED_LIMIT:
         return spool.entries()
     return sorted(spool.entries(), key=lambda entry: entry.arrived)
 
@@ -252,28 +261,14 @@ def message_lines(spool: Spool, queue_id: str) -> Iterator[Record]:
 def change_entries(
     spool: Spool, viewer: Viewer, question: Question, runner: Runner
 ) -> Iterator[Record]:
-    """Hold, release, remove or expedite entries: those named, or for a flush all that are his and
-    pass the filters.
-    """
+    """Hold, release, remove or expedite the entries that are named."""
     action, ids = ACTIONS[question.action], question.ids
     status, done = 0, 0
-    everything = not ids and action == "expedite"
-    if everything:
-        ids = [
-            entry.queue_id
-            for entry in spool.entries()
-            if viewer.may_touch(entry) and question.is_about(entry)
-        ]
     began = time.time()
     for queue_id in ids:
         entry = find(spool, queue_id)
-        if entry is None and everything:
-            continue  # it has gone out meanwhile
-        if entry is None:
-            status = EX_UNAVAILABLE
-            yield ERROR, no_such(queue_id)
-        elif not viewer.may_touch(entry):
-            status = EX_UNAVAILABLE  # the same as for none: what others have waiting is theirs
+        if entry is None or not viewer.may_touch(entry):
+            status = EX_UNAVAILABLE  # for both the same: what others have waiting is theirs
             yield ERROR, no_such(queue_id)
         else:
             try:
@@ -282,11 +277,36 @@ def change_entries(
                 if action != "expedite":
                     status = EX_TEMPFAIL
                     yield ERROR, b"%b is being attempted at this moment" % queue_id.encode()
-    if done or everything:
-        spool.wake()  # also for what lies in the drop directory
+    if done:
+        spool.wake()
     if question.wait and action == "expedite":
         wait_for_attempts(spool, ids, runner, began)
     yield EXIT, b"%d" % status
+
+
+def flush_entries(spool: Spool, question: Question, runner: Runner) -> Iterator[Record]:
+    """Have all entries attempted now that pass the filters; none is read where there are none.
+
+    By a runner in this process, that is said in memory: a queue is flushed when a smarthost is
+    back, and should not wait for a sync of each entry.
+    """
+    if question.filters:
+        ids = [entry.queue_id for entry in spool.entries() if question.is_about(entry)]
+    else:
+        ids = list(spool.ids())
+    began = time.time()
+    if runner.here:
+        spool.expedite(ids)
+    else:
+        for queue_id in ids:
+            try:
+                spool.change(queue_id, "expedite")
+            except (EntryBusy, BrokenEntry):
+                pass  # it is being attempted, or for a sweep to look at
+    spool.wake()  # also for what lies in the drop directory
+    if question.wait:
+        wait_for_attempts(spool, ids, runner, began)
+    yield EXIT, b"0"
 
 
 def wait_for_attempts(spool: Spool, ids: list[str], runner: Runner, began: float) -> None:

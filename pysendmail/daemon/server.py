@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pysendmail.daemon.state import State
     from pysendmail.daemon.submissions import Submissions
     from pysendmail.message.content import Content
+    from pysendmail.spool.contract import Claim
     from pysendmail.submission.request import Request
 
 CONNECTIONS = 256
@@ -49,6 +50,7 @@ HEAD_S = 30.0
 SILENCE_S = 60.0
 HEAD_CHUNK = 16 * 1024
 CHUNK = 256 * 1024
+ANSWER_CHUNK = 16 * 1024
 
 
 class Malformed(Exception):
@@ -151,27 +153,33 @@ class Server(Acceptor):
             refusal = Answer(EX_USAGE, errors=[str(error).encode()])
             connection.sendall(format_answer(refusal))
             return
-        answer = self._submit(connection, request, rest, uid)
+        answer, waiting = self._submit(connection, request, rest, uid)
         try:
             connection.sendall(format_answer(answer))
         except OSError:
             if answer.status == 0:
                 self._state.spool.remember(request.queue_id, time.time())
             raise
+        finally:
+            if waiting is not None:
+                waiting.release()
 
-    def _submit(self, connection: socket.socket, request: Request, rest: bytes, uid: int) -> Answer:
+    def _submit(
+        self, connection: socket.socket, request: Request, rest: bytes, uid: int
+    ) -> tuple[Answer, Claim | None]:
         """Read one submission and have it taken; a caller's mistake is an answer too."""
         raw = self._submissions.new_content()
         try:
             if request.size > self._state.config.message_size:
                 raise too_large(self._state.config.message_size)
             read_content(connection, raw, rest, request.size)
-            return self._submissions.submit(request, raw, find_submitter(uid))
+            return self._submissions.submit_held(request, raw, find_submitter(uid))
         except Refused as refused:
-            return Answer(refused.status, errors=[refused.line])
+            return Answer(refused.status, errors=[refused.line]), None
         except OSError as error:
             if raw.size == request.size:
-                return Answer(EX_TEMPFAIL, errors=[f"the daemon cannot go on: {error}".encode()])
+                line = f"the daemon cannot go on: {error}".encode()
+                return Answer(EX_TEMPFAIL, errors=[line]), None
             raise
         finally:
             raw.close()
@@ -215,10 +223,11 @@ def read_content(connection: socket.socket, raw: Content, rest: bytes, size: int
 
 
 def stream(connection: socket.socket, records: Iterable[tuple[bytes, bytes]]) -> None:
-    """Send the records of a long answer as they come, a few at a time."""
-    buffered = bytearray()
+    """Send the records of a long answer as they come: the first at once, the others together."""
+    buffered, enough = bytearray(), 1
     for letter, value in records:
         buffered += format_record(letter, value)
-        if len(buffered) >= 16 * 1024 or letter in (EXIT, ERROR):
+        if len(buffered) >= enough or letter in (EXIT, ERROR):
             connection.sendall(buffered)
             buffered.clear()
+            enough = ANSWER_CHUNK

@@ -48,21 +48,33 @@ class Submissions:
 
     def submit(self, request: Request, raw: Readable, submitter: Submitter) -> Answer:
         """Take one submission and return the answer; raises Refused for a caller's mistake."""
+        answer, waiting = self.submit_held(request, raw, submitter)
+        if waiting is not None:
+            waiting.release()
+        return answer
+
+    def submit_held(
+        self, request: Request, raw: Readable, submitter: Submitter
+    ) -> tuple[Answer, Claim | None]:
+        """Take one submission; return also the claim on what is to be attempted from now on.
+
+        It is to be released once the caller has his answer, which the threads that attempt it would
+        only hold up. Raises Refused for a caller's mistake.
+        """
         state = self._state
         accepted = self._accept(request, raw, submitter, limit=state.config.message_size)
         accepted.require_recipients()
         submission = self._submission(accepted)
         try:
             if not accepted.envelope.recipients:
-                return submission.conclude_unusable()
+                return submission.conclude_unusable(), None
             if accepted.mode == INTERACTIVE and state.accepts_deliveries:
-                return self._deliver(accepted, submission)
-            submission.enter("as asked")
+                return self._deliver(accepted, submission), None
+            return Answer(0), submission.enter("as asked", claim=True)
         except (OSError, SpoolError) as error:
             line = f"the spool cannot take the message: {error}"
             state.journal.event(request.queue_id, "refused", said=line)
             raise Refused(EX_TEMPFAIL, line.encode()) from error
-        return Answer(0)
 
     def take_dropped(self, request: Request, raw: Readable, uid: int) -> None:
         """Make a submission from the drop directory durable.
@@ -131,7 +143,9 @@ class Submissions:
                 submission.enter("all workers are busy")
                 return Answer(0)
             if delivery.hand_over(
-                lambda: submission.enter("no verdict from the smarthost yet", claim=True)
+                lambda: submission.enter(
+                    "no verdict from the smarthost yet", claim=True, under_way=True
+                )
             ):
                 return Answer(0)
         return self._conclude(accepted, submission, delivery)

@@ -7,13 +7,15 @@ quotes, valid UTF-8, a local part of at most 256 octets (RFC 5321 section 4.5.3.
 mailing lists and rewriting schemes make longer ones) and a domain of at most 255.
 
 `parse_list` never fails: what cannot be read is given back beside the mailboxes. `parse_mailbox`
-raises AddressError. One pass over the octets, without recursion: time grows as the input does.
+raises AddressError. One pass over the octets, without recursion: time grows as the input does, and
+memory no further than for as many addresses as a message may have recipients.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise  # built in: costs nothing
 
+from pysendmail.message.envelope import RECIPIENTS_LIMIT
 from pysendmail.message.lexer import ATOM, DOMAIN_LITERAL, QUOTED, STRAY, tokens_of
 from pysendmail.message.outcome import printable
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 LOCAL_LIMIT = 256
 DOMAIN_LIMIT = 255
+
+# More tokens than any address has: each makes an octet of it, or stands between two that do.
+TOKENS_LIMIT = 2 * (LOCAL_LIMIT + DOMAIN_LIMIT)
 
 LETTERS_AND_DIGITS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 BEYOND_ASCII = bytes(range(128, 256))
@@ -74,7 +79,10 @@ class Mailbox:
 
 
 def parse_list(text: bytes) -> tuple[list[Mailbox], list[bytes]]:
-    """Return the mailboxes of an address list, and the elements that are none."""
+    """Return the mailboxes of an address list, and the elements that are none.
+
+    What stands behind RECIPIENTS_LIMIT of both is one more element that is none.
+    """
     mailboxes: list[Mailbox] = []
     bad: list[bytes] = []
     element = Element()
@@ -87,12 +95,20 @@ def parse_list(text: bytes) -> tuple[list[Mailbox], list[bytes]]:
             element, grouped = Element(), True
         elif kind in (b",", b";"):
             element.settle(text, token.start, mailboxes, bad)
+            if len(mailboxes) + len(bad) == RECIPIENTS_LIMIT:
+                return mailboxes, bad + rest_of(text, token.end)
             element = Element()
             grouped = grouped and kind == b","
         else:
             element.add(token)
     element.settle(text, len(text), mailboxes, bad)
     return mailboxes, bad
+
+
+def rest_of(text: bytes, start: int) -> list[bytes]:
+    """Return what is left of an address list as one element, none when that is empty ones."""
+    rest = text[start:].strip(b" \t\r\n,;")
+    return [rest] if rest else []
 
 
 def parse_mailbox(text: bytes) -> Mailbox:
@@ -123,10 +139,11 @@ def comparable(address: bytes) -> bytes:
 class Element:
     """What stands between two commas: tokens collected, then made a mailbox. A builder.
 
-    `tokens` are those of the address if there is one: all so far, or those in angle brackets.
+    `tokens` are those of the address if there is one: all so far, or those in angle brackets. When
+    they are `too_many` for one, not all of them are kept.
     """
 
-    __slots__ = ("bad", "closed", "in_angle", "start", "tokens")
+    __slots__ = ("bad", "closed", "in_angle", "start", "tokens", "too_many")
 
     def __init__(self) -> None:
         self.tokens: list[Token] = []
@@ -134,18 +151,19 @@ class Element:
         self.in_angle = False
         self.closed = False
         self.bad = False
+        self.too_many = False
 
     def add(self, token: Token) -> None:
         """Take a token outside of angle brackets."""
         if self.start < 0:
             self.start = token.start
         if token.kind == b"<" and not self.closed:
-            self.tokens = []  # that was the display name
+            self._forget()  # that was the display name
             self.in_angle = True
         elif self.closed or token.kind not in WORDS:
             self.bad = True
         else:
-            self.tokens.append(token)
+            self._keep(token)
 
     def add_inside(self, token: Token) -> bool:
         """Take a token inside angle brackets; False when the element ends before they close."""
@@ -155,21 +173,21 @@ class Element:
             self.closed = True
         elif kind == b":":
             self.bad = self.bad or not self._is_route()
-            self.tokens = []  # RFC 5321 appendix C: a route is to be ignored
+            self._forget()  # RFC 5321 appendix C: a route is to be ignored
         elif kind == b"," and self._is_route():
             pass
         elif kind in (b",", b";"):
             self.bad = True
             return False
         elif kind in WORDS:
-            self.tokens.append(token)
+            self._keep(token)
         else:
             self.bad = True
         return True
 
     def is_phrase(self) -> bool:
         """Tell whether a colon here makes the element the name of a group."""
-        words = not self.closed and not self.bad and bool(self.tokens)
+        words = not self.closed and not self.bad and not self.too_many and bool(self.tokens)
         return words and all(token.kind != b"@" for token in self.tokens)
 
     def settle(self, text: bytes, end: int, mailboxes: list[Mailbox], bad: list[bytes]) -> None:
@@ -177,13 +195,23 @@ class Element:
         if self.start < 0:
             return
         mailbox = None
-        if not self.bad and not self.in_angle:
+        if not self.bad and not self.in_angle and not self.too_many:
             mailbox = find_mailbox(text, self.tokens)
         if mailbox is None:
             element = text[self.start : end]
             bad.append(element.strip() or element)
         else:
             mailboxes.append(mailbox)
+
+    def _keep(self, token: Token) -> None:
+        if len(self.tokens) == TOKENS_LIMIT:
+            self.too_many = True
+        else:
+            self.tokens.append(token)
+
+    def _forget(self) -> None:
+        self.tokens = []
+        self.too_many = False
 
     def _is_route(self) -> bool:
         return bool(self.tokens) and self.tokens[0].kind == b"@"
@@ -244,8 +272,8 @@ def are_joined_by_dots(text: bytes, tokens: list[Token]) -> bool:
 
 
 def unquoted(string: bytes) -> bytes:
-    """Return the content of a quoted string."""
-    content = string[1:-1]
+    """Return the content of a quoted string, without its folding (RFC 5322 section 3.2.4)."""
+    content = string[1:-1].replace(b"\r\n", b"")
     if b"\\" not in content:
         return content
     # An escaped backslash is set aside as NUL, which no token holds.

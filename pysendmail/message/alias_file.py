@@ -36,8 +36,9 @@ MIB = 1024 * 1024
 # What is held in memory of an aliases file, and again of all that it includes together; so many
 # octets are some hundred thousand names.
 FILE_LIMIT = 16 * MIB
-# One included file, which a user may change as often as he likes: it holds as many addresses as a
-# message may have recipients, and takes a second to read, a few when it was made for that.
+# One included file, which a user may change as often as he likes: there is room in it for as many
+# addresses as a message may have recipients, and it takes a second to read, a few when it was made
+# for that.
 INCLUDED_LIMIT = MIB
 
 

@@ -6,6 +6,7 @@ Nothing here raises: a target that is refused is noted with the file and line wh
 from __future__ import annotations
 
 from pysendmail.message.address import AddressError, parse_mailbox, quoted_local, unquoted
+from pysendmail.message.envelope import RECIPIENTS_LIMIT
 from pysendmail.message.lexer import QUOTED, tokens_of
 from pysendmail.message.outcome import printable
 
@@ -70,19 +71,27 @@ def why_no_name(name: bytes) -> str:
     return "only a bare name can be an alias" if b"@" in name else ""
 
 
+class _TooMany(Exception):
+    """There is no room for another mailbox."""
+
+
 class Targets:
     """The targets of one alias, collected. `where` is file and line, for errors. A builder.
 
     `refused` has a status (RFC 3463) and a reason for each target that gets no mail, up to a bound.
+    `room` is for how many mailboxes, None for any number.
     """
 
-    __slots__ = ("_include", "_where", "mailboxes", "refused")
+    __slots__ = ("_include", "_room", "_where", "mailboxes", "refused")
 
-    def __init__(self, where: str, include: Callable[[str], bytes] | None) -> None:
+    def __init__(
+        self, where: str, include: Callable[[str], bytes] | None, *, room: int | None = None
+    ) -> None:
         self.mailboxes: list[Mailbox] = []
         self.refused: list[tuple[bytes, str]] = []
         self._where = where
         self._include = include
+        self._room = room
 
     @property
     def errors(self) -> list[str]:
@@ -111,9 +120,13 @@ class Targets:
             self.refuse(f"not supported: {shown(target)}")
         else:
             try:
-                self.mailboxes.append(parse_mailbox(target))
+                mailbox = parse_mailbox(target)
             except AddressError as error:
                 self.refuse(str(error))
+                return
+            if len(self.mailboxes) == self._room:
+                raise _TooMany
+            self.mailboxes.append(mailbox)
 
     def refuse(self, reason: str) -> None:
         """Note why a target is none."""
@@ -133,13 +146,23 @@ class Targets:
             reason = getattr(error, "strerror", None) or str(error)
             self.refuse(f"cannot include {shown(path)}: {reason}")
             return
+        try:
+            self.mailboxes += self._listed(text_of(path), text)
+        except _TooMany:
+            self.refuse(f"cannot include {shown(path)}: more than {RECIPIENTS_LIMIT} addresses")
+
+    def _listed(self, path: str, text: bytes) -> list[Mailbox]:
+        """Return the mailboxes in an included file, as many as a message may have recipients."""
+        mailboxes: list[Mailbox] = []
         for number, line in enumerate(text.split(b"\n"), 1):
             line = line.strip()
             if line and not line.startswith(b"#"):
-                inner = Targets(f"{text_of(path)}:{number}", None)
+                room = RECIPIENTS_LIMIT - len(mailboxes)
+                inner = Targets(f"{path}:{number}", None, room=room)
                 inner.add_list(line)
-                self.mailboxes += inner.mailboxes
+                mailboxes += inner.mailboxes
                 self._note(inner.refused)
+        return mailboxes
 
 
 def bare(target: bytes) -> bytes:

@@ -12,7 +12,7 @@ than it was raises OSError: half a message must never look like a whole one.
 from __future__ import annotations
 
 import errno
-import os
+import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Content:
 
     __slots__ = ("_directory", "_fd", "_limit", "_memory", "_size")
 
-    def __init__(self, *, memory: int = 256 * 1024, directory: bytes | str | None = None) -> None:
+    def __init__(self, *, memory: int = 256 * 1024, directory: str | None = None) -> None:
         self._limit = memory
         self._directory = directory
         self._memory = bytearray()
@@ -87,7 +87,7 @@ class Content:
     def close(self) -> None:
         """Forget the octets; the file, having no name, is gone with its descriptor."""
         if self._fd >= 0:
-            os.close(self._fd)
+            posix.close(self._fd)
             self._fd = -1
         self._memory = bytearray()
         self._size = 0
@@ -98,7 +98,7 @@ class Content:
         try:
             write_all(fd, bytes(self._memory))
         except BaseException:
-            os.close(fd)
+            posix.close(fd)
             raise
         self._fd = fd
         self._memory = bytearray()
@@ -130,7 +130,7 @@ class FileSlice:
     def close(self) -> None:
         """Close the descriptor if it is ours."""
         if self._owns and self._fd >= 0:
-            os.close(self._fd)
+            posix.close(self._fd)
         self._fd = -1
 
 
@@ -182,7 +182,7 @@ class Slice:
 def read_range(fd: int, start: int, end: int) -> Iterator[bytes]:
     """Yield the octets of a file from `start` to `end`; raises OSError when it ends before."""
     while start < end:
-        chunk = os.pread(fd, min(CHUNK, end - start), start)
+        chunk = posix.pread(fd, min(CHUNK, end - start), start)
         if not chunk:
             raise OSError(errno.EIO, f"the file ends {end - start} octets too early")
         start += len(chunk)
@@ -193,15 +193,15 @@ def write_all(fd: int, data: bytes) -> None:
     """Write all of `data`, in as many calls as the kernel wants."""
     rest = memoryview(data)
     while rest:
-        rest = rest[os.write(fd, rest) :]
+        rest = rest[posix.write(fd, rest) :]
 
 
-def open_unnamed(directory: bytes | str | None) -> int:
+def open_unnamed(directory: str | None) -> int:
     """Open a new file that has no name, in `directory` or where temporary files go.
 
     Returns a descriptor; raises the OSError of the last directory tried.
     """
-    candidates = [nearest_directory(os.fsdecode(directory))] if directory is not None else []
+    candidates = [nearest_directory(directory)] if directory is not None else []
     candidates += FALLBACK_DIRECTORIES
     for place in candidates[:-1]:
         try:
@@ -216,6 +216,8 @@ def nearest_directory(path: str) -> str:
 
     In a container with a read-only root that is the only place there is.
     """
+    import os  # for what is too large for memory
+
     while not os.path.isdir(path) and path != os.path.dirname(path):
         path = os.path.dirname(path)
     return path
@@ -224,12 +226,12 @@ def nearest_directory(path: str) -> str:
 def open_unnamed_in(directory: str) -> int:
     """Open a file without a name in `directory`; raises OSError."""
     try:
-        return os.open(directory, os.O_TMPFILE | os.O_RDWR, 0o600)
+        return posix.open(directory, posix.O_TMPFILE | posix.O_RDWR, 0o600)
     except OSError as error:
         # What kernels and file systems say that know no O_TMPFILE, see open(2).
         if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
             raise
-    path = f"{directory}/.pysendmail-{os.urandom(12).hex()}"
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    os.unlink(path)
+    path = f"{directory}/.pysendmail-{posix.urandom(12).hex()}"
+    fd = posix.open(path, posix.O_RDWR | posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW, 0o600)
+    posix.unlink(path)
     return fd

@@ -9,6 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# What one message may make us keep in memory and write into one head of the spool.
+RECIPIENTS_LIMIT = 20_000
+
 
 class Recipient:
     """One recipient.

@@ -12,6 +12,7 @@ Dots are not looked at: they belong to the transport.
 from __future__ import annotations
 
 from pysendmail.message.address import parse_list
+from pysendmail.message.envelope import RECIPIENTS_LIMIT
 from pysendmail.message.message import Message, MessageError, find_field_name, parse_field
 
 __all__ = ["MessageError", "MessageTooLarge", "read_message", "recipients_of", "strip"]
@@ -210,7 +211,8 @@ def is_mailbox_line(line: bytes) -> bool:
 def recipients_of(message: Message) -> tuple[list[Mailbox], list[bytes]]:
     """Return the mailboxes in the recipient fields, and what in them cannot be read as one.
 
-    If the message was resent to anybody, those of the resending only (RFC 5322 section 3.6.6).
+    If the message was resent to anybody, those of the resending only (RFC 5322 section 3.6.6). When
+    there are more than a message may have, the fields behind are not read.
     """
     resent = [field for field in message.fields if field.key in RESENT_RECIPIENT_FIELDS]
     mailboxes: list[Mailbox] = []
@@ -220,6 +222,8 @@ def recipients_of(message: Message) -> tuple[list[Mailbox], list[bytes]]:
             found, unreadable = parse_list(field.body)
             mailboxes += found
             bad += unreadable
+            if len(mailboxes) + len(bad) > RECIPIENTS_LIMIT:
+                break
     return mailboxes, bad
 
 

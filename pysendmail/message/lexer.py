@@ -25,8 +25,9 @@ CONTROLS = bytes(code for code in (*range(32), 127) if code not in BLANKS)
 # What ends an atom.
 NOT_ATOM = frozenset(BLANKS + MARKS + b'()[]"' + CONTROLS)
 STRAYS = b")[]"
-# What cannot stand in a domain literal (RFC 5321 section 4.1.3), or ends it.
-NOT_LITERAL = frozenset(BLANKS + CONTROLS + b"[]\\" + bytes(range(128, 256)))
+# What cannot stand in a domain literal (RFC 5321 section 4.1.3), or ends it. Quotes and angle
+# brackets could, but no literal has them, and on a command line they would mean something else.
+NOT_LITERAL = frozenset(BLANKS + CONTROLS + b'[]\\"<>' + bytes(range(128, 256)))
 
 
 class Token:

@@ -6,7 +6,7 @@ the machine is, and each is a harmless file name.
 
 from __future__ import annotations
 
-import os
+import posix
 
 QUEUE_ID_LENGTH = 14
 _DIGITS = frozenset("0123456789ABCDEF")
@@ -14,7 +14,7 @@ _DIGITS = frozenset("0123456789ABCDEF")
 
 def new_queue_id() -> str:
     """Return a queue id that was never used."""
-    return os.urandom(QUEUE_ID_LENGTH // 2).hex().upper()
+    return posix.urandom(QUEUE_ID_LENGTH // 2).hex().upper()
 
 
 def is_queue_id(name: object) -> bool:

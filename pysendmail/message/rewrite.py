@@ -7,7 +7,7 @@ message with a DKIM signature is never touched: the signature is worth more than
 from __future__ import annotations
 
 from pysendmail.message.address import comparable, parse_list, qualify
-from pysendmail.message.message import Field, format_field
+from pysendmail.message.message import HEADER_LIMIT, Field, format_field
 from pysendmail.message.phrase import format_phrase
 
 TYPE_CHECKING = False
@@ -28,16 +28,27 @@ AUTHOR_FIELDS = frozenset((b"from", b"resent-from"))
 SENDER_FIELDS = frozenset((b"sender", b"resent-sender"))
 
 
+# Half of what `parse_message` takes as a header; the rest is left for the fields that are added.
+QUALIFIED_LIMIT = HEADER_LIMIT // 2
+
+
 def qualify_headers(message: Message, origin: bytes) -> Message:
-    """Return the message with `@origin` behind every bare name in its address fields."""
+    """Return the message with `@origin` behind every bare name in its address fields.
+
+    They stay bare in a field of so many that the header could not be read again.
+    """
     if is_signed(message.fields):
         return message
-    return message.with_fields(
-        [
-            with_qualified(field, origin) if field.key in ADDRESS_FIELDS else field
-            for field in message.fields
-        ]
-    )
+    room = QUALIFIED_LIMIT - sum(len(field.raw) for field in message.fields)
+    fields = list(message.fields)
+    for place, field in enumerate(fields):
+        if field.key in ADDRESS_FIELDS:
+            new = with_qualified(field, origin)
+            growth = len(new.raw) - len(field.raw)
+            if growth <= room:
+                fields[place] = new
+                room -= growth
+    return message.with_fields(fields)
 
 
 def set_authors(

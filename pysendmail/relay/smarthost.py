@@ -9,7 +9,6 @@ administrator said otherwise in words.
 from __future__ import annotations
 
 import os
-from functools import partial
 
 from pysendmail.config.secrets import credential_path, read_token
 from pysendmail.config.smarthost_url import parse_smarthost
@@ -152,7 +151,7 @@ def login_of(config: Config, password: bytes | None) -> Login:
         password or b"",
         authzid=config.sasl_authzid,
         mechanisms=tuple(name.encode() for name in config.sasl_mechanisms) or None,
-        read_token=partial(read_token, config) if has_token else None,
+        read_token=(lambda: read_token(config)) if has_token else None,
     )
 
 

@@ -110,7 +110,8 @@ class Spool(Entering, Protocol):
         """Return up to `limit` ids whose next attempt has come, earliest first.
 
         A hint: an id may be gone or taken when claimed. Held entries and those claimed by this
-        process are not in it. Ids stay due until claimed.
+        process are not in it. Ids stay due until claimed. Of a long queue that was just opened,
+        the first that are found due come before the others are known.
         """
 
     def next_due(self) -> float | None:
@@ -122,8 +123,11 @@ class Spool(Entering, Protocol):
     def entries(self) -> Iterator[Entry]:
         """Yield the entries one by one, in no order."""
 
-    def count(self) -> int:
-        """Return the number of entries, held and claimed ones included."""
+    def ids(self) -> Iterator[str]:
+        """Yield the ids of all entries, held and claimed ones included, in no order."""
+
+    def count(self, at_most: int | None = None) -> int:
+        """Return the number of entries that `ids` yields; count no further than `at_most`."""
 
     def find(self, queue_id: str) -> Entry | None:
         """Return this entry, or None when there is none. Raises BrokenEntry when it is broken."""
@@ -148,6 +152,13 @@ class Spool(Entering, Protocol):
         Removing bounces nothing. Raises EntryBusy while an attempt has the entry in hand.
         """
 
+    def expedite(self, queue_ids: Iterable[str]) -> None:
+        """Let those of these entries that wait be due at once, for this process alone.
+
+        Nothing is written, so it is quick for any number, and over with the process: the next one
+        finds them due when they were. Held and claimed ones stay as they are.
+        """
+
     def remember(self, queue_id: str, now: float) -> None:
         """Let `enter` refuse this id for a day, though no entry is there.
 
@@ -160,7 +171,8 @@ class Spool(Entering, Protocol):
         """End the `wait` of whoever waits, here or in another process; at once, or his next one.
 
         Needed after this process changed something that another waits for. Inside a process,
-        entering, settling, releasing and changing do it by themselves. Safe in signal handlers.
+        entering, settling, releasing, changing and expediting do it by themselves. Safe in signal
+        handlers.
         """
 
     def wait(self, timeout: float | None) -> bool:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import heapq
 import threading
 
+from pysendmail.spool.entry import AT_ONCE
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 HELD = float("inf")
 CLAIMED = float("-inf")
@@ -50,19 +52,38 @@ class Index:
             if item is not None and CLAIMED < item[0] <= self._asked:
                 self._put(queue_id, self._asked + LOOK_AGAIN)
 
+    def expedite(self, queue_ids: Iterable[str]) -> None:
+        """Let those of these entries that are not out of sight be due at once.
+
+        One that is unknown was entered by another process, or is gone, which a claim finds out.
+        """
+        with self._lock:
+            for queue_id in queue_ids:
+                time, _ = self._items.get(queue_id, (AT_ONCE, queue_id))
+                if CLAIMED < time < HELD:
+                    self._put(queue_id, AT_ONCE)
+
+    def is_expedited(self, queue_id: str) -> bool:
+        """Tell whether this entry is due at once, which its file may not say."""
+        with self._lock:
+            item = self._items.get(queue_id)
+            return item is not None and item[0] == AT_ONCE
+
     def refresh(self, queue_id: str, look: Callable[[str], float | None]) -> None:
         """Take over the time that `look` finds on disk; None is "gone", which a claim finds out.
 
         The look happens under the lock, so who changes the entry meanwhile puts his time later.
-        What this process has claimed is not looked at: it will be put back with its new time.
+        What this process has claimed is not looked at: it will be put back with its new time. What
+        it has expedited stays so unless it is held now.
         """
         with self._lock:
-            item = self._items.get(queue_id)
-            if item is not None and item[0] == CLAIMED:
+            known = self._items.get(queue_id, (None, queue_id))[0]
+            if known == CLAIMED:
                 return
             time = look(queue_id)
-            if time is not None and (item is None or item[0] != time):
-                self._put(queue_id, time)
+            if time is None or time == known or (known == AT_ONCE and time != HELD):
+                return
+            self._put(queue_id, time)
 
     def due(self, now: float, limit: int) -> list[str]:
         """Return up to `limit` ids whose time has come, earliest first. They stay in the index."""

@@ -102,9 +102,13 @@ class MemorySpool:
         with self._lock:
             return iter(list(self._entries.values()))
 
-    def count(self) -> int:
-        """Return the number of entries."""
-        return len(self._entries)
+    def ids(self) -> Iterator[str]:
+        """Yield the ids of all entries."""
+        return iter(list(self._entries))
+
+    def count(self, at_most: int | None = None) -> int:
+        """Return the number of entries, `at_most` where there are more."""
+        return min(len(self._entries), len(self._entries) if at_most is None else at_most)
 
     def find(self, queue_id: str) -> Entry | None:
         """Return this entry, or None."""
@@ -132,6 +136,14 @@ class MemorySpool:
             else:
                 self._wait_on(entry.changed(held=action == "hold"))
             return True
+
+    def expedite(self, queue_ids: Iterable[str]) -> None:
+        """Let those of these entries that wait be due at once."""
+        with self._lock:
+            for queue_id in queue_ids:
+                entry = self._entries.get(queue_id)
+                if entry is not None and not entry.held and queue_id not in self._claimed:
+                    self._wait_on(entry.changed(next_attempt=AT_ONCE))
 
     def remember(self, queue_id: str, now: float) -> None:
         """Let `enter` refuse this id for a day."""

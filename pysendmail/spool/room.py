@@ -6,7 +6,7 @@ Without it a full disk would be the end of deliveries, too, and nothing would ev
 
 from __future__ import annotations
 
-import os
+import posix
 
 INODE_OCTETS = 16 * 1024  # a file system is made with one inode for so many octets, as a rule
 
@@ -16,7 +16,7 @@ def free_octets(place: str | int) -> float:
 
     Inodes that run short count like the octets they are made for. Raises OSError.
     """
-    status = os.statvfs(place)
+    status = posix.statvfs(place)
     if not status.f_blocks:
         return float("inf")
     octets = status.f_bavail * status.f_frsize

@@ -8,26 +8,27 @@ is a failure that the sender hears of by a bounce.
 
 from __future__ import annotations
 
-from pysendmail.message import intake
-from pysendmail.message.address import AddressError, parse_list, parse_mailbox, qualify
-from pysendmail.message.aliases import RECIPIENTS_LIMIT, LocalNames, resolve
+from pysendmail.message.address import AddressError, parse_mailbox, qualify
+from pysendmail.message.aliases import LocalNames, resolve
 from pysendmail.message.content import Content
 from pysendmail.message.envelope import Envelope, Recipient
-from pysendmail.message.outcome import FAILED, Outcome, printable
-from pysendmail.message.trace import find_loop
+from pysendmail.message.outcome import Outcome
 from pysendmail.submission.completion import completions
 from pysendmail.submission.exit_status import (
-    EX_DATAERR,
-    EX_UNAVAILABLE,
-    EX_USAGE,
     Refused,
     exit_status,
     failure_line,
     is_address_at_fault,
-    too_large,
 )
-from pysendmail.submission.request import BY_MAIL, EIGHT_BIT, MODES
-from pysendmail.submission.senders import find_sender, is_null_sender, parse_sender
+from pysendmail.submission.mistakes import (
+    asked_recipients,
+    is_told_by_mail,
+    read,
+    refuse_loop,
+    unusable,
+)
+from pysendmail.submission.request import EIGHT_BIT, MODES
+from pysendmail.submission.senders import find_sender
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,48 +129,6 @@ def accept(
     return Accepted(request, submitter, envelope, message, failures, mode=mode, arrived=now)
 
 
-def check(request: Request, raw: Readable, *, limit: int) -> list[Outcome]:
-    """Raise Refused for mistakes that can be told without the configuration: the drop door's.
-
-    Returns the failures that make the message one for nobody, where a bounce is to tell of them.
-    """
-    message = read(raw, limit=limit, content=Content)
-    refuse_loop(request, message)
-    parse_sender(request)
-    mailboxes, bad = asked_recipients(request, message)
-    message.close()
-    if mailboxes or request.recipients:
-        return []
-    failures = [unusable(element) for element in bad]
-    if not is_told_by_mail(request):
-        raise Refused(EX_DATAERR, failure_line(failures))
-    return failures
-
-
-def is_told_by_mail(request: Request) -> bool:
-    """Tell whether the sender shall hear of a failure by a bounce, and can have one."""
-    has_none = request.notify == (b"NEVER",) or is_null_sender(request)
-    return request.error_mode in BY_MAIL and not has_none
-
-
-def read(raw: Readable, *, limit: int | None, content: Callable[[], Content]) -> Message:
-    """Return the message in canonical form."""
-    if limit is None:
-        limit = raw.size * 2 + 2  # line ends may grow
-    try:
-        return intake.read_message(raw.chunks(), limit=limit, content=content)
-    except intake.MessageTooLarge as error:
-        raise too_large(limit) from error
-    except intake.MessageError as error:
-        raise Refused(EX_DATAERR, printable(str(error).encode())) from error
-
-
-def refuse_loop(request: Request, message: Message) -> None:
-    """Raise Refused for a message that goes round in a circle (RFC 3463: 5.4.6)."""
-    if loop := find_loop(message.fields, request.hops):
-        raise Refused(EX_UNAVAILABLE, b"5.4.6 this message goes round in a circle: " + loop)
-
-
 def recipients_of(
     request: Request, message: Message, config: Config, aliases: Aliases
 ) -> tuple[list[Recipient], list[Outcome]]:
@@ -199,26 +158,6 @@ def why_nobody(address: bytes, config: Config, aliases: Aliases) -> bytes:
     return failure_line(failures)
 
 
-def asked_recipients(request: Request, message: Message) -> tuple[list[Mailbox], list[bytes]]:
-    """Return the recipients of command line and, with -t, header; raises Refused where none is."""
-    mailboxes: list[Mailbox] = []
-    bad: list[bytes] = []
-    for operand in request.operands:
-        found, unreadable = parse_list(operand)
-        mailboxes += found
-        bad += unreadable
-    if request.from_header:
-        found, unreadable = intake.recipients_of(message)
-        mailboxes += found
-        bad += unreadable
-    if len(mailboxes) + len(bad) + len(request.recipients) > RECIPIENTS_LIMIT:
-        raise Refused(EX_DATAERR, b"more than %d recipients" % RECIPIENTS_LIMIT)
-    if not mailboxes and not bad and not request.recipients:
-        where = b" in the message header" if request.from_header else b""
-        raise Refused(EX_USAGE, b"No recipient addresses found" + where)
-    return mailboxes, bad
-
-
 def local_names(config: Config, aliases: Aliases | None) -> LocalNames:
     """Return which names are local here, and what they stand for."""
     return LocalNames(
@@ -244,8 +183,3 @@ def recipient_of(
     if wish is None:
         return Recipient(address, notify, orcpt)
     return Recipient(address, wish.notify or notify, wish.orcpt or orcpt)
-
-
-def unusable(element: bytes) -> Outcome:
-    """Return the outcome of something that cannot be read as an address."""
-    return Outcome(printable(element, 200), FAILED, b"5.1.3", b"the address cannot be read", b"")

@@ -48,13 +48,15 @@ class Submission:
         self._journal = journal
         self._now = accepted.arrived
 
-    def enter(self, why: str, *, claim: bool = False, reserve: bool = True) -> Claim | None:
+    def enter(
+        self, why: str, *, claim: bool = False, under_way: bool = False, reserve: bool = True
+    ) -> Claim | None:
         """Enter everything, not attempted yet, and the bounce for addresses that are of no use.
 
-        With `claim` the entry is held by the caller, whose attempt is under way. A queue id that
-        the spool knows already is the same submission come a second time: it has been taken, and
-        None is returned. `why` is for the log. The reserve of the spool is left unless `reserve` is
-        False: then the message lies on that disk already. Durable on return.
+        With `claim` the entry is held by the caller; `under_way` says that he attempts it by now. A
+        queue id that the spool knows already is the same submission come a second time: it has been
+        taken, and None is returned. `why` is for the log. The reserve of the spool is left unless
+        `reserve` is False: then the message lies on that disk already. Durable on return.
         """
         accepted = self._accepted
         if reserve:
@@ -64,9 +66,9 @@ class Submission:
             self._bounce(accepted.failures)  # first, as always: rather twice than never
         held = None
         if accepted.envelope.recipients:
-            at_once = claim or accepted.mode != QUEUE
+            at_once = under_way or accepted.mode != QUEUE
             due = self._now if at_once else self._now + self._config.retry_first
-            reasons = self._under_way(why) if claim else ()
+            reasons = self._under_way(why) if under_way else ()
             try:
                 held = self._enter_own(accepted.envelope, due, outcomes=reasons, claim=claim)
             except AlreadyEntered:

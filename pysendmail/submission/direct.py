@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 
+from pysendmail._bundle import load_bundle
 from pysendmail.config.errors import ConfigError
 from pysendmail.config.load import load
 from pysendmail.config.secrets import read_password, read_token
@@ -151,6 +152,7 @@ class LazySpool:
 
     def _open(self) -> Spool:
         if self._spool is None:
+            load_bundle("spool")
             from pysendmail.spool.directory import DirectorySpool
 
             self._spool = DirectorySpool.create(self._path)

@@ -10,7 +10,7 @@ Durable on return. Raises OSError when the file cannot be written; nothing is le
 
 from __future__ import annotations
 
-import os
+import posix
 
 from pysendmail.message.content import write_all
 
@@ -34,24 +34,25 @@ def make_drop_directory(spool: str) -> None:
     Root does this in a directory of another user's, so no name in there is followed. The directory
     is durable before its mode lets anyone in: what is dropped would be lost with it.
     """
-    top = os.open(spool, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    top = posix.open(spool, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
     try:
         try:
-            os.mkdir(DROP, 0o700, dir_fd=top)
+            posix.mkdir(DROP, 0o700, dir_fd=top)
         except FileExistsError:
             pass
-        fd = os.open(DROP, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
+        flags = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
+        fd = posix.open(DROP, flags, dir_fd=top)
         try:
-            if os.geteuid() == 0:
-                owner = os.stat(top)
-                os.fchown(fd, owner.st_uid, owner.st_gid)
-            if os.fstat(fd).st_mode & 0o7777 != DROP_MODE:
-                os.fsync(top)
-                os.fchmod(fd, DROP_MODE)
+            if posix.geteuid() == 0:
+                owner = posix.stat(top)
+                posix.fchown(fd, owner.st_uid, owner.st_gid)
+            if posix.fstat(fd).st_mode & 0o7777 != DROP_MODE:
+                posix.fsync(top)
+                posix.fchmod(fd, DROP_MODE)
         finally:
-            os.close(fd)
+            posix.close(fd)
     finally:
-        os.close(top)
+        posix.close(top)
 
 
 def drop(spool: str, queue_id: str, head: bytes, content: Iterable[bytes]) -> None:
@@ -61,33 +62,33 @@ def drop(spool: str, queue_id: str, head: bytes, content: Iterable[bytes]) -> No
     synced after it has its final name, and the file systems in use then write the name with it.
     """
     writing = WRITING + queue_id
-    directory = os.open(
-        drop_directory(spool), os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    directory = posix.open(
+        drop_directory(spool), posix.O_PATH | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
     )
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(writing, flags, 0o640, dir_fd=directory)
+        flags = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC
+        fd = posix.open(writing, flags, 0o640, dir_fd=directory)
         name = writing
         try:
-            os.fchmod(fd, 0o640)  # whatever the caller's umask is
+            posix.fchmod(fd, 0o640)  # whatever the caller's umask is
             write_all(fd, head)
             for chunk in content:
                 write_all(fd, chunk)
-            os.rename(writing, queue_id, src_dir_fd=directory, dst_dir_fd=directory)
+            posix.rename(writing, queue_id, src_dir_fd=directory, dst_dir_fd=directory)
             name = queue_id
-            os.fsync(fd)
+            posix.fsync(fd)
         except BaseException:
             forget(name, directory)
             raise
         finally:
-            os.close(fd)
+            posix.close(fd)
     finally:
-        os.close(directory)
+        posix.close(directory)
 
 
 def forget(name: str, directory: int) -> None:
     """Remove a file that was not finished; where the daemon was quicker, it has the whole of it."""
     try:
-        os.unlink(name, dir_fd=directory)
+        posix.unlink(name, dir_fd=directory)
     except OSError:
         pass

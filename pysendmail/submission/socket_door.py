@@ -15,6 +15,7 @@ import _socket
 import errno
 
 from pysendmail.submission.answer import ERROR, EXIT, OUTPUT, Answer
+from pysendmail.submission.exit_status import EX_TEMPFAIL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,16 +90,31 @@ def receive(connection: _socket.socket) -> Iterator[tuple[bytes, bytes]]:
             raise AnswerLost("the daemon went away before it answered")
         *records, rest = (rest + received).split(b"\0")
         for record in records:
-            yield record[:1], record[1:]
-            if record[:1] == EXIT:
+            letter, value = record[:1], record[1:]
+            if letter == EXIT and not is_status(value):
+                raise AnswerLost("the daemon's answer has no exit status")
+            yield letter, value
+            if letter == EXIT:
                 return
+
+
+def is_status(value: bytes) -> bool:
+    """Tell whether a process can end with this status: the kernel would make 0 of 256."""
+    return value.isdigit() and len(value) <= 3 and int(value) < 256
 
 
 def submit(path: str, head: bytes, content: Iterable[bytes], *, silence: float | None) -> Answer:
     """Hand over one submission and return the whole answer."""
+    return answer_of(ask(path, head, content, silence=silence))
+
+
+def answer_of(records: Iterable[tuple[bytes, bytes]]) -> Answer:
+    """Return the answer that the records are, `x` last."""
     lines: dict[bytes, list[bytes]] = {OUTPUT: [], ERROR: []}
-    for letter, value in ask(path, head, content, silence=silence):
-        if letter == EXIT and value.isdigit():
-            return Answer(int(value), output=lines[OUTPUT], errors=lines[ERROR])
-        lines.get(letter, lines[ERROR]).append(value)
-    raise AnswerLost("the daemon's answer has no exit status")
+    status = EX_TEMPFAIL
+    for letter, value in records:
+        if letter == EXIT:
+            status = int(value)
+        else:
+            lines.get(letter, lines[ERROR]).append(value)
+    return Answer(status, output=lines[OUTPUT], errors=lines[ERROR])

@@ -115,14 +115,15 @@ class Sink:
     def _count(self, process: subprocess.Popen[bytes]) -> None:
         text, counts = b"", self._counts
         assert process.stdout is not None
-        while octets := os.read(process.stdout.fileno(), 64 * 1024):
-            now = time.perf_counter()
-            text = (text + octets)[-4096:]
-            found = MESSAGES.findall(text)
-            if found and int(found[-1]) != counts[-1][1]:
-                with self._changed:
-                    counts.append((now, int(found[-1])))
-                    self._changed.notify_all()
+        with process.stdout as output:
+            while octets := os.read(output.fileno(), 64 * 1024):
+                now = time.perf_counter()
+                text = (text + octets)[-4096:]
+                found = MESSAGES.findall(text)
+                if found and int(found[-1]) != counts[-1][1]:
+                    with self._changed:
+                        counts.append((now, int(found[-1])))
+                        self._changed.notify_all()
 
 
 class Smarthost:
@@ -203,7 +204,8 @@ class Smarthost:
     @staticmethod
     def _make_login(directory: Path) -> None:
         (directory / "etc/sasl").mkdir()
-        (directory / "etc/sasl/smtpd.conf").write_text(SASL_CONF.format(directory=directory))
+        text = SASL_CONF.format(directory=directory, mechanisms="PLAIN LOGIN")
+        (directory / "etc/sasl/smtpd.conf").write_text(text)
         database = directory / "etc/sasl/sasldb2"
         name, _, realm = USER.partition("@")
         subprocess.run(

@@ -1,14 +1,15 @@
 """What a process does to the files below a directory: every call that changes something, in order.
 
-`Recording` puts itself in the place of the functions of `os` by which Python changes files, lets
-each call through, and notes it: by inode, so that it is known which file a write went to whatever
-its name is by then. That nothing was missed is seen by replaying it: `power_cut.kept_by` all of it
-gives the very tree that is on disk.
+`Recording` puts itself in the place of the functions of `posix` and `os` by which Python changes
+files, lets each call through, and notes it: by inode, so that it is known which file a write went
+to whatever its name is by then. That nothing was missed is seen by replaying it:
+`power_cut.kept_by` all of it gives the very tree that is on disk.
 """
 
 from __future__ import annotations
 
 import os
+import posix
 import stat
 from collections.abc import Callable
 from types import TracebackType
@@ -60,12 +61,14 @@ class Recording:
             "fdatasync",
         ):  # fmt: skip
             self._real[name] = getattr(os, name)
-            setattr(os, name, getattr(self, f"_{name}", None) or self._refuse(name))
+            for module in (os, posix):
+                setattr(module, name, getattr(self, f"_{name}", None) or self._refuse(name))
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         for name, function in self._real.items():
-            setattr(os, name, function)
+            for module in (os, posix):
+                setattr(module, name, function)
 
     def _refuse(self, name: str) -> Callable[..., Any]:
         def refuse(*_: Any, **__: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import smtplib
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import smarthosts
+from tests.bench.certificate import Certificate
 from tests.bench.place import Place
 from tests.helpers.installed import REPOSITORY
 
@@ -45,3 +48,20 @@ def test_a_quick_look_at_submission_measures_ours(disk: Path) -> None:
     rows = [line for line in done.stdout.splitlines() if line.startswith("| pysendmail")]
     assert len(rows) == 4, done.stdout
     assert not list(disk.glob("bench-*")), "something is left"
+
+
+def test_the_smarthost_with_tls_takes_mail_after_a_login(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(disk))
+    certificate = Certificate()
+    smarthost = smarthosts.Smarthost(tls=certificate)
+    try:
+        with smtplib.SMTP(smarthost.host, smarthost.port) as client:
+            client.starttls(context=ssl.create_default_context(cafile=certificate.authority))
+            client.login(smarthosts.USER, smarthosts.PASSWORD)
+            client.sendmail(smarthosts.USER, ["b@example.net"], b"Subject: x\r\n\r\nx\r\n")
+        smarthost.wait(1)
+        assert smarthost.taken == 1
+    finally:
+        smarthost.close()

@@ -109,11 +109,48 @@ def test_program_has_an_absolute_interpreter_without_site(prefix: Path, name: st
 def test_program_itself_imports_nothing_but_sys_and_ours(prefix: Path, name: str) -> None:
     tree = ast.parse((prefix / name).read_text())
     imported = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
-    assert [ast.unparse(node) for node in imported] == [
+    assert {ast.unparse(node) for node in imported} - {"from marshal import loads"} == {
         "import sys",
         "from pysendmail._paths import DEPENDENCIES",
         f"from pysendmail.command.{Path(name).name} import main",
-    ]
+    }
+
+
+def modules_looked_for(prefix: Path, *words: str) -> list[str]:
+    """Return the modules of ours that an installed sendmail looked for one by one.
+
+    It is to send a message, which it cannot: nothing is configured in that prefix.
+    """
+    command = [sys.executable, "-IS", "-X", "importtime", str(prefix / "sbin/sendmail"), *words]
+    done = subprocess.run(
+        command, env={}, input="Subject: t\n\n", capture_output=True, text=True, check=False
+    )
+    assert "sendmail: " not in done.stderr
+    imported = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines()]
+    return [name for name in imported if name.startswith("pysendmail")]
+
+
+def test_sendmail_finds_its_modules_in_bundles(prefix: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "prefix"  # the programs go on where they were installed
+    made("install", PREFIX=copy)
+    assert modules_looked_for(copy, "-odq", "root@example.com") == []
+    assert len(list((copy / "var/spool/pysendmail/queue").iterdir())) == 1
+    shutil.rmtree(copy / "lib/pysendmail/bundles")  # as another Python finds it
+    assert "pysendmail.submission.direct" in modules_looked_for(copy, "-odq", "root@example.com")
+    assert len(list((copy / "var/spool/pysendmail/queue").iterdir())) == 2
+
+
+@pytest.mark.parametrize("bundle", ["sendmail", "drop_door", "direct_door", "spool"])
+def test_bundle_holds_each_module_with_its_place(prefix: Path, bundle: str) -> None:
+    private = prefix / "lib/pysendmail"
+    content = (private / "bundles" / f"{bundle}.{sys.implementation.cache_tag}").read_bytes()
+    _reader, modules = marshal.loads(content)
+    names = [name for name, _directory, _code in modules]
+    assert len(names) == len(set(names)) > 5
+    for name, directory, code in modules:
+        place = private / name.replace(".", "/")
+        assert directory in ("", str(place))
+        assert code.co_filename == str(place / "__init__.py" if directory else f"{place}.py")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -413,9 +450,7 @@ def test_library_of_an_extra_comes_along_when_it_is_asked_for_and_new_enough(
     fetch_dependencies(sys.executable, str(wheels / "vendor"), ["proxy"])
     assert "python_socks" in everything_in(wheels / "vendor")
     assert find_dependencies(sys.executable, str(wheels / "vendor"), ["proxy"])
-    monkeypatch.setattr(
-        "etc.installer.dependencies.FIND", f"print({str(wheels / 'vendor')!r})"
-    )
+    monkeypatch.setattr("etc.installer.dependencies.FIND", f"print({str(wheels / 'vendor')!r})")
     version = wheels / "vendor/python_socks/__init__.py"
     assert find_dependencies(sys.executable, "", ["proxy"])
     version.write_text("__version__ = '2.0.3'\n")

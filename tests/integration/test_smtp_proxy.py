@@ -98,8 +98,8 @@ def test_name_of_the_server_is_looked_up_by_the_proxy(
 ) -> None:
     look_up = socket.getaddrinfo
 
-    def only_literal(host: str, *arguments: Any, **options: Any) -> Any:
-        assert host == "127.0.0.1", "looked up here"
+    def only_literal(host: bytes, *arguments: Any, **options: Any) -> Any:
+        assert host == b"127.0.0.1", "looked up here"
         return look_up(host, *arguments, **options)
 
     with greeting_anywhere() as port:
@@ -137,9 +137,7 @@ def test_proxy_that_is_away_is_named() -> None:
 
 def test_proxy_that_does_not_accept_is_bounded() -> None:
     with silent() as (host, port), pytest.raises(TimedOut):
-        connect(
-            ("mx.example", 25), proxy=f"http://{host}:{port}", deadline=time.monotonic() + 0.05
-        )
+        connect(("mx.example", 25), proxy=f"http://{host}:{port}", deadline=time.monotonic() + 0.05)
 
 
 # --- Proxies that misbehave

@@ -27,7 +27,7 @@ PATIENCE_S = 30.0
 # Each of these costs more than all modules of ours together, or draws one in that does.
 TOO_DEAR = {
     "typing", "re", "enum", "dataclasses", "logging", "socket", "json", "email", "argparse",
-    "pathlib", "subprocess", "ssl", "yaml",
+    "pathlib", "subprocess", "ssl", "yaml", "os",
 }  # fmt: skip
 
 # As in tools/modules.py; at the end the modules are written to the descriptor that is argv[1].
@@ -36,12 +36,12 @@ import sys
 sys.path.insert(0, {REPOSITORY!r})
 from pysendmail._paths import DEPENDENCIES
 sys.path.extend(DEPENDENCIES)
-import os
+import posix
 report = int(sys.argv.pop(1))
-def leave(status, leave=os._exit):
-    os.write(report, "\\n".join(sys.modules).encode())
+def leave(status, leave=posix._exit):
+    posix.write(report, "\\n".join(sys.modules).encode())
     leave(status)
-os._exit = leave
+posix._exit = leave
 sys.argv[0] = "/usr/sbin/sendmail"
 from pysendmail.command.sendmail import main
 main()
@@ -156,7 +156,7 @@ def test_third_door_loads_nothing_dear(site: Site, argv: Sequence[str]) -> None:
     done, modules = site.sendmail(*argv)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert modules & TOO_DEAR == set()
-    assert "pysendmail.submission.accept" in modules
+    assert "pysendmail.submission.mistakes" in modules
     [left] = (site.spool / "drop").iterdir()
     assert left.read_bytes().endswith(b"\0\0" + MESSAGE[:-2] + b"\n")
 
@@ -166,7 +166,7 @@ def test_smtp_on_standard_input_loads_nothing_dear(site: Site) -> None:
     done, modules = site.sendmail("-bs", stdin=script)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"\r\n250 2.0.0 Ok: queued as " in done.stdout
-    assert modules & TOO_DEAR == set()
+    assert modules & TOO_DEAR <= {"os"}
     [left] = (site.spool / "drop").iterdir()
     assert left.read_bytes().endswith(b"\0\0" + MESSAGE[:-2] + b"\n")
 

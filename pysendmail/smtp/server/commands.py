@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from ..arguments import (
     CONTROLS,
-    LETTERS_AND_DIGITS,
     MAX_ENVID,
     MAX_ORCPT,
     NOTIFY,
     check_address,
+    format_xtext,
 )
 from ..errors import UsageError
 from ..transaction import Recipient
@@ -163,7 +163,7 @@ def parse_ret(value: bytes) -> bytes:
 def parse_envid(value: bytes) -> bytes:
     """Return an envelope id, decoded (RFC 3461 section 4.4)."""
     envid = parse_xtext(value)
-    if len(value) > MAX_ENVID or b" " in envid:
+    if len(format_xtext(envid)) > MAX_ENVID or b" " in envid:
         raise Refusal(501, b"5.5.4 ENVID cannot be used")
     return envid
 
@@ -192,13 +192,14 @@ def parse_orcpt(value: bytes) -> bytes:
     code of its own.
     """
     kind, _, encoded = value.partition(b";")
-    if not kind or not encoded or kind.translate(None, LETTERS_AND_DIGITS + b"-"):
+    if not encoded or not kind.replace(b"-", b"").isalnum():
         raise Refusal(501, b"5.5.4 ORCPT is type;address")
     if kind.lower() == b"utf-8":
         return b""
-    if len(value) > MAX_ORCPT:
+    address = parse_xtext(encoded)
+    if len(kind) + len(b";") + len(format_xtext(address)) > MAX_ORCPT:
         raise Refusal(501, b"5.5.4 ORCPT is too long")
-    return kind + b";" + parse_xtext(encoded)
+    return kind + b";" + address
 
 
 def parse_xtext(value: bytes) -> bytes:

@@ -148,8 +148,8 @@ class Session:
             self._scanned = len(self._buffer)
             if self._scanned > limit:
                 self._overlong = True
-                self._buffer.clear()
-                self._scanned = 0
+                del self._buffer[:-1]  # the last octet tells, with the next, how the line ends
+                self._scanned = 1
             return False
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]

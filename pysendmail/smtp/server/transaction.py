@@ -53,9 +53,9 @@ class Transaction:
     def write(self, chunk: bytes, limit: int) -> None:
         """Pass on octets of the content, or drop them when the message cannot be taken."""
         self.size += len(chunk)
-        if self.refused is None and self.size > limit:
-            self.refuse(too_large(limit))
-        if self.refused is None and self.content is not None:
+        if self.size > limit:
+            self.refuse(too_large(limit))  # whatever was wrong before: to come again is of no use
+        elif self.refused is None and self.content is not None:
             try:
                 self.content.write(chunk)
             except OSError:

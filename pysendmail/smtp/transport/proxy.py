@@ -71,6 +71,8 @@ def parse_proxy(url: str) -> Proxy:
         raise UsageError(_EXPECTED) from None
     if not host or not port or parts.path not in ("", "/") or parts.query or parts.fragment:
         raise UsageError(_EXPECTED)
+    if not url.isprintable():  # urlsplit takes line ends out, and any host
+        raise UsageError(_EXPECTED)
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if parts.username is not None:
         _check_credentials(scheme, user, password)

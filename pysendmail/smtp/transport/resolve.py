@@ -23,16 +23,18 @@ def resolve(host: str, port: int, until: float) -> list[Candidate]:
     """Return the addresses of `host`, in the order the system prefers (RFC 6724)."""
     import socket
 
+    # As text it would be encoded by `idna`, which takes longer to import than the rest of us.
+    name = host.encode() if host.isascii() else host
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror as error:
         if error.errno != socket.EAI_NONAME:
             raise
-        found = _ask_resolver(host, port, until)
+        found = _ask_resolver(name, port, until)
     return [(family, address) for family, _, _, _, address in found]
 
 
-def _ask_resolver(host: str, port: int, until: float) -> list[Any]:
+def _ask_resolver(host: bytes | str, port: int, until: float) -> list[Any]:
     import socket
     import threading
 
@@ -45,7 +47,7 @@ def _ask_resolver(host: str, port: int, until: float) -> list[Any]:
         except (OSError, ValueError) as error:
             faults.append(error)
 
-    thread = threading.Thread(target=ask, name=f"resolving {host}", daemon=True)
+    thread = threading.Thread(target=ask, name=f"resolving {host!r}", daemon=True)
     try:
         thread.start()
     except RuntimeError as error:  # no more threads to be had

@@ -93,6 +93,7 @@ ACTS: list[tuple[tuple[bytes, ...], dict[str, Any]]] = [
     ((b"-B", b"8BITMIME"), {"body_type": b"8BITMIME"}),
     ((b"-B", b"7bit"), {"body_type": b"7BIT"}),
     ((b"-N", b"never"), {"notify": (b"NEVER",)}),
+    ((b"-Nsuccess,delay,success",), {"notify": (b"SUCCESS", b"DELAY")}),
     ((b"-Nsuccess,delay, failure",), {"notify": (b"SUCCESS", b"DELAY", b"FAILURE")}),
     ((b"-R", b"hdrs"), {"ret": b"HDRS"}),
     ((b"-Rfull",), {"ret": b"FULL"}),

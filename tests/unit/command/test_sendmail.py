@@ -21,9 +21,9 @@ def test_message_is_never_left_in_a_spool_that_is_a_guess(tmp_path: Path) -> Non
     settings = public_settings({"PYSENDMAIL_SPOOL": str(tmp_path), "PYSENDMAIL_SOCKET": socket})
     content = Content()
     content.write(b"Subject: t\n\nbody\n")
-    request = request_of(parse_options(b"sendmail", [b"bob@example.net"]), size=content.size)
+    request = request_of(parse_options(b"sendmail", [b"bob@example.net"]), {}, size=content.size)
     with pytest.raises(Refused) as refusal:
-        hand_over(request, content, settings, b"p.yaml:1:8: not YAML")
+        hand_over(request, content, {}, settings, b"p.yaml:1:8: not YAML")
     assert (refusal.value.status, refusal.value.line) == (EX_CONFIG, b"p.yaml:1:8: not YAML")
     assert list((tmp_path / "drop").iterdir()) == []
     assert list((tmp_path / "queue").iterdir()) == []

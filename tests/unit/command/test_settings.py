@@ -130,6 +130,14 @@ def test_private_configuration_that_is_not_there_is_told(tmp_path: Path, name: s
     assert refusal(tmp_path / name).status == EX_CONFIG
 
 
+def test_mistake_in_a_file_of_any_name_is_one_line_that_can_be_shown(tmp_path: Path) -> None:
+    path = tmp_path / "\udcffp\n.yaml"
+    path.write_text("wait: soon\n")
+    _settings, trouble = settings_of({"PYSENDMAIL_CONFIG": str(path)})
+    assert trouble.decode().isprintable()
+    assert b"\\udcffp\\n.yaml:1:7: key 'wait'" in trouble
+
+
 def test_private_configuration_must_have_settings_for_us(tmp_path: Path) -> None:
     configuration(tmp_path, "wait: soon\n")
     with pytest.raises(ConfigError, match="wait"):

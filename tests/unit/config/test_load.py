@@ -111,6 +111,18 @@ def test_package_that_is_missing_is_named_at_load(
     assert trouble in line
 
 
+@pytest.mark.parametrize(
+    ("hostname", "origin"),
+    [("h", "'[192.0.2.1]'"), ("'[::1]'", "o.test"), ("h" * 60, ".".join(["o" * 49] * 5))],
+    ids=["origin is a literal", "hostname is a literal", "together too long"],
+)
+def test_hostname_that_has_no_domain_is_left_as_it_is(
+    yaml_file: Callable[..., str], hostname: str, origin: str
+) -> None:
+    config = load({}, yaml_file(f"hostname: {hostname}\norigin: {origin}\n")).config
+    assert config.hostname.decode() == hostname.strip("'")
+
+
 def test_bare_sender_and_from_are_completed_and_root_is_not(
     yaml_file: Callable[..., str],
 ) -> None:

@@ -49,8 +49,9 @@ def test_no_provider_fills_in_nothing() -> None:
     assert filled_in("", b"me@mail.test") == {}
 
 
-def test_user_who_is_no_address_is_told_of(yaml_file: YamlFile) -> None:
-    path = yaml_file("provider: zoho\nuser: me\npassword_file: /x\norigin: o.test\n")
+@pytest.mark.parametrize("user", ["me", "me@x@y", '"me"@x', "me@"])
+def test_user_who_is_no_address_is_told_of(yaml_file: YamlFile, user: str) -> None:
+    path = yaml_file(f"provider: zoho\nuser: {user!r}\npassword_file: /x\norigin: o.test\n")
     assert f"{path}:1: key 'provider': the user is no address" in "\n".join(load({}, path).warnings)
 
 
@@ -93,7 +94,7 @@ def test_people_are_reminded_of_the_provider(
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_page_tells_what_each_provider_stands_for(name: str) -> None:
-    filled = filled_in(name, b"user@")
+    filled = filled_in(name, b"user@x")
     shown = [
         filled["rewrite"],
         *("user" if filled[attribute] else "-" for attribute in ("sender", "from_")),

@@ -169,13 +169,15 @@ def test_address_is_bare_or_full(text: str) -> None:
     assert parse_address(text) == text.encode()
 
 
-@pytest.mark.parametrize("text", ["", "@", "a@", "@b", "a@b@c", "a b@c", "a\n@b", "a@b\x00"])
+@pytest.mark.parametrize("text", ["", "@", "a@", "@b", "a@b@c", "a b@c", "a\n@b", "a@b\x00",
+    "a:b", "a[b", "a@b..c", "a@[1.2", "a@b!", "\udcff@b", "a@\udcff", "a" * 257 + "@b",
+    "a@" + "b" * 256])  # fmt: skip
 def test_address_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^$"):
         parse_address(text)
 
 
-@pytest.mark.parametrize("text", ["<a@b>", "Alice<a@b>", "a@b,c@d"])
+@pytest.mark.parametrize("text", ["<a@b>", "Alice<a@b>", "a@b,c@d", '"a"@b', "\\root"])
 def test_address_with_more_around_it_is_refused_with_a_hint(text: str) -> None:
     with pytest.raises(ValueError, match="one address alone"):
         parse_address(text)

@@ -9,6 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from pysendmail.daemon.control import Viewer, groups_of, respond, viewer_of
 from pysendmail.daemon.listing import format_entry, format_total
 from pysendmail.message.envelope import Envelope, Recipient
 from pysendmail.message.outcome import DEFERRED, Outcome
+from pysendmail.spool.directory import DirectorySpool
 from pysendmail.spool.entry import Entry
 from pysendmail.spool.errors import SpoolError
 from pysendmail.spool.memory import MemorySpool
@@ -61,9 +63,12 @@ class Runner:
         self,
         active: Callable[[str], bool] = lambda queue_id: False,
         retry_now: Callable[[], None] = lambda: None,
+        *,
+        here: bool = True,
     ) -> None:
         self.attempting = active
         self.retry_now = retry_now
+        self.here = here
         self.at_work = False
 
     def busy(self) -> bool:
@@ -76,9 +81,10 @@ def ask(
     *records: bytes,
     active: Callable[[str], bool] = lambda queue_id: False,
     retry_now: Callable[[], None] = lambda: None,
+    here: bool = True,
 ):
     """Return exit status, output lines and error lines."""
-    answer = list(respond(spool, list(records), viewer, Runner(active, retry_now)))
+    answer = list(respond(spool, list(records), viewer, Runner(active, retry_now, here=here)))
     assert [letter for letter, _ in answer].count(b"x") == 1
     assert answer[-1][0] == b"x"
     output = [value for letter, value in answer if letter == b"o"]
@@ -204,8 +210,8 @@ def test_long_queue_is_listed_as_it_is_read() -> None:
     class Long(MemorySpool):
         read = 0
 
-        def count(self) -> int:
-            return 100_000
+        def count(self, at_most: int | None = None) -> int:
+            return 100_000 if at_most is None else at_most
 
         def entries(self):
             for number in range(self.count()):
@@ -327,11 +333,36 @@ def test_flush_is_of_all_and_only_for_the_trusted(spool: MemorySpool) -> None:
     assert [spool.find(queue_id).next_attempt for queue_id in (FIRST, SECOND)] == [0.0, 0.0]
 
 
-def test_flush_is_of_what_the_filters_leave(spool: MemorySpool) -> None:
-    assert ask(spool, ROOT, b"aflush", b"mI0002") == (0, [], [])
+@pytest.mark.parametrize("here", [True, False], ids=["daemon", "no daemon"])
+def test_flush_is_of_what_the_filters_leave(spool: MemorySpool, here: bool) -> None:
+    assert ask(spool, ROOT, b"aflush", b"mI0002", here=here) == (0, [], [])
     assert [spool.find(queue_id).next_attempt for queue_id in (FIRST, SECOND)] == [1100.0, 0.0]
-    assert ask(spool, ROOT, b"aflush", b"mRnobody") == (0, [], [])
+    assert ask(spool, ROOT, b"aflush", b"mRnobody", here=here) == (0, [], [])
     assert spool.find(FIRST).next_attempt == 1100.0
+
+
+def test_flush_writes_nothing_but_for_a_daemon_that_is_yet_to_come(tmp_path: Path) -> None:
+    spool = DirectorySpool.create(tmp_path)
+    enter(spool, FIRST)
+    enter(spool, SECOND)
+    spool.change(SECOND, "hold")
+    for here, written in ((True, 1100.0), (False, 0.0)):
+        assert ask(spool, ROOT, b"aflush", here=here) == (0, [], [])
+        assert spool.due(1.0, 10) == [FIRST]
+        assert spool.find(FIRST).next_attempt == written
+    spool.close()
+
+
+def test_flush_is_not_stopped_by_what_is_being_attempted_or_broken(tmp_path: Path) -> None:
+    spool = DirectorySpool.create(tmp_path)
+    for queue_id in (FIRST, SECOND, THIRD):
+        enter(spool, queue_id)
+    claim = spool.claim(FIRST)
+    (tmp_path / "queue" / SECOND).write_bytes(b"no entry")
+    assert ask(spool, ROOT, b"aflush", here=False) == (0, [], [])
+    assert spool.find(THIRD).next_attempt == 0.0
+    claim.release()
+    spool.close()
 
 
 def test_waited_for_flush_ends_when_everything_has_been_attempted(spool: MemorySpool) -> None:
@@ -378,15 +409,15 @@ def test_flush_of_an_empty_queue_is_no_error_and_wakes_the_scheduler() -> None:
     assert spool.wait(0)  # for the drop directory
 
 
-def test_entry_that_goes_out_during_a_flush_of_all_is_no_error() -> None:
+@pytest.mark.parametrize("here", [True, False], ids=["daemon", "no daemon"])
+def test_entry_that_goes_out_during_a_flush_of_all_is_no_error(here: bool) -> None:
     class Going(MemorySpool):
-        def find(self, queue_id: str):
-            return None if queue_id == FIRST else super().find(queue_id)
+        def ids(self):
+            return iter([FIRST, SECOND])
 
     spool = Going()
-    enter(spool, FIRST)
     enter(spool, SECOND)
-    assert ask(spool, ROOT, b"aflush") == (0, [], [])
+    assert ask(spool, ROOT, b"aflush", here=here) == (0, [], [])
     assert spool.find(SECOND).next_attempt == 0.0
 
 
@@ -413,9 +444,10 @@ def test_only_a_trusted_flush_has_the_smarthosts_tried(spool, viewer: Viewer, to
         ((b"alist", b"j"), "entries"),
         ((b"ashow", b"q" + FIRST.encode()), "open_message"),
         ((b"ahold", b"q" + FIRST.encode()), "change"),
-        ((b"aflush",), "entries"),
+        ((b"aflush",), "ids"),
+        ((b"aflush", b"mRalice"), "entries"),
     ],
-    ids=["list", "list json", "show", "hold", "flush"],
+    ids=["list", "list json", "show", "hold", "flush", "filtered flush"],
 )
 @pytest.mark.parametrize("trouble", [SpoolError("no disk"), OSError("no disk")], ids=repr)
 def test_trouble_with_the_spool_is_an_answer(

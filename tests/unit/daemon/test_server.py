@@ -17,13 +17,18 @@ import pytest
 from pysendmail.daemon import server as module
 from pysendmail.daemon.listener import bind
 from pysendmail.daemon.scheduler import Scheduler
-from pysendmail.daemon.server import Malformed, Server, read_content, read_head
+from pysendmail.daemon.server import Malformed, Server, read_content, read_head, stream
 from pysendmail.daemon.submissions import Submissions
 from pysendmail.message.content import Content
 from pysendmail.relay.policy import POLICY
 from pysendmail.spool.errors import AlreadyEntered
 from pysendmail.submission.exit_status import Refused
-from pysendmail.submission.request import HEAD_LIMIT, format_head, format_request
+from pysendmail.submission.request import (
+    BACKGROUND,
+    HEAD_LIMIT,
+    format_head,
+    format_request,
+)
 from pysendmail.submission.socket_door import AnswerLost, ask, submit
 from tests.helpers.users import acting_as, as_root
 from tests.helpers.waiting import wait_until
@@ -166,6 +171,20 @@ def test_queue_is_told_to_who_asks(house: House) -> None:
     assert answer[-1] == (b"x", b"0")
 
 
+def test_first_record_of_an_answer_is_sent_before_the_next_is_there() -> None:
+    here, there = socket.socketpair()
+
+    def records() -> Iterator[tuple[bytes, bytes]]:
+        yield b"o", b"header"
+        assert there.recv(100) == b"oheader\0"
+        yield b"o", b"entry"
+        yield b"x", b"0"
+
+    with here, there:
+        stream(here, records())
+        assert there.recv(100) == b"oentry\0x0\0"
+
+
 def test_long_listing_streams(house: House) -> None:
     for number in range(400):
         enter(house.state.spool, f"{number:014X}")
@@ -208,12 +227,30 @@ def test_answer_that_nobody_heard_is_remembered(house: House) -> None:
         enter(house.state.spool, QUEUE_ID)
 
 
+def test_what_waits_is_attempted_once_its_caller_has_been_answered(house: House) -> None:
+    spool, answered = house.state.spool, threading.Event()
+    format_answer = module.format_answer
+
+    def look(answer: Any) -> bytes:
+        assert spool.claim(QUEUE_ID) is None
+        answered.set()
+        return format_answer(answer)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "format_answer", look)
+        assert house.submit(mode=BACKGROUND).status == 0
+    assert answered.is_set()
+    wait_until(house.server.idle)
+    with spool.claim(QUEUE_ID) as claim:
+        assert not claim.entry.reasons
+
+
 class Troubled(Submissions):
     """Submissions that raise what their state says."""
 
     trouble: BaseException
 
-    def submit(self, *_: Any) -> Any:
+    def submit_held(self, *_: Any) -> Any:
         raise self.trouble
 
 

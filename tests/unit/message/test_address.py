@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from pysendmail.message.address import (
     parse_mailbox,
     qualify,
 )
+from pysendmail.message.envelope import RECIPIENTS_LIMIT
 from pysendmail.message.lexer import Token
 
 
@@ -56,6 +58,9 @@ def addresses(text: bytes) -> list[bytes]:
         pytest.param(b'"alice"@x', [b"alice@x"], id="needless-quotes"),
         pytest.param(b'"al\\ice"@x', [b"alice@x"], id="needless-escape"),
         pytest.param(b'"a b".c@x', [b'"a b.c"@x'], id="quoted-and-atom"),
+        pytest.param(b'"a\r\n b"@x', [b'"a b"@x'], id="folding-in-quotes"),
+        pytest.param(b'"a\\\r\n b"@x', [b'"a b"@x'], id="folding-behind-a-backslash"),
+        pytest.param(b"[list]<a@x>", [b"a@x"], id="brackets-before-angle"),
         pytest.param(b"alice . smith @ x . org", [b"alice.smith@x.org"], id="obsolete-blanks"),
         pytest.param(
             b"Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>",
@@ -111,6 +116,9 @@ def test_group_with_everything_in_it_is_read() -> None:
         pytest.param(b"a@[192.0.2.1] x", id="text-after-literal"),
         pytest.param(b"a@[]", id="empty-literal"),
         pytest.param(b"[192.0.2.1]", id="mere-literal"),
+        pytest.param(b"a@[192.0.2.1>]", id="angle-in-literal"),
+        pytest.param(b"a@[<192.0.2.1]", id="other-angle-in-literal"),
+        pytest.param(b'a@[192.0.2.1"]', id="quote-in-literal"),
         pytest.param(b"<>", id="null-path"),
         pytest.param(b'""@x', id="empty-quotes"),
         pytest.param(b'"a"b@x', id="quotes-without-dot"),
@@ -264,3 +272,33 @@ def test_hostile_repetition_takes_linear_time(unit: bytes) -> None:
     parse_list(text)
     # A quadratic pass over 60,000 octets takes minutes; a linear one a tenth of a second.
     assert time.process_time() - began < 3
+
+
+def test_list_is_read_as_far_as_a_message_may_have_recipients() -> None:
+    names = [b"a%d" % number for number in range(RECIPIENTS_LIMIT + 5)]
+    mailboxes, bad = parse_list(b", ".join(names[:RECIPIENTS_LIMIT]) + b" ,, ")
+    assert (len(mailboxes), bad) == (RECIPIENTS_LIMIT, [])
+    mailboxes, bad = parse_list(b", ".join(names))
+    assert [mailbox.address for mailbox in mailboxes] == names[:RECIPIENTS_LIMIT]
+    assert bad == [b", ".join(names[RECIPIENTS_LIMIT:])]
+
+
+@pytest.mark.parametrize("unit", [b"a ", b"@", b'"".', b"<@a,", b"[", b"(),", b",", b"a,", b"a b,"])
+def test_list_of_anything_takes_no_more_memory_than_one_of_recipients(unit: bytes) -> None:
+    text = unit * (256 * 1024 // len(unit))
+    tracemalloc.start()
+    try:
+        found = parse_list(text)
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found[0]) + len(found[1]) <= RECIPIENTS_LIMIT + 1
+    assert peak < 12 * 1024 * 1024
+
+
+def test_words_of_a_name_are_any_number_and_those_of_an_address_not() -> None:
+    assert parse_mailbox(b"a " * 2000 + b"<b@x>").address == b"b@x"
+    assert parse_mailbox(b"<@r," + b"@r," * 2000 + b"@r:b@x>").address == b"b@x"
+    assert parse_mailbox(b'"".' * 250 + b"a@x").address == b'"' + b"." * 250 + b'a"@x'
+    mailboxes, bad = parse_list(b"a " * 2000 + b": b@x;")
+    assert (mailboxes, len(bad)) == ([], 1)

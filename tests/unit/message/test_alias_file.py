@@ -20,6 +20,7 @@ from pysendmail.message.alias_file import (
 )
 from pysendmail.message.alias_syntax import REFUSED_LIMIT
 from pysendmail.message.aliases import Aliases, LocalNames, resolve
+from pysendmail.message.envelope import RECIPIENTS_LIMIT
 from pysendmail.message.outcome import Outcome
 
 
@@ -152,6 +153,20 @@ def test_included_file_has_a_bound(tmp_path: Path) -> None:
     aliases = including(tmp_path, f"{tmp_path}/one", f"{tmp_path}/two")
     assert aliases.errors == (
         f"{tmp_path}/aliases:1: cannot include '{tmp_path}/two': more than 1 MiB",
+    )
+
+
+@pytest.mark.parametrize("between", [b"\n", b","], ids=["on lines", "on one line"])
+def test_included_file_has_no_more_addresses_than_a_message_recipients(
+    tmp_path: Path, between: bytes
+) -> None:
+    (tmp_path / "enough").write_bytes(b"a" + (between + b"a") * (RECIPIENTS_LIMIT - 1))
+    (tmp_path / "more").write_bytes(b"a" + (between + b"a") * RECIPIENTS_LIMIT)
+    aliases = including(tmp_path, f"{tmp_path}/enough", f"{tmp_path}/more")
+    (alias,) = aliases.by_name.values()
+    assert len(alias.mailboxes) == RECIPIENTS_LIMIT
+    assert aliases.errors == (
+        f"{tmp_path}/aliases:1: cannot include '{tmp_path}/more': more than 20000 addresses",
     )
 
 

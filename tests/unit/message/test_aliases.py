@@ -9,13 +9,13 @@ import pytest
 from pysendmail.message.address import AddressError, Mailbox, parse_list
 from pysendmail.message.alias_file import parse_aliases
 from pysendmail.message.aliases import (
-    RECIPIENTS_LIMIT,
     REJECT,
     Aliases,
     LocalNames,
     find_loops,
     resolve,
 )
+from pysendmail.message.envelope import RECIPIENTS_LIMIT
 from pysendmail.message.outcome import FAILED, Outcome
 
 ORIGIN = b"example.test"

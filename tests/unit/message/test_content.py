@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posix
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -94,7 +95,7 @@ def test_content_keeps_what_it_had_when_the_disk_is_full(monkeypatch: pytest.Mon
     def full(fd: int, data: bytes) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(posix, "write", full)
     with pytest.raises(OSError, match="No space"):
         content.write(b"defghi")
     monkeypatch.undo()
@@ -106,14 +107,14 @@ def test_content_keeps_what_it_had_when_the_disk_is_full(monkeypatch: pytest.Mon
 def test_file_without_a_name_is_made_where_the_kernel_makes_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: int
 ) -> None:
-    genuine = os.open
+    genuine = posix.open
 
     def old_kernel(path: str, flags: int, mode: int = 0o777) -> int:
         if flags & os.O_TMPFILE == os.O_TMPFILE:
             raise OSError(trouble, "not here")
         return genuine(path, flags, mode)
 
-    monkeypatch.setattr(os, "open", old_kernel)
+    monkeypatch.setattr(posix, "open", old_kernel)
     fd = open_unnamed_in(str(tmp_path))
     monkeypatch.undo()
     assert os.listdir(tmp_path) == []

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysendmail.message.content import Content
+from pysendmail.message.envelope import RECIPIENTS_LIMIT
 from pysendmail.message.intake import (
     FIELDS_LIMIT,
     HEADER_LIMIT,
@@ -236,6 +237,12 @@ def test_recipients_are_taken_from_the_header(header: bytes, expected: list[byte
     mailboxes, bad = recipients_of(take([header]))
     assert [mailbox.address for mailbox in mailboxes] == expected
     assert bad == []
+
+
+def test_fields_behind_too_many_recipients_are_not_read() -> None:
+    header = b"To: " + b"a," * RECIPIENTS_LIMIT + b"a\nCc: " + b"b," * 1000 + b"\n"
+    mailboxes, bad = recipients_of(take([header]))
+    assert (len(mailboxes), bad) == (RECIPIENTS_LIMIT, [b"a"])
 
 
 def test_recipients_that_cannot_be_read_are_given_back() -> None:

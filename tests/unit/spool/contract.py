@@ -279,6 +279,12 @@ class SpoolContract:
         assert spool.due(1e12, 10) == []
         assert spool.count() == 0
 
+    @pytest.mark.parametrize(("at_most", "count"), [(None, 3), (0, 0), (2, 2), (3, 3), (4, 3)])
+    def test_entries_are_counted_as_far_as_asked_for(self, spool, at_most, count):
+        for queue_id in (FIRST, SECOND, THIRD):
+            enter(spool, queue_id)
+        assert spool.count(at_most) == count
+
     def test_entry_settled_without_sync_is_gone_for_all_who_look(self, spool):
         enter(spool)
         enter(spool, SECOND)
@@ -401,6 +407,46 @@ class SpoolContract:
         assert spool.due(1e12, 10) == []
         spool.change(FIRST, "release")
         assert spool.due(AT_ONCE, 10) == [FIRST]
+
+    def test_expedited_in_memory_is_what_waits(self, spool):
+        for queue_id, time in ((FIRST, 9000.0), (SECOND, 1.0), (THIRD, 9000.0)):
+            enter(spool, queue_id, next_attempt=time)
+        spool.change(THIRD, "hold")
+        claim = spool.claim(SECOND)
+        spool.expedite([SECOND, FIRST, THIRD])
+        assert spool.due(AT_ONCE, 10) == [FIRST]
+        claim.release()
+        spool.change(THIRD, "release")
+        assert spool.due(1.0, 10) == [FIRST, SECOND]
+
+    def test_expedited_in_memory_stays_so_until_it_is_attempted(self, spool):
+        enter(spool)
+        spool.expedite([FIRST])
+        spool.rescan()
+        spool.claim(FIRST).release()
+        assert spool.due(AT_ONCE, 10) == [FIRST]
+        spool.claim(FIRST).settle([deferred(ALICE)], 2000.0, now=1200.0)
+        assert spool.next_due() == spool.find(FIRST).next_attempt == 2000.0
+
+    def test_expediting_what_is_gone_changes_nothing(self, spool):
+        spool.expedite([FIRST])
+        assert spool.claim(FIRST) is None
+        assert spool.due(1e12, 10) == []
+
+    def test_expedited_in_memory_can_be_held(self, spool):
+        enter(spool)
+        spool.expedite([FIRST])
+        spool.change(FIRST, "hold")
+        spool.rescan()
+        assert spool.due(1e12, 10) == []
+
+    def test_ids_are_of_all_entries(self, spool):
+        for queue_id in (FIRST, SECOND, THIRD):
+            enter(spool, queue_id)
+        spool.change(FIRST, "hold")
+        claim = spool.claim(SECOND)
+        assert sorted(spool.ids()) == [FIRST, SECOND, THIRD]
+        claim.release()
 
     def test_removed_entry_is_gone_without_a_bounce(self, spool):
         enter(spool)

@@ -174,11 +174,19 @@ def sealed(head: bytes) -> bytes:
         pytest.param({"crossed_off": 1}, id="crossed off of another type"),
         pytest.param({"reasons": [{}]}, id="empty reason"),
         pytest.param({"reasons": {"a": 1}}, id="reasons of another type"),
+        pytest.param({"later": float("nan")}, id="what is later no number"),
+        pytest.param({"later": [float("-inf")]}, id="what is later infinite"),
     ],
 )
 def test_head_with_facts_of_others_is_broken(facts):
     with pytest.raises(BrokenEntry):
         parse(head_saying(**facts))
+
+
+def test_number_that_could_not_be_written_again_is_broken():
+    _line, head = head_saying(later=0.25).split(b"\n", 1)
+    with pytest.raises(BrokenEntry):
+        parse(sealed(head.replace(b"0.25", b"1e999")))
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,18 @@ def test_refresh_takes_over_what_is_on_disk_but_not_for_claims():
     assert index.due(5.0, 5) == ["known", "new"]
 
 
+def test_refresh_leaves_what_was_expedited_but_hides_what_is_held():
+    index = Index()
+    for name in ("waits", "held"):
+        index.put(name, 10.0)
+    index.expedite(["waits", "held"])
+    index.refresh("waits", lambda _: 10.0)
+    index.refresh("held", lambda _: HELD)
+    assert index.due(0.0, 5) == ["waits"]
+    assert index.is_expedited("waits")
+    assert not index.is_expedited("held")
+
+
 @given(
     st.lists(
         st.tuples(

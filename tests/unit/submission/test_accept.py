@@ -9,15 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysendmail.message.alias_file import parse_aliases
+from pysendmail.message.content import Content
+from pysendmail.message.envelope import RECIPIENTS_LIMIT
 from pysendmail.message.envelope import Recipient as Named
-from pysendmail.message.message import Message
+from pysendmail.message.message import Message, parse_message
 from pysendmail.message.outcome import FAILED
 from pysendmail.message.trace import HOPS_LIMIT, OWN_HOPS_LIMIT
 from pysendmail.smtp import Recipient, Transaction
 from pysendmail.smtp.arguments import format_mail, format_rcpt
 from pysendmail.smtp.extensions import parse_extensions
-from pysendmail.submission.accept import Accepted, check
+from pysendmail.submission.accept import Accepted
 from pysendmail.submission.exit_status import EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Refused
+from pysendmail.submission.mistakes import check
 from pysendmail.submission.request import BACKGROUND, INTERACTIVE, QUEUE
 from pysendmail.submission.submitter import Submitter
 from tests.unit.submission.samples import CONFIG, accepted, raw, request
@@ -46,6 +49,32 @@ def test_header_and_operands_are_united_without_duplicates() -> None:
     text = b"To: bob@example.net\nCc: dave@x.net\nBcc: eve@x.net\n\nTo: no@x.net\n"
     one = accepted(b"zoe@x.net", b"bob@EXAMPLE.net", text=text, from_header=True)
     assert recipients(one) == [b"zoe@x.net", b"bob@EXAMPLE.net", b"dave@x.net", b"eve@x.net"]
+
+
+@pytest.mark.parametrize(
+    ("operands", "named"),
+    [
+        ((b"a@x, " * RECIPIENTS_LIMIT, b"b@x"), 0),
+        ((b"a@x, b@x",), RECIPIENTS_LIMIT - 1),
+        ((), RECIPIENTS_LIMIT + 1),
+    ],
+    ids=["operands", "operands and RCPT", "RCPT"],
+)
+def test_more_recipients_than_a_message_may_have_are_refused(
+    operands: tuple[bytes, ...], named: int
+) -> None:
+    with pytest.raises(Refused) as refused:
+        accepted(*operands, recipients=(Named(b"c@x"),) * named)
+    assert (refused.value.status, refused.value.line) == (EX_DATAERR, b"more than 20000 recipients")
+
+
+def test_header_that_grows_can_be_read_again() -> None:
+    """As from the spool, in chunks: an entry whose header has no end would be mail that is lost."""
+    kept = Content(memory=0)
+    for chunk in accepted(BOB, text=b"To: " + b"a," * 400_000 + b"a\n\nbody\n").message.chunks():
+        kept.write(chunk)
+    assert b"".join(parse_message(kept).body.chunks()) == b"body\r\n"
+    kept.close()
 
 
 def test_header_is_not_asked_without_t() -> None:

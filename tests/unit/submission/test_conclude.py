@@ -306,9 +306,17 @@ def test_entered_is_due_by_its_mode(mode: bytes, due: float) -> None:
 
 def test_entered_with_a_claim_is_nobody_elses() -> None:
     story = Story(accepted(A, mode=b"q"))
-    claim = story.submission.enter("no verdict", claim=True)
+    claim = story.submission.enter("no verdict", claim=True, under_way=True)
     assert story.spool.claim(QUEUE_ID) is None
     assert claim.entry.next_attempt == NOW
+    claim.release()
+
+
+def test_entered_with_a_claim_is_due_by_its_mode_all_the_same() -> None:
+    story = Story(accepted(A, mode=b"q"))
+    claim = story.submission.enter("as asked", claim=True)
+    assert claim.entry.next_attempt == NOW + CONFIG.retry_first
+    assert not claim.entry.reasons
     claim.release()
 
 

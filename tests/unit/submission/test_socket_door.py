@@ -99,8 +99,9 @@ def test_answer_that_is_not_whole_is_lost(serve, answer: bytes) -> None:
         submit(path, b"END", [], silence=PATIENCE_S)
 
 
-def test_answer_without_a_number_is_lost(serve) -> None:
-    path = serve(answering(b"xyes\0"))
+@pytest.mark.parametrize("status", [b"yes", b"-1", b"256", b"0256", b"1" * 5000], ids=repr)
+def test_answer_without_the_status_of_a_process_is_lost(serve, status: bytes) -> None:
+    path = serve(answering(b"x" + status + b"\0"))
     with pytest.raises(AnswerLost, match="no exit status"):
         submit(path, b"END", [], silence=PATIENCE_S)
 

@@ -91,6 +91,7 @@ def test_mail_parameters_are_read() -> None:
         (b"ENVID=a+", 501),
         (b"ENVID=a+0A", 501),
         (b"ENVID=" + b"a" * 101, 501),
+        (b"ENVID=" + b"=" * 34, 501),  # as xtext more than 100 octets
         (b"SMTPUTF8=1", 501),
         (b"HOLDFOR=1", 555),
         (b"=", 501),
@@ -100,6 +101,11 @@ def test_bad_mail_parameter_is_refused(parameter: bytes, code: int) -> None:
     with pytest.raises(Refusal) as refused:
         parse_mail(b"FROM:<a@b> " + parameter)
     assert refused.value.reply.code == code
+
+
+def test_escapes_that_are_not_needed_count_as_what_they_stand_for() -> None:
+    assert parse_mail(b"FROM:<a@b> ENVID=" + b"+41" * 100).envid == b"A" * 100
+    assert parse_rcpt(b"TO:<a@b> ORCPT=x;" + b"+41" * 498).orcpt == b"x;" + b"A" * 498
 
 
 def test_rcpt_parameters_are_read() -> None:
@@ -119,6 +125,8 @@ def test_rcpt_parameters_are_read() -> None:
         (b"ORCPT=a@c", 501),
         (b"ORCPT=rfc822;a+0D+0Ab", 501),
         (b"ORCPT=rfc822;" + b"a" * 600, 501),
+        (b"ORCPT=rfc822;" + b"=" * 165, 501),  # as xtext more than 500 octets
+        (b"ORCPT=-;a", 501),
         (b"X=1", 555),
     ],
 )

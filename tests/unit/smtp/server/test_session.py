@@ -174,6 +174,14 @@ def test_message_there_is_no_room_for_is_put_off() -> None:
     assert server.messages == []
 
 
+def test_message_that_is_too_large_is_not_put_off_for_want_of_room() -> None:
+    for cut in (SIZE + 1, 20):
+        server = Server(room=10)
+        server.hear(lines(b"MAIL FROM:<a>", b"RCPT TO:<b>", b"DATA"))
+        text = b"x" * (SIZE + 1)
+        assert server.codes(text[:cut], text[cut:], b"\r\n.\r\n") == [552]
+
+
 def test_lf_alone_is_no_line_end_where_crlf_is_spoken() -> None:
     for server in (Server(), Server(lf=True)):
         server.hear(b"EHLO x\r\n")
@@ -227,6 +235,13 @@ def test_line_that_is_too_long_is_one_mistake_and_not_kept() -> None:
         server.hear(b"x" * MAX_COMMAND)
         assert len(server.session._buffer) <= 2 * MAX_COMMAND
     assert server.codes(b"\r\nNOOP\r\n") == [500, 250]
+
+
+def test_first_line_tells_the_line_end_though_it_is_too_long() -> None:
+    line = b"x" * (MAX_COMMAND + 1) + b"\r\n"
+    for place in (-1, -2, -3):
+        server = Server(lf=True)
+        assert server.codes(line[:place], line[place:], b"NOOP\n") == [500, 500]
 
 
 def test_shut_down_says_so_once_and_forgets_what_was_under_way() -> None:

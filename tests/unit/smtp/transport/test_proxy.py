@@ -40,7 +40,7 @@ def test_url_of_a_proxy_is_read(url: str, shown: str, user: str, password: str) 
         "", "proxy:1080", "socks5://", "socks5://h", "socks5://h:0", "socks5://h:65536",
         "socks5://h:x", "socks4://h:1", "https://h:1", "socks5://u:S3cret/@h:1",
         "socks5://u:S3cret@h:1/path", "socks5://u:S3cret@h:1?query", "socks5://u:S3cret#@h:1",
-        "socks5://u:S3cret@[::1:1",
+        "socks5://u:S3cret@[::1:1", "socks5://u:S3cret@h\n:1", "socks5://u:S3cret@h\udcff:1",
     ],
 )  # fmt: skip
 def test_url_that_is_none_is_told_without_showing_it(url: str) -> None:

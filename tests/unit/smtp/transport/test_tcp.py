@@ -91,7 +91,7 @@ def test_resolver_that_does_not_answer_is_left_alone_at_the_deadline(
     finally:
         resolver.may_answer.set()
     assert time.monotonic() - began < 10
-    assert resolver.asked == ["mx.example"] * 2
+    assert resolver.asked == [b"mx.example"] * 2
 
 
 @pytest.mark.parametrize(
