@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from pysendmail.command.stdin import Unreadable, read_chunk
-from pysendmail.message.aliases import RECIPIENTS_LIMIT
+from pysendmail.message.address import RECIPIENTS_LIMIT
 from pysendmail.message.content import write_all
 from pysendmail.smtp.server import Profile, Session
 from pysendmail.submission.exit_status import EX_IOERR, EX_OK

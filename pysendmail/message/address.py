@@ -19,10 +19,18 @@ from pysendmail.message.outcome import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pysendmail.message.lexer import Token
 
 LOCAL_LIMIT = 256
 DOMAIN_LIMIT = 255
+# Each word or mark of an address has an octet at least.
+TOKENS_LIMIT = LOCAL_LIMIT + len(b"@") + DOMAIN_LIMIT
+
+# What one message may make us keep in memory and write into one head of the spool. Of a list no
+# more elements are read, and one more that cannot be: the rest.
+RECIPIENTS_LIMIT = 20_000
 
 LETTERS_AND_DIGITS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 BEYOND_ASCII = bytes(range(128, 256))
@@ -74,7 +82,10 @@ class Mailbox:
 
 
 def parse_list(text: bytes) -> tuple[list[Mailbox], list[bytes]]:
-    """Return the mailboxes of an address list, and the elements that are none."""
+    """Return the mailboxes of an address list, and the elements that are none.
+
+    Behind RECIPIENTS_LIMIT of them all the rest is one element more that cannot be read.
+    """
     mailboxes: list[Mailbox] = []
     bad: list[bytes] = []
     element = Element()
@@ -87,11 +98,30 @@ def parse_list(text: bytes) -> tuple[list[Mailbox], list[bytes]]:
             element, grouped = Element(), True
         elif kind in (b",", b";"):
             element.settle(text, token.start, mailboxes, bad)
+            full = len(mailboxes) + len(bad) == RECIPIENTS_LIMIT
+            if full and (rest := text[token.end :].strip()):
+                return mailboxes, [*bad, rest]
             element = Element()
             grouped = grouped and kind == b","
         else:
             element.add(token)
     element.settle(text, len(text), mailboxes, bad)
+    return mailboxes, bad
+
+
+def parse_lists(texts: Iterable[bytes]) -> tuple[list[Mailbox], list[bytes]]:
+    """Return the mailboxes of several address lists, and the elements that are none.
+
+    Once they are more than RECIPIENTS_LIMIT no further list is read.
+    """
+    mailboxes: list[Mailbox] = []
+    bad: list[bytes] = []
+    for text in texts:
+        found, unreadable = parse_list(text)
+        mailboxes += found
+        bad += unreadable
+        if len(mailboxes) + len(bad) > RECIPIENTS_LIMIT:
+            break
     return mailboxes, bad
 
 
@@ -145,7 +175,7 @@ class Element:
         elif self.closed or token.kind not in WORDS:
             self.bad = True
         else:
-            self.tokens.append(token)
+            self._keep(token)
 
     def add_inside(self, token: Token) -> bool:
         """Take a token inside angle brackets; False when the element ends before they close."""
@@ -162,14 +192,19 @@ class Element:
             self.bad = True
             return False
         elif kind in WORDS:
-            self.tokens.append(token)
+            self._keep(token)
         else:
             self.bad = True
         return True
 
+    def _keep(self, token: Token) -> None:
+        """Keep a token that may be one of the address: one too many tells that it is none."""
+        if len(self.tokens) <= TOKENS_LIMIT:
+            self.tokens.append(token)
+
     def is_phrase(self) -> bool:
         """Tell whether a colon here makes the element the name of a group."""
-        words = not self.closed and not self.bad and bool(self.tokens)
+        words = not self.closed and not self.bad and 0 < len(self.tokens) <= TOKENS_LIMIT
         return words and all(token.kind != b"@" for token in self.tokens)
 
     def settle(self, text: bytes, end: int, mailboxes: list[Mailbox], bad: list[bytes]) -> None:
@@ -195,7 +230,7 @@ WORDS = (ATOM, QUOTED, DOMAIN_LITERAL, STRAY, b"@")
 def find_mailbox(text: bytes, tokens: list[Token]) -> Mailbox | None:
     """Return the mailbox that the tokens are, None when they are none."""
     signs = [place for place, token in enumerate(tokens) if token.kind == b"@"]
-    if not tokens or len(signs) > 1:
+    if not 0 < len(tokens) <= TOKENS_LIMIT or len(signs) > 1:
         return None
     at = signs[0] if signs else len(tokens)
     local, literal = local_part(text, tokens[:at])

@@ -10,7 +10,13 @@ time and memory are too. The file itself: alias_file.py.
 
 from __future__ import annotations
 
-from pysendmail.message.address import Mailbox, comparable, parse_mailbox, qualify
+from pysendmail.message.address import (
+    RECIPIENTS_LIMIT,
+    Mailbox,
+    comparable,
+    parse_mailbox,
+    qualify,
+)
 from pysendmail.message.alias_syntax import MISCONFIGURED
 from pysendmail.message.outcome import FAILED, Outcome
 
@@ -25,8 +31,6 @@ if TYPE_CHECKING:
 # Sendmail's bound for aliases of aliases.
 DEPTH_LIMIT = 10
 
-# What one message may make us keep in memory and write into one head of the spool.
-RECIPIENTS_LIMIT = 20_000
 # How many targets are looked at for one message: the same may be reached in many ways.
 TARGETS_LIMIT = 10 * RECIPIENTS_LIMIT
 

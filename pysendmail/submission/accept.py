@@ -9,8 +9,14 @@ is a failure that the sender hears of by a bounce.
 from __future__ import annotations
 
 from pysendmail.message import intake
-from pysendmail.message.address import AddressError, parse_list, parse_mailbox, qualify
-from pysendmail.message.aliases import RECIPIENTS_LIMIT, LocalNames, resolve
+from pysendmail.message.address import (
+    RECIPIENTS_LIMIT,
+    AddressError,
+    parse_lists,
+    parse_mailbox,
+    qualify,
+)
+from pysendmail.message.aliases import LocalNames, resolve
 from pysendmail.message.content import Content
 from pysendmail.message.envelope import Envelope, Recipient
 from pysendmail.message.outcome import FAILED, Outcome, printable
@@ -201,12 +207,7 @@ def why_nobody(address: bytes, config: Config, aliases: Aliases) -> bytes:
 
 def asked_recipients(request: Request, message: Message) -> tuple[list[Mailbox], list[bytes]]:
     """Return the recipients of command line and, with -t, header; raises Refused where none is."""
-    mailboxes: list[Mailbox] = []
-    bad: list[bytes] = []
-    for operand in request.operands:
-        found, unreadable = parse_list(operand)
-        mailboxes += found
-        bad += unreadable
+    mailboxes, bad = parse_lists(request.operands)
     if request.from_header:
         found, unreadable = intake.recipients_of(message)
         mailboxes += found

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from pysendmail.message.address import AddressError, Mailbox, parse_list
+from pysendmail.message.address import RECIPIENTS_LIMIT, AddressError, Mailbox, parse_list
 from pysendmail.message.alias_file import parse_aliases
 from pysendmail.message.aliases import (
-    RECIPIENTS_LIMIT,
     REJECT,
     Aliases,
     LocalNames,
