@@ -208,6 +208,7 @@ def test_daemon_whose_spool_is_lost_ends_and_works_with_what_is_there_when_start
     spool.rename(aside)
     if fate == "replaced":
         DirectorySpool.create(spool).close()
+    site.run("mailq")  # it looks before each answer, and by itself twice a minute
     site.daemon.wait_for_log(lambda log: "spool lost" in log, "the daemon to notice")
     site.daemon.wait_for_log(lambda log: "stopped" in log, "the daemon's end")
     assert site.daemon.stop() == 75
