@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from pysendmail.config.snapshot import PublicSettings
 
+PRINTED_TOGETHER = 8192
+
 
 def ask_queue(
     program: bytes, settings: PublicSettings, records: list[bytes], *, patient: bool = False
@@ -57,16 +59,17 @@ def ask_spool(spool: str, records: list[bytes]) -> Iterable[tuple[bytes, bytes]]
 
 
 def show(program: bytes, records: Iterable[tuple[bytes, bytes]]) -> int:
-    """Print the lines of an answer and return its exit status."""
-    buffered = bytearray()
+    """Print the lines of an answer, the first at once, and return its exit status."""
+    buffered, enough = bytearray(), 1
     for letter, value in records:
         if letter == OUTPUT:
             buffered += value + b"\n"
-            if len(buffered) < 8192:
+            if len(buffered) < enough:
                 continue
         if buffered:
             tell(bytes(buffered[:-1]))
             buffered.clear()
+            enough = PRINTED_TOGETHER
         if letter == ERROR:
             say(2, b"%b: %b" % (program, value))
         elif letter == EXIT:

@@ -23,7 +23,15 @@ from pysendmail.config.errors import ConfigError
 from pysendmail.config.load import load
 from pysendmail.config.secrets import read_listen_password, read_password
 from pysendmail.config.snapshot import write_snapshot
-from pysendmail.daemon.lifecycle import FLUSH, RELOAD, STOP, AlreadyRunning, Daemon, SpoolLock
+from pysendmail.daemon.lifecycle import (
+    DROPPED,
+    FLUSH,
+    RELOAD,
+    STOP,
+    AlreadyRunning,
+    Daemon,
+    SpoolLock,
+)
 from pysendmail.daemon.listener import Listeners, bind_endpoints, open_listeners
 from pysendmail.daemon.privacy import close_to_others
 from pysendmail.daemon.volume import volatile_spool
@@ -221,6 +229,7 @@ def serve(
             source=source_of(loaded) if options.linger else None,
         )
         handle_signals(daemon)
+        daemon.watch_drops()
         return daemon.run()
 
 
@@ -263,7 +272,9 @@ def handle_signals(daemon: Daemon) -> None:
         (signal.SIGINT, STOP),
         (signal.SIGHUP, RELOAD),
         (signal.SIGUSR1, FLUSH),
+        (signal.SIGIO, DROPPED),
     ):
         signal.signal(number, handler(order))  # type: ignore[arg-type]
+    daemon.orders.hear_signals()
     # A caller of sendmail may have had them blocked, and we are its child.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -215,7 +215,7 @@ def list_entries(
 
 def in_order(spool: Spool) -> Iterable[Entry]:
     """Yield the entries, oldest first; of a long queue as they come, so that it shows at once."""
-    if spool.count() > SORTED_LIMIT:
+    if spool.count(SORTED_LIMIT + 1) > SORTED_LIMIT:
         return spool.entries()
     return sorted(spool.entries(), key=lambda entry: entry.arrived)
 

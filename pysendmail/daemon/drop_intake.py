@@ -18,6 +18,7 @@ import os
 import stat
 import time
 
+from pysendmail.daemon.watch import watch
 from pysendmail.message.content import FileSlice
 from pysendmail.spool.errors import SpoolError
 from pysendmail.submission.drop_door import WRITING
@@ -57,12 +58,17 @@ class DropIntake:
         self._take = take
         self._put_aside = put_aside
         self._note = note
+        self.watched = False  # somebody is told when a file comes in
         self._seen = 0
         self._removed = False  # something, since the directory was last synced
         self._pass: Iterator[str] | None = None  # through the directory, where it goes on
         self._seen_by_pass = 0
         self._told: set[str] = set()
         self._resting: dict[str, float] = {}  # what we choked on, and when its rest ends
+
+    def watch(self) -> None:
+        """Have SIGIO sent when a file comes in (see `watch`), where the kernel can."""
+        self.watched = watch(self._directory)
 
     def changed(self) -> bool:
         """Tell whether the directory may have changed since the last sweep began.

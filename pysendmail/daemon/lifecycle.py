@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import queue
 import signal
 import socket
 import threading
@@ -19,6 +18,7 @@ import time
 
 from pysendmail.daemon.control import Viewer, respond
 from pysendmail.daemon.drop_intake import DropIntake
+from pysendmail.daemon.orders import Orders
 from pysendmail.daemon.scheduler import Scheduler
 from pysendmail.daemon.server import Server
 from pysendmail.daemon.smtp_server import SmtpServer
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from pysendmail.spool.contract import Spool
 
 STOP, RELOAD, FLUSH = "stop", "reload", "flush"
-SPOOL_LOST = "spool lost"  # an order that nobody gives
+DROPPED = "dropped"  # something has come into the drop directory
+SPOOL_LOST = "spool lost"  # it is not where its name leads to any more
 
 # How long what is under way may take to end. Who kills us sooner, as containers do after ten
 # seconds, loses nothing: what was answered is in the spool, and what was not stays with its caller.
@@ -53,6 +54,7 @@ NEED_A_RESTART = (
     "spool", "socket", "connections", "listen", "listen_for", "listen_user",
     "listen_password_file",
 )  # fmt: skip
+LOOK_S = 30.0  # how often a daemon that nobody asks for anything looks at its spool
 LINGER_S = 20.0  # a burst of cron jobs finds the daemon that the first of them started
 
 
@@ -138,7 +140,7 @@ def is_lingering_daemon(pid: str) -> bool:
 
 
 class Daemon:
-    """One daemon; `orders` takes STOP, RELOAD and FLUSH from signal handlers.
+    """One daemon; `orders` takes STOP, RELOAD, FLUSH and DROPPED from signal handlers.
 
     `read_configuration` returns configuration and password; it raises ConfigError. `smtp_password`
     is what clients of the SMTP listener must know. With `source`, the state of the configuration
@@ -160,7 +162,7 @@ class Daemon:
         linger: bool = False,
         source: Source | None = None,
     ) -> None:
-        self.orders: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.orders = Orders()
         self._environ = environ
         self._journal = journal
         self._linger = linger
@@ -173,7 +175,7 @@ class Daemon:
         scratch = drop_directory(config.spool)
         self._state = State(relay, spool, workers, journal, scratch=scratch)
         submissions = Submissions(self._state)
-        drops = DropIntake(
+        self._drops = DropIntake(
             scratch,
             take=submissions.take_dropped,
             put_aside=lambda name: put_aside(config.spool, name),
@@ -181,11 +183,18 @@ class Daemon:
                 "", "drop file " + what, priority=WARNING, name=name
             ),
         )
-        self._scheduler = Scheduler(self._state, drops)
+        self._scheduler = Scheduler(self._state, self._drops)
         self._server = Server(
-            listeners.submission, self._state, submissions, self._scheduler, self._keep_up
+            listeners.submission, self._state, submissions, self._scheduler, self._come_to_answer
         )
         self._smtp = SmtpServer(listeners.smtp, self._state, submissions, smtp_password)
+
+    def watch_drops(self) -> None:
+        """Have the kernel say by SIGIO when something comes into the drop directory.
+
+        From then on each SIGIO is to become DROPPED; without it that is looked for every second.
+        """
+        self._drops.watch()
 
     def run(self) -> bool:
         """Serve until told to stop, or until nothing is left to do for one that may end then.
@@ -204,6 +213,10 @@ class Daemon:
         notify(self._environ, b"READY=1")
         while (order := self._next_order()) not in (STOP, SPOOL_LOST):
             self._obey(order)
+        if order == SPOOL_LOST:
+            path = self._state.config.spool
+            text = f"{path} is no longer the spool that was opened; ending, to begin anew"
+            self._journal.event("", "spool lost", priority=ERROR, said=text)
         self._drain()
         return order == STOP
 
@@ -214,29 +227,23 @@ class Daemon:
         idle_since = time.monotonic()
         while True:
             patience = self._idle_exit()
-            try:
-                # A signal may interrupt another thread than this one, which then has to look.
-                return self.orders.get(timeout=min(patience / 4, 1.0) if patience else 1.0)
-            except queue.Empty:
-                if self._spool_is_lost():
-                    return SPOOL_LOST
-                self._keep_up()
-                if not patience or not self._idle():
-                    idle_since = time.monotonic()
-                elif time.monotonic() - idle_since > patience and self._stop_if_idle():
-                    return STOP
+            order = self.orders.get(min(patience / 4, 1.0) if patience else LOOK_S)
+            if order is not None:
+                return order
+            if self._spool_is_lost():
+                return SPOOL_LOST
+            self._keep_up()
+            if not patience or not self._idle():
+                idle_since = time.monotonic()
+            elif time.monotonic() - idle_since > patience and self._stop_if_idle():
+                return STOP
 
     def _spool_is_lost(self) -> bool:
-        """Tell whether our spool was removed or replaced, and say so."""
-        state = self._state
+        """Tell whether our spool was removed or replaced."""
         try:
-            if state.spool.in_place():
-                return False
+            return not self._state.spool.in_place()
         except OSError:
             return False  # the disk is in trouble, which may pass
-        text = f"{state.config.spool} is no longer the spool that was opened; ending, to begin anew"
-        self._journal.event("", "spool lost", priority=ERROR, said=text)
-        return True
 
     def _idle_exit(self) -> float:
         """Return after how many seconds without work the daemon ends; 0: never."""
@@ -247,6 +254,8 @@ class Daemon:
     def _obey(self, order: str) -> None:
         if order == FLUSH:
             self._flush()
+        elif order == DROPPED:
+            self._state.spool.wake()
         else:
             self._reload()
 
@@ -260,6 +269,12 @@ class Daemon:
         for letter, value in answer:
             if letter == ANSWER_ERROR:
                 self._journal.event("", "not flushed", priority=WARNING, said=value)
+
+    def _come_to_answer(self) -> None:
+        """See, before each answer, whether what we go by still holds."""
+        self._keep_up()
+        if self._spool_is_lost():
+            self.orders.put(SPOOL_LOST)
 
     def _keep_up(self) -> None:
         """Reload if the configuration file has changed and that is for us to see."""
@@ -298,7 +313,7 @@ class Daemon:
         """Tell whether queue and drop directory are empty."""
         try:
             return not (
-                self._state.spool.count() or self._scheduler.busy() or self._scheduler.drops_wait()
+                self._state.spool.count(1) or self._scheduler.busy() or self._scheduler.drops_wait()
             )
         except SpoolError:
             return False  # what waits is not known: somebody must stay

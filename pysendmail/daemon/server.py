@@ -49,7 +49,8 @@ RECORD_MEMORY = 256  # what a record takes once it is a recipient
 HEAD_S = 30.0
 SILENCE_S = 60.0
 HEAD_CHUNK = 16 * 1024
-CHUNK = 256 * 1024
+CHUNK = 64 * 1024
+ANSWER_CHUNK = 16 * 1024
 
 
 class Malformed(Exception):
@@ -222,10 +223,11 @@ def read_content(connection: socket.socket, raw: Content, rest: bytes, size: int
 
 
 def stream(connection: socket.socket, records: Iterable[tuple[bytes, bytes]]) -> None:
-    """Send the records of a long answer as they come, a few at a time."""
-    buffered = bytearray()
+    """Send the records of a long answer as they come: the first at once, the others together."""
+    buffered, enough = bytearray(), 1
     for letter, value in records:
         buffered += format_record(letter, value)
-        if len(buffered) >= 16 * 1024 or letter in (EXIT, ERROR):
+        if len(buffered) >= enough or letter in (EXIT, ERROR):
             connection.sendall(buffered)
             buffered.clear()
+            enough = ANSWER_CHUNK

@@ -12,7 +12,7 @@ from pysendmail.message.phrase import format_phrase
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from pysendmail.message.address import Mailbox
     from pysendmail.message.lexer import Token
@@ -148,12 +148,11 @@ def with_qualified(field: Field, origin: bytes) -> Field:
     return with_replaced(field, bare) if bare else field
 
 
-def with_replaced(field: Field, replacements: Sequence[tuple[Mailbox | Token, bytes]]) -> Field:
+def with_replaced(field: Field, replacements: Iterable[tuple[Mailbox | Token, bytes]]) -> Field:
     """Return the field with other octets where the mailboxes or tokens, in ascending order, are."""
-    body = field.body
-    pieces = []
+    body, new_body = field.body, bytearray()
     position = 0
     for old, new in replacements:
-        pieces += [body[position : old.start], new]
+        new_body += body[position : old.start] + new
         position = old.end
-    return field.with_body(b"".join([*pieces, body[position:]]))
+    return field.with_body(bytes(new_body + body[position:]))

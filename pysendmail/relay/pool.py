@@ -169,6 +169,11 @@ class Pool:
             self._changed.notify_all()
         self._hear(smarthost, rule, text)
 
+    def warm(self) -> bool:
+        """Tell whether any session is kept for the next message."""
+        with self._changed:
+            return any(line.idle for line in self._lines.values())
+
     def sweep(self) -> None:
         """End the sessions that have been idle too long."""
         ended = []

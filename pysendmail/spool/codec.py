@@ -127,18 +127,21 @@ def parse_journal(entry: Entry, journal: bytes) -> tuple[Entry, int]:
     Everything after that length is a torn record: to be cut off before the next one is written.
     """
     end = 0
+    facts: dict[str, Any] = {}
     while (line_end := journal.find(b"\n", end) + 1) > 0:
         checksum, _, record = journal[end:line_end].partition(b" ")
         if checksum != b"%08x" % crc32(record):
             break
+        if not facts:
+            facts = {"pending": entry.pending, "reasons": entry.reasons, "extra": entry.extra}
         try:
             change = _parse_json(record)
-            facts = _parse_change(change, entry.envelope, entry.pending, entry.reasons)
-            entry = entry.changed(**facts, extra={**entry.extra, **change})
+            facts |= _parse_change(change, entry.envelope, facts["pending"], facts["reasons"])
         except _MALFORMED as error:
             raise BrokenEntry(f"a record is malformed: {error!r}") from error
+        facts["extra"] = {**facts["extra"], **change}
         end = line_end
-    return entry, end
+    return (entry.changed(**facts) if facts else entry), end
 
 
 def format_change(old: Entry | None, new: Entry) -> dict[str, Any]:
@@ -172,8 +175,9 @@ def _parse_change(
 ) -> dict[str, Any]:
     """Take what head or record say out of `change`; return it as arguments for an Entry."""
     facts: dict[str, Any] = {}
-    for name in _READERS.keys() & change.keys():
-        facts[name] = _READERS[name](change.pop(name))
+    for name, read in _READERS.items():
+        if name in change:
+            facts[name] = read(change.pop(name))
     places = change.pop("crossed_off", ())
     news = change.pop("reasons", ())
     if places or news:
@@ -268,7 +272,7 @@ def _format_json(facts: dict[str, Any]) -> bytes:
 
 def _parse_json(text: bytes) -> dict[str, Any]:
     try:
-        facts = _DECODER.decode(text.decode("ascii"))
+        facts = _DECODER.decode(str(text, "ascii"))
     except (ValueError, RecursionError) as error:
         raise BrokenEntry(f"not JSON: {error}") from error
     if not isinstance(facts, dict):
@@ -296,7 +300,7 @@ def _octets(text: str) -> bytes:
 
 
 def _number(value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
         raise ValueError(f"{value!r} is no number")
     return float(value)
 

@@ -110,7 +110,8 @@ class Spool(Entering, Protocol):
         """Return up to `limit` ids whose next attempt has come, earliest first.
 
         A hint: an id may be gone or taken when claimed. Held entries and those claimed by this
-        process are not in it. Ids stay due until claimed.
+        process are not in it. Ids stay due until claimed. Of a long queue that was just opened,
+        the first that are found due come before the others are known.
         """
 
     def next_due(self) -> float | None:
@@ -125,8 +126,8 @@ class Spool(Entering, Protocol):
     def ids(self) -> Iterator[str]:
         """Yield the ids of all entries, held and claimed ones included, in no order."""
 
-    def count(self) -> int:
-        """Return the number of entries that `ids` yields."""
+    def count(self, at_most: int | None = None) -> int:
+        """Return the number of entries that `ids` yields; count no further than `at_most`."""
 
     def find(self, queue_id: str) -> Entry | None:
         """Return this entry, or None when there is none. Raises BrokenEntry when it is broken."""

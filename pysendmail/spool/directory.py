@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 import threading
+from itertools import islice
 
 from pysendmail.message.queue_id import is_queue_id
 from pysendmail.spool.claim import DirectoryClaim
 from pysendmail.spool.disk import Disk
 from pysendmail.spool.entry import ACTIONS, AT_ONCE, check_queue_id, entered
 from pysendmail.spool.errors import BrokenEntry, EntryBusy, SpoolError, as_spool_error
-from pysendmail.spool.file import EntryFile, hinted_time, names_in
+from pysendmail.spool.file import EntryFile, fetched_ahead, hinted_time, names_in
 from pysendmail.spool.index import CLAIMED, HELD
 from pysendmail.spool.layout import create_layout
 from pysendmail.spool.room import free_octets
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from pysendmail.spool.sweep import Finding
 
 __all__ = ["DURABLE_STEPS", "DirectorySpool"]
+
+
+# So many are looked at before the first of them may go out: some hundredths of a second.
+LOADED_AT_ONCE = 5000
 
 
 def _no_step(name: str) -> None:
@@ -59,7 +64,8 @@ class DirectorySpool:
         with as_spool_error(f"open the spool {os.fsdecode(path)}"):
             self._store = Store(path, disk or Disk(), step)
         self._loading = threading.Lock()
-        self._loaded = False
+        # The names that are not in the index yet; None once all are.
+        self._unknown: Iterator[str] | None = names_in(self._store.layout.queue)
 
     @classmethod
     def create(
@@ -115,13 +121,18 @@ class DirectorySpool:
     # What is due, and claiming it
 
     def due(self, now: float, limit: int) -> list[str]:
-        """Return ids whose next attempt has come, earliest first (see `contract`)."""
-        self._load()
-        return self._store.index.due(now, limit)
+        """Return ids whose next attempt has come, earliest first (see `contract`).
+
+        After the start that is as soon as enough are known: the rest is looked for by and by.
+        """
+        while len(found := self._store.index.due(now, limit)) < limit and self._load():
+            pass
+        return found
 
     def next_due(self) -> float | None:
         """Return when the next entry is due."""
-        self._load()
+        while self._load():
+            pass
         return self._store.index.next_due()
 
     def claim(self, queue_id: str) -> DirectoryClaim | None:
@@ -153,7 +164,7 @@ class DirectorySpool:
 
     def entries(self) -> Iterator[Entry]:
         """Yield the entries, in no order. Broken ones are left to `sweep`."""
-        for queue_id in self.ids():
+        for queue_id in fetched_ahead(self.ids(), self._store.layout.queue):
             try:
                 entry = self.find(queue_id)
             except BrokenEntry:
@@ -166,9 +177,9 @@ class DirectorySpool:
         with as_spool_error("list the queue"):
             yield from filter(is_queue_id, names_in(self._store.layout.queue))
 
-    def count(self) -> int:
-        """Return the number of entries."""
-        return sum(1 for _ in self.ids())
+    def count(self, at_most: int | None = None) -> int:
+        """Return the number of entries, `at_most` where there are more."""
+        return sum(1 for _ in islice(self.ids(), at_most))
 
     def find(self, queue_id: str) -> Entry | None:
         """Return this entry, or None."""
@@ -275,18 +286,32 @@ class DirectorySpool:
     def rescan(self) -> None:
         """Take over into the index what other processes did, by stat alone."""
         with as_spool_error("scan the queue"):
-            for queue_id in self.ids():
-                self._store.index.refresh(queue_id, self._look)
+            self._refresh(names_in(self._store.layout.queue))
+
+    def _load(self) -> bool:
+        """Take a little more of the queue into the index; False when all of it was there."""
+        with self._loading, as_spool_error("scan the queue"):
+            if self._unknown is None:
+                return False
+            try:
+                if self._refresh(islice(self._unknown, LOADED_AT_ONCE)) < LOADED_AT_ONCE:
+                    self._unknown = None
+            except OSError:
+                self._unknown = names_in(self._store.layout.queue)
+                raise
+            return True
+
+    def _refresh(self, names: Iterable[str]) -> int:
+        """Take over what the files of these names say into the index; return how many they were."""
+        count = 0
+        for name in names:
+            count += 1
+            if is_queue_id(name):
+                self._store.index.refresh(name, self._look)
+        return count
 
     def _look(self, queue_id: str) -> float | None:
         return hinted_time(queue_id, self._store.layout.queue)
-
-    def _load(self) -> None:
-        """Fill the index when it is first asked for."""
-        with self._loading:
-            if not self._loaded:
-                self.rescan()
-                self._loaded = True
 
     def sweep(self, now: float, look: Callable[[Entry], None] = pass_over) -> list[Finding]:
         """Tidy up after crashes (see the module `sweep`)."""
@@ -297,6 +322,7 @@ class DirectorySpool:
 
     def close(self) -> None:
         """Close what is open."""
+        self._unknown = None
         self._store.close()
 
 

@@ -15,6 +15,7 @@ import errno
 import fcntl
 import os
 import stat
+from collections import deque
 
 from pysendmail.message.content import FileSlice, Octets
 from pysendmail.message.message import MessageError, parse_message
@@ -37,6 +38,8 @@ MODE_HELD = 0o700
 
 # One read takes in first line, head, small message and journal of nearly every entry.
 _FIRST_READ = 8192
+# So many files are on their way from the disk when the queue is read.
+_FILES_AHEAD = 32
 # Small chunks of a message are written together.
 _WRITE_TOGETHER = 256 * 1024
 # ext4 knows times up to the year 2446; this is 2242.
@@ -46,13 +49,23 @@ _LATEST_HINT_S = 2**33
 class EntryFile:
     """An open entry file. `entry` and `message()` as last read; `close` unlocks."""
 
-    __slots__ = ("_disk", "_fd", "_first_line", "_journal_end", "_start", "entry", "queue_id")
+    __slots__ = (
+        "_disk",
+        "_fd",
+        "_first_line",
+        "_journal_end",
+        "_locked",
+        "_start",
+        "entry",
+        "queue_id",
+    )
 
     def __init__(self, fd: int, queue_id: str, disk: Disk) -> None:
         """Take over an open descriptor; call `write` or `read` next."""
         self._fd = fd
         self._disk = disk
         self.queue_id = queue_id
+        self._locked = False
         self.entry: Entry
         self._first_line: codec.FirstLine
         self._journal_end = 0
@@ -146,6 +159,7 @@ class EntryFile:
     def lock_new(self) -> None:
         """Take the lock of a file just created; who looks whether it is abandoned is soon done."""
         fcntl.flock(self._fd, fcntl.LOCK_EX)
+        self._locked = True
 
     def lock(self) -> None:
         """Take the lock, or raise EntryBusy."""
@@ -153,6 +167,7 @@ class EntryFile:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise EntryBusy(self.queue_id) from None
+        self._locked = True
 
     def is_in(self, directory: int) -> bool:
         """Tell whether the queue id is (still) the name of this very file in `directory`."""
@@ -167,11 +182,12 @@ class EntryFile:
         if self._fd < 0:
             return
         fd, self._fd = self._fd, -1
-        try:
-            # Not only by closing: a child between fork and exec has a copy of the descriptor.
-            fcntl.flock(fd, fcntl.LOCK_UN)
-        except OSError:
-            pass  # closing does the same
+        if self._locked:
+            try:
+                # Not only by closing: a child between fork and exec has a copy of the descriptor.
+                fcntl.flock(fd, fcntl.LOCK_UN)
+            except OSError:
+                pass  # closing does the same
         try:
             os.close(fd)
         except OSError:
@@ -228,6 +244,34 @@ def names_in(directory: int) -> Iterator[str]:
         with os.scandir(fd) as found:
             for item in found:
                 yield item.name
+    finally:
+        os.close(fd)
+
+
+def fetched_ahead(names: Iterable[str], directory: int) -> Iterator[str]:
+    """Yield the names; meanwhile the disk fetches the beginning of the files that come next.
+
+    A disk that is asked for one file after the other takes its whole time for each. Of what cannot
+    be opened nothing is said: who opens it next finds out.
+    """
+    coming: deque[str] = deque()
+    for name in names:
+        _fetch(name, directory)
+        coming.append(name)
+        if len(coming) > _FILES_AHEAD:
+            yield coming.popleft()
+    yield from coming
+
+
+def _fetch(name: str, directory: int) -> None:
+    try:
+        fd = os.open(name, os.O_RDONLY | SAFE, dir_fd=directory)
+    except OSError:
+        return
+    try:
+        os.posix_fadvise(fd, 0, _FIRST_READ, os.POSIX_FADV_WILLNEED)
+    except OSError:
+        pass  # a FIFO has nothing to be fetched
     finally:
         os.close(fd)
 

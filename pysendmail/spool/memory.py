@@ -106,9 +106,9 @@ class MemorySpool:
         """Yield the ids of all entries."""
         return iter(list(self._entries))
 
-    def count(self) -> int:
-        """Return the number of entries."""
-        return len(self._entries)
+    def count(self, at_most: int | None = None) -> int:
+        """Return the number of entries, `at_most` where there are more."""
+        return min(len(self._entries), len(self._entries) if at_most is None else at_most)
 
     def find(self, queue_id: str) -> Entry | None:
         """Return this entry, or None."""

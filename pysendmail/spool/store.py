@@ -11,7 +11,7 @@ from collections import deque
 from pysendmail.spool.bell import Bell
 from pysendmail.spool.entering import move_into_queue, write_incoming
 from pysendmail.spool.entry import Entry, check_queue_id
-from pysendmail.spool.errors import AlreadyEntered, as_spool_error
+from pysendmail.spool.errors import AlreadyEntered, SpoolError, as_spool_error
 from pysendmail.spool.file import hinted_time, open_entry
 from pysendmail.spool.index import HELD, Index
 from pysendmail.spool.layout import Layout
@@ -71,6 +71,8 @@ class Store:
         Raises what `contract.Spool.enter` says.
         """
         with as_spool_error(f"enter {entry.queue_id}"):
+            if not self.layout.in_place():
+                raise SpoolError(f"{self.layout.path} is no longer the spool that was opened")
             file = write_incoming(
                 entry, message, self.layout, refuse_known=self._refuse_known, step=self.step
             )

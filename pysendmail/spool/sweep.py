@@ -13,7 +13,7 @@ import os
 from pysendmail.message.queue_id import is_queue_id
 from pysendmail.spool.entering import remove_half_entered
 from pysendmail.spool.errors import BrokenEntry, EntryBusy
-from pysendmail.spool.file import hint_of, hinted_time, names_in, open_entry
+from pysendmail.spool.file import fetched_ahead, hint_of, hinted_time, names_in, open_entry
 from pysendmail.spool.layout import exists
 
 TYPE_CHECKING = False
@@ -59,7 +59,7 @@ def sweep(layout: Layout, now: float, look: Callable[[Entry], None]) -> list[Fin
     findings: list[Finding] = []
     for name in names_in(layout.incoming):
         _note(findings, name, lambda name: _look_at_half_entered(name, layout))
-    for name in names_in(layout.queue):
+    for name in fetched_ahead(names_in(layout.queue), layout.queue):
         _note(findings, name, lambda name: _look_at_entry(name, layout, look))
     if findings:
         # A file put aside: first durable where it is now, then gone where it was.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,19 @@ def test_long_answer_is_printed_as_it_comes(capfd: pytest.CaptureFixture[str]) -
     records = [(b"o", b"x" * 99)] * 1000 + [(b"x", b"0")]
     assert show(b"mailq", records) == 0
     assert len(capfd.readouterr().out) == 100_000
+
+
+def test_first_line_is_printed_before_the_next_has_come(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def records() -> Iterator[tuple[bytes, bytes]]:
+        yield b"o", b"header"
+        assert capfd.readouterr().out == "header\n"
+        yield b"o", b"entry"
+        yield b"x", b"0"
+
+    assert show(b"mailq", records()) == 0
+    assert capfd.readouterr().out == "entry\n"
 
 
 def test_answer_without_an_end_is_no_success(capfd: pytest.CaptureFixture[str]) -> None:

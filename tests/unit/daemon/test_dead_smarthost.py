@@ -56,6 +56,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr("time.time", clock)
     monkeypatch.setattr("time.monotonic", clock)
+    monkeypatch.setattr("pysendmail.daemon.scheduler.SWEEP_PAUSE_S", 0)
     return clock
 
 

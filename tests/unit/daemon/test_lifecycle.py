@@ -21,6 +21,7 @@ from pysendmail.config.errors import ConfigError
 from pysendmail.config.keys import Config
 from pysendmail.daemon import lifecycle
 from pysendmail.daemon.lifecycle import (
+    DROPPED,
     FLUSH,
     RELOAD,
     STOP,
@@ -415,7 +416,7 @@ def test_daemon_that_is_to_keep_up_answers_by_the_file_as_it_is_now(tmp_path: Pa
 
 def test_daemon_that_is_to_keep_up_sees_a_change_unasked(tmp_path: Path) -> None:
     file = tmp_path / "p.yaml"
-    house = House(tmp_path, source=source_of(str(file)))
+    house = House(tmp_path, source=source_of(str(file)), linger=True)
     file.write_bytes(b"x")
     wait_until(lambda: "reloaded" in house.journal.names())
     house.stop()
@@ -454,14 +455,35 @@ def has_ended(house: House) -> bool:
     return not house.thread.is_alive() and house.journal.names()[-1] == "stopped"
 
 
-def test_daemon_whose_spool_is_lost_says_so_and_ends(house: House) -> None:
+def test_daemon_whose_spool_is_lost_says_so_and_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "LOOK_S", 0.01)
+    house = House(tmp_path)
     house.spool.in_place = lambda: False  # type: ignore[method-assign]
     assert has_ended(house)
     assert "spool lost" in house.journal.names()
 
 
-def test_daemon_whose_disk_does_not_answer_stays(house: House) -> None:
-    looked = threading.Event()
+def test_daemon_whose_spool_is_lost_ends_as_soon_as_somebody_asks(house: House) -> None:
+    house.spool.in_place = lambda: False  # type: ignore[method-assign]
+    assert house.status()
+    assert has_ended(house)
+    assert house.journal.names().count("spool lost") == 1
+
+
+def test_something_dropped_is_looked_for_at_once(house: House) -> None:
+    asked = threading.Event()
+    house.spool.wake = asked.set  # type: ignore[method-assign]
+    house.daemon.orders.put(DROPPED)
+    assert asked.wait(PATIENCE_S)
+
+
+def test_daemon_whose_disk_does_not_answer_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "LOOK_S", 0.01)
+    house, looked = House(tmp_path), threading.Event()
 
     def fail() -> bool:
         looked.set()
@@ -471,6 +493,7 @@ def test_daemon_whose_disk_does_not_answer_stays(house: House) -> None:
     assert looked.wait(PATIENCE_S)
     assert house.status()
     assert "spool lost" not in house.journal.names()
+    house.stop()
 
 
 def test_lingering_daemon_ends_once_nothing_waits(
@@ -516,7 +539,7 @@ def is_busy_with_a_caller(house: House) -> None:
 
 
 def is_busy_with_unknown_things(house: House) -> None:
-    def fail() -> int:
+    def fail(at_most: int | None = None) -> int:
         raise SpoolError("no disk")
 
     house.spool.count = fail  # type: ignore[method-assign]

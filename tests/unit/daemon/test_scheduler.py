@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pysendmail.daemon import scheduler as module
-from pysendmail.daemon.scheduler import LOOK_S
+from pysendmail.daemon.scheduler import LOOK_S, REST_S
+from pysendmail.relay.policy import POLICY
 from pysendmail.spool.errors import EntryBusy, SpoolFull
 from pysendmail.spool.memory import MemorySpool
 from tests.helpers.waiting import wait_until
@@ -90,6 +91,36 @@ def test_pause_ends_with_the_next_entry() -> None:
     assert 0 < house.scheduler.pause() < LOOK_S
 
 
+class QuietDrops(FakeDrops):
+    """A drop directory that is watched, and into which nothing comes."""
+
+    watched = True
+
+    def changed(self) -> bool:
+        return False
+
+
+def test_pause_is_long_where_nothing_is_to_be_seen() -> None:
+    house = House(drops=QuietDrops())
+    assert house.scheduler.pause() == REST_S
+    enter(house.spool, SECOND, next_attempt=FUTURE)
+    assert house.scheduler.pause() == REST_S
+    enter(house.spool, FIRST, next_attempt=time.time() + LOOK_S)
+    assert 0 < house.scheduler.pause() <= LOOK_S
+
+
+def test_pause_is_short_while_a_connection_is_warm_or_an_entry_could_not_go() -> None:
+    house = House(drops=QuietDrops())
+    session, _ = house.relay.pool.borrow(house.relay.smarthosts[0], None)
+    house.relay.pool.give_back(house.relay.smarthosts[0], session, 1)
+    assert house.scheduler.pause() == LOOK_S
+    house.relay.pool.close()
+    assert house.scheduler.pause() == REST_S
+    house.relay.pool.report(house.relay.smarthosts[0], POLICY["connection"], b"refused")
+    enter(house.spool, FIRST)
+    assert house.scheduler.pause() == LOOK_S
+
+
 def test_deferral_gives_the_entry_back() -> None:
     house = House(FakeRelay(make_peer=lambda: Peer({"MAIL": LOST})))
     enter(house.spool, FIRST, arrived=FUTURE)
@@ -148,6 +179,18 @@ def test_house_is_kept_beside_all_else() -> None:
     spool.swept.clear()
     house.scheduler.keep_house()
     assert not spool.swept.is_set()
+
+
+def test_sweep_of_a_long_queue_leaves_the_processor_to_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "SWEEP_AT_ONCE", 2)
+    house, pauses = House(), []
+    monkeypatch.setattr(house.scheduler._stopping, "wait", pauses.append)
+    for number in range(5):
+        enter(house.spool, f"{number:014X}")
+    house.scheduler.keep_house()
+    wait_until(lambda: len(pauses) == 2)
 
 
 @pytest.mark.trap(27)

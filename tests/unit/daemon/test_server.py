@@ -17,7 +17,7 @@ import pytest
 from pysendmail.daemon import server as module
 from pysendmail.daemon.listener import bind
 from pysendmail.daemon.scheduler import Scheduler
-from pysendmail.daemon.server import Malformed, Server, read_content, read_head
+from pysendmail.daemon.server import Malformed, Server, read_content, read_head, stream
 from pysendmail.daemon.submissions import Submissions
 from pysendmail.message.content import Content
 from pysendmail.relay.policy import POLICY
@@ -169,6 +169,20 @@ def test_queue_is_told_to_who_asks(house: House) -> None:
     answer = list(ask(house.path, format_head(b"queue", [b"alist"])))
     assert any(FIRST.encode() in line for _, line in answer)
     assert answer[-1] == (b"x", b"0")
+
+
+def test_first_record_of_an_answer_is_sent_before_the_next_is_there() -> None:
+    here, there = socket.socketpair()
+
+    def records() -> Iterator[tuple[bytes, bytes]]:
+        yield b"o", b"header"
+        assert there.recv(100) == b"oheader\0"
+        yield b"o", b"entry"
+        yield b"x", b"0"
+
+    with here, there:
+        stream(here, records())
+        assert there.recv(100) == b"oentry\0x0\0"
 
 
 def test_long_listing_streams(house: House) -> None:

@@ -279,6 +279,12 @@ class SpoolContract:
         assert spool.due(1e12, 10) == []
         assert spool.count() == 0
 
+    @pytest.mark.parametrize(("at_most", "count"), [(None, 3), (0, 0), (2, 2), (3, 3), (4, 3)])
+    def test_entries_are_counted_as_far_as_asked_for(self, spool, at_most, count):
+        for queue_id in (FIRST, SECOND, THIRD):
+            enter(spool, queue_id)
+        assert spool.count(at_most) == count
+
     def test_entry_settled_without_sync_is_gone_for_all_who_look(self, spool):
         enter(spool)
         enter(spool, SECOND)

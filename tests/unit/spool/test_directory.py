@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
 
 import pytest
 
+from pysendmail.spool import directory
 from pysendmail.spool.directory import DURABLE_STEPS, DirectorySpool
 from pysendmail.spool.disk import Disk
 from pysendmail.spool.entry import AT_ONCE
@@ -32,6 +34,10 @@ from tests.unit.spool.samples import (
     notice,
     octets,
 )
+
+
+def failing(*_):
+    raise OSError(errno.EIO, "the disk")
 
 
 @pytest.fixture
@@ -181,6 +187,9 @@ def test_spool_is_in_place_until_its_directory_is_another(place):
     assert spool.in_place()
     place.rename(place.with_name("aside"))
     assert not spool.in_place()
+    with pytest.raises(SpoolError, match="no longer the spool that was opened"):
+        enter(spool)
+    assert spool.count() == 0
     DirectorySpool.create(place).close()
     assert not spool.in_place()
     shutil.rmtree(place)
@@ -248,6 +257,39 @@ def test_everything_is_there_after_reopening(spool, other):
     assert other.find(THIRD).held
     with pytest.raises(AlreadyEntered):
         enter(other, "00000000000009")
+
+
+def test_what_is_due_comes_before_all_of_a_long_queue_is_known(spool, other, monkeypatch):
+    monkeypatch.setattr(directory, "LOADED_AT_ONCE", 4)
+    ids = [f"{number:014X}" for number in range(10)]
+    for number, queue_id in enumerate(ids):
+        enter(spool, queue_id, next_attempt=100.0 + number)
+    early = other.due(5000.0, 3)
+    assert len(early) == 3
+    assert early == sorted(early)
+    assert other.next_due() == 100.0
+    assert other.due(5000.0, 20) == ids
+
+
+def test_all_of_a_long_queue_is_looked_at_for_one_that_is_due(spool, other, monkeypatch):
+    monkeypatch.setattr(directory, "LOADED_AT_ONCE", 4)
+    ids = [f"{number:014X}" for number in range(12)]
+    for queue_id in ids:
+        enter(spool, queue_id, next_attempt=9000.0)
+    spool.change(ids[7], "expedite")
+    assert other.due(5000.0, 3) == [ids[7]]
+
+
+def test_looking_through_the_queue_begins_again_after_an_error(spool, place, monkeypatch):
+    for number in range(3):
+        enter(spool, f"{number:014X}")
+    other = DirectorySpool(place)
+    with monkeypatch.context() as patch:
+        patch.setattr(directory, "hinted_time", failing)
+        with pytest.raises(SpoolError, match="scan the queue"):
+            other.due(5000.0, 10)
+    assert len(other.due(5000.0, 10)) == 3
+    other.close()
 
 
 def test_claim_holds_against_another_process_and_is_looked_at_again_later(spool, other):
@@ -601,6 +643,16 @@ def test_spoiled_hints_are_set_right_by_a_sweep(spool, other, place, spoil):
     assert other.sweep(5000.0) == []
     assert other.due(5000.0, 10) == [FIRST]
     assert stat.S_IMODE(os.stat(place / "queue" / FIRST).st_mode) == 0o600
+
+
+def test_every_entry_of_a_long_queue_is_read_and_what_is_none_passed_over(spool, place):
+    ids = {f"{number:014X}" for number in range(100)}
+    for queue_id in ids:
+        enter(spool, queue_id)
+    os.mkfifo(place / "queue" / "F1F0F1F0F1F0F1")
+    os.symlink("nowhere", place / "queue" / "F2F2F2F2F2F2F2")
+    assert sorted(entry.queue_id for entry in spool.entries()) == sorted(ids)
+    assert {found.name for found in spool.sweep(5000.0)} == {"F1F0F1F0F1F0F1", "F2F2F2F2F2F2F2"}
 
 
 def test_entry_restored_without_its_times_is_due_and_claimed_with_its_facts(spool, other, place):
