@@ -236,11 +236,8 @@ class QueueRuns:
     # --- the ends of an entry
 
     def _fail(self, queue_id: str, error: Exception, claims: Claims) -> None:
-        """Tell of a delivery that failed in itself, or in the spool, and let its entry rest."""
-        if isinstance(error, OSError | SpoolError):
-            self._state.journal.spool_trouble(error)
-        else:
-            self._state.workers.failed(error)
+        """Tell of a delivery that failed in itself, and let its entry rest."""
+        self._state.workers.failed(error)
         self._let_rest(queue_id)
         claim = claims.get(queue_id)
         if claim is None:

@@ -5,6 +5,7 @@ exit status, nothing lost, and mail goes out by itself when the trouble is over.
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from pysendmail.spool.directory import DirectorySpool
 from tests.helpers.catcher import Catcher
 from tests.helpers.installed import Installation
-from tests.helpers.system import Site
+from tests.helpers.system import Site, message
 from tests.helpers.volume import EXT4, OVERLAY, TMPFS, CannotMount, Volume, why_not
 from tests.helpers.waiting import wait_until
 from tests.integration.conftest import installation as installation
@@ -173,6 +174,28 @@ def test_spool_that_cannot_be_written_is_told_and_used_again_once_it_can(
     site.wait_idle()
 
 
+@pytest.mark.parametrize("mode", ["-odb", "-odi"])
+def test_daemon_with_a_file_size_limit_refuses_what_is_larger_until_it_is_lifted(
+    room: Room, catcher: Catcher, mode: str
+) -> None:
+    site = room()
+    site.daemon.start()
+    catcher.answer("450 4.2.1 mailbox busy")
+    large = message("large", "Hello.\n" * 10_000)
+    limits = resource.prlimit(site.daemon.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(site.daemon.pid, resource.RLIMIT_FSIZE, (50_000, limits[1]))
+    done = site.sendmail("-i", mode, "user@example.net", stdin=large)
+    assert done.returncode == 75
+    assert b"File too large" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    assert site.send("small", "user@example.net", mode=mode).returncode == 0
+    resource.prlimit(site.daemon.pid, resource.RLIMIT_FSIZE, limits)
+    assert site.sendmail("-i", mode, "user@example.net", stdin=large).returncode == 0
+    catcher.answer()
+    assert {one.subject for one in catcher.wait_for(2)} == {b"large", b"small"}
+    site.wait_idle()
+
+
 @pytest.mark.parametrize("fate", ["removed", "replaced"])
 def test_daemon_whose_spool_is_lost_ends_and_works_with_what_is_there_when_started_again(
     room: Room, catcher: Catcher, volume: Volume, fate: str
@@ -185,6 +208,7 @@ def test_daemon_whose_spool_is_lost_ends_and_works_with_what_is_there_when_start
     spool.rename(aside)
     if fate == "replaced":
         DirectorySpool.create(spool).close()
+    site.run("mailq")  # it looks before each answer, and by itself twice a minute
     site.daemon.wait_for_log(lambda log: "spool lost" in log, "the daemon to notice")
     site.daemon.wait_for_log(lambda log: "stopped" in log, "the daemon's end")
     assert site.daemon.stop() == 75

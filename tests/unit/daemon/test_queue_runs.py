@@ -103,7 +103,7 @@ class NothingCrossedOff(MemorySpool):
 def fail_to_settle(house: House) -> None:
     """Have one delivery made whose settle raises."""
     house.runs.fill()
-    wait_until(lambda: "spool trouble" in house.names() and not house.scheduler.busy())
+    wait_until(lambda: "worker failed" in house.names() and not house.scheduler.busy())
 
 
 def test_entry_that_could_not_be_settled_is_not_attempted_again_at_once() -> None:
@@ -365,7 +365,7 @@ def test_entry_that_cannot_be_delivered_harms_no_other(how: str) -> None:
     house.runs.fill()
     wait_until(lambda: not house.scheduler.busy())
     assert delivered_ids(house) == ids[:2] + ids[3:]
-    assert house.names().count("spool trouble") == 1
+    assert house.names().count("worker failed") == 1
     assert [entry.queue_id for entry in house.spool.entries()] == [ids[2]]
     house.runs.fill()
     assert not house.scheduler.busy()  # it rests
@@ -378,7 +378,7 @@ def test_entry_that_cannot_be_converted_harms_no_other() -> None:
     enter(house.spool, SECOND, sent=eight_bit, arrived=FUTURE)
     house.runs.deliver([SECOND, FIRST])
     assert house.relay.delivered == [[ALICE.decode()]]
-    assert house.names().count("spool trouble") == 1
+    assert house.names().count("worker failed") == 1
     assert [entry.queue_id for entry in house.spool.entries()] == [SECOND]
     assert house.spool.claim(SECOND) is not None
 
