@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pysendmail.daemon.queue_runs import ENTRIES_PER_RUN, LINE
+from pysendmail.daemon.queue_runs import ENTRIES_PER_RUN, LINE, Ahead
 from pysendmail.daemon.removals import REMOVALS_PER_SYNC
 from pysendmail.daemon.scheduler import LOOK_S
 from pysendmail.daemon.workers import Workers
@@ -213,6 +214,23 @@ def test_long_line_that_moves_on_goes_over_one_session() -> None:
     house.run(lambda: house.spool.count() == 0)
     assert delivered_ids(house) == ids
     assert len(house.relay.used) == 1
+
+
+def test_next_delivery_is_at_hand_and_no_more_than_that() -> None:
+    taken: list[int] = []
+
+    def deliveries() -> Iterator[int]:
+        for number in range(3):
+            taken.append(number)
+            yield number
+
+    ahead = Ahead(deliveries())  # type: ignore[arg-type]
+    ahead.prepare()
+    ahead.prepare()
+    assert taken == [0]
+    assert list(ahead) == [0, 1, 2]
+    ahead.prepare()
+    assert list(ahead) == []
 
 
 def test_short_line_goes_over_one_session() -> None:
