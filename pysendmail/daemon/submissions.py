@@ -12,7 +12,9 @@ import time
 
 from pysendmail.daemon.delivery import WaitedDelivery
 from pysendmail.daemon.settle import settle
+from pysendmail.daemon.shares import Hold, Shares
 from pysendmail.message.content import Content
+from pysendmail.message.intake import header_size
 from pysendmail.relay.attempt import attempt
 from pysendmail.spool.errors import SpoolError
 from pysendmail.submission.accept import Accepted, accept
@@ -24,6 +26,7 @@ from pysendmail.submission.submitter import find_submitter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pysendmail.daemon.acceptor import Peer
     from pysendmail.daemon.state import State
     from pysendmail.message.content import Readable
     from pysendmail.relay.attempt import Attempt
@@ -33,6 +36,10 @@ if TYPE_CHECKING:
 
 # What one message may take of the daemon's memory; the rest of it lies in an unnamed file.
 MEMORY = 128 * 1024
+# What all requests at a time may take, and what is made of them, in octets; and how many of these
+# an octet of a header takes: it is read into fields, completed, repaired and written anew.
+REQUESTS_MEMORY = 48 * 1024 * 1024
+HEADER_MEMORY = 16
 LOOK_S = 0.5  # how soon somebody who waits for a verdict notices that the daemon drains
 
 
@@ -41,14 +48,23 @@ class Submissions:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._memory = Shares(REQUESTS_MEMORY)
+
+    def hold(self, peer: Peer) -> Hold:
+        """Return the memory of one peer's request, nothing as yet: a context."""
+        return Hold(self._memory, peer)
 
     def new_content(self) -> Content:
         """Return an empty place for a message."""
         return Content(memory=MEMORY, directory=self._state.scratch)
 
-    def submit(self, request: Request, raw: Readable, submitter: Submitter) -> Answer:
-        """Take one submission and return the answer; raises Refused for a caller's mistake."""
+    def submit(self, request: Request, raw: Readable, submitter: Submitter, hold: Hold) -> Answer:
+        """Take one submission and return the answer.
+
+        Raises Refused for a caller's mistake, NoRoom for more than he may `hold`.
+        """
         state = self._state
+        hold.take(HEADER_MEMORY * header_size(raw))
         accepted = self._accept(request, raw, submitter, limit=state.config.message_size)
         accepted.require_recipients()
         submission = self._submission(accepted)
@@ -56,7 +72,7 @@ class Submissions:
             if not accepted.envelope.recipients:
                 return submission.conclude_unusable()
             if accepted.mode == INTERACTIVE and state.accepts_deliveries:
-                return self._deliver(accepted, submission)
+                return self._deliver(accepted, submission, hold)
             submission.enter("as asked")
         except (OSError, SpoolError) as error:
             line = f"the spool cannot take the message: {error}"
@@ -103,7 +119,7 @@ class Submissions:
         state = self._state
         return Submission(accepted, spool=state.spool, config=state.config, journal=state.journal)
 
-    def _deliver(self, accepted: Accepted, submission: Submission) -> Answer:
+    def _deliver(self, accepted: Accepted, submission: Submission, hold: Hold) -> Answer:
         """Attempt now; a verdict that comes in time is the answer, any other finds the entry."""
         state = self._state
         relay = state.relay
@@ -112,10 +128,17 @@ class Submissions:
             return attempt(accepted.envelope, accepted.message, relay.smarthosts, relay.pool)
 
         def settle_late(claim: Claim, result: Attempt | None) -> None:
+            hold.release()
             if result is None:
                 claim.release()
             else:
                 settle(claim, result, config=relay.config, journal=state.journal, now=time.time())
+
+        def enter() -> Claim | None:
+            claim = submission.enter("no verdict from the smarthost yet", claim=True)
+            if claim is not None:
+                hold.keep()  # until it is settled
+            return claim
 
         delivery = WaitedDelivery(make_attempt, settle_late)
         state.workers.put(delivery, urgent=True)
@@ -123,9 +146,7 @@ class Submissions:
             if state.workers.withdraw(delivery):
                 submission.enter("all workers are busy")
                 return Answer(0)
-            if delivery.hand_over(
-                lambda: submission.enter("no verdict from the smarthost yet", claim=True)
-            ):
+            if delivery.hand_over(enter):
                 return Answer(0)
         return self._conclude(accepted, submission, delivery)
 

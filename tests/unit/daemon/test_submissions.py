@@ -31,7 +31,9 @@ class FullSpool(MemorySpool):
 
 def submit(state: State, *operands: bytes, **options: Any):
     asked = request(*(operands or (BOB,)), **options)
-    return Submissions(state).submit(asked, raw(), find_submitter(0))
+    submissions = Submissions(state)
+    with submissions.hold(0) as hold:
+        return submissions.submit(asked, raw(), find_submitter(0), hold)
 
 
 def names(state: State) -> list[str]:
