@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 
+from pysendmail.daemon.turns import Turns
 from pysendmail.journal import ERROR, WARNING, Journal
 from pysendmail.message.alias_file import read_aliases, source_of
 from pysendmail.relay.pool import Pool
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from pysendmail.relay.smarthost import Smarthost
     from pysendmail.smtp import Client
     from pysendmail.spool.contract import Spool
+
+
+# Of the entries of one submitter so many are known to have just arrived: others come in the order
+# of time, like all that waits.
+ARRIVALS = 100
 
 
 class Relay:
@@ -71,6 +77,7 @@ class State:
         self.journal = journal
         self.scratch = scratch
         self.accepts_deliveries = True
+        self.arrivals: Turns[str] = Turns(ARRIVALS)  # entries that have just been entered
         self.started = time.time()
         self._aliases = CachedAliases(journal)
 

@@ -21,7 +21,7 @@ from pysendmail.submission.accept import Accepted, accept
 from pysendmail.submission.answer import Answer
 from pysendmail.submission.conclude import Submission
 from pysendmail.submission.exit_status import EX_TEMPFAIL, Refused
-from pysendmail.submission.request import INTERACTIVE
+from pysendmail.submission.request import INTERACTIVE, QUEUE
 from pysendmail.submission.submitter import find_submitter
 
 TYPE_CHECKING = False
@@ -73,7 +73,7 @@ class Submissions:
                 return submission.conclude_unusable()
             if accepted.mode == INTERACTIVE and state.accepts_deliveries:
                 return self._deliver(accepted, submission, hold)
-            submission.enter("as asked")
+            self._enter(accepted, submission, "as asked")
         except (OSError, SpoolError) as error:
             line = f"the spool cannot take the message: {error}"
             state.journal.event(request.queue_id, "refused", said=line)
@@ -88,7 +88,8 @@ class Submissions:
         now, and Refused for what sendmail would not have left there.
         """
         accepted = self._accept(request, raw, find_submitter(uid))
-        self._submission(accepted).enter("from the drop directory", reserve=False)
+        submission = self._submission(accepted)
+        self._enter(accepted, submission, "from the drop directory", reserve=False)
 
     def _accept(
         self, request: Request, raw: Readable, submitter: Submitter, limit: int | None = None
@@ -119,6 +120,14 @@ class Submissions:
         state = self._state
         return Submission(accepted, spool=state.spool, config=state.config, journal=state.journal)
 
+    def _enter(
+        self, accepted: Accepted, submission: Submission, why: str, *, reserve: bool = True
+    ) -> None:
+        """Enter everything; what is to be attempted at once does not wait behind a backlog."""
+        submission.enter(why, reserve=reserve)
+        if accepted.mode != QUEUE:
+            self._state.arrivals.put(accepted.submitter.uid, accepted.request.queue_id)
+
     def _deliver(self, accepted: Accepted, submission: Submission, hold: Hold) -> Answer:
         """Attempt now; a verdict that comes in time is the answer, any other finds the entry."""
         state = self._state
@@ -141,10 +150,10 @@ class Submissions:
             return claim
 
         delivery = WaitedDelivery(make_attempt, settle_late)
-        state.workers.put(delivery, urgent=True)
+        state.workers.put(delivery, caller=accepted.submitter.uid)
         if not self._wait(delivery):
             if state.workers.withdraw(delivery):
-                submission.enter("all workers are busy")
+                self._enter(accepted, submission, "all workers are busy")
                 return Answer(0)
             if delivery.hand_over(enter):
                 return Answer(0)

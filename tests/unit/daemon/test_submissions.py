@@ -188,6 +188,15 @@ def test_submission_that_finds_all_workers_busy_waits_in_the_spool() -> None:
     assert relay.used == []
 
 
+@pytest.mark.parametrize(("mode", "arrivals"), [(b"b", 1), (b"q", 0)])
+def test_what_is_to_be_attempted_at_once_is_known_to_have_just_arrived(
+    mode: bytes, arrivals: int
+) -> None:
+    state = make_state()
+    submit(state, mode=mode)
+    assert len(state.arrivals) == arrivals
+
+
 # --- from the drop directory
 
 
