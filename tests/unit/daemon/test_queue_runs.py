@@ -269,6 +269,30 @@ def test_line_shows_nobody_twice_however_often_it_is_filled() -> None:
     assert delivered_ids(house) == ids
 
 
+def test_new_entry_is_not_behind_a_backlog_and_each_submitter_has_his_turn() -> None:
+    house = House()
+    house.state.workers = Workers(1, lambda error: None)
+    ids = fill_queue(house, 2 * LINE)
+    for queue_id, submitter in ((ids[-1], 1000), (ids[-2], 1000), (ids[-3], 1001)):
+        house.state.arrivals.put(submitter, queue_id)
+    house.run(lambda: house.spool.count() == 0)
+    order = delivered_ids(house)
+    assert sorted(order) == ids
+    assert [queue_id for queue_id in order if queue_id in ids[-3:]] == [ids[-1], ids[-3], ids[-2]]
+    assert set(ids[-3:]) < set(order[:6])
+
+
+def test_entry_that_is_in_line_and_has_just_arrived_is_attempted_once() -> None:
+    house = House()
+    ids = fill_queue(house, 4)
+    for queue_id in ids:
+        house.state.arrivals.put(1000, queue_id)
+    house.runs.fill()
+    wait_until(lambda: not house.scheduler.busy())
+    assert sorted(delivered_ids(house)) == ids
+    assert len(house.state.arrivals) == 0
+
+
 # --- how a run ends before its time
 
 
@@ -282,9 +306,7 @@ def test_run_ends_when_a_caller_waits_for_its_worker() -> None:
 
         def write(self, octets: memoryview) -> int:
             if not self.messages and not waiting_then:
-                house.state.workers.put(
-                    lambda: waiting_then.append(house.spool.count()), urgent=True
-                )
+                house.state.workers.put(lambda: waiting_then.append(house.spool.count()), caller=0)
             return super().write(octets)
 
     house.relay.make_peer = Pressing
