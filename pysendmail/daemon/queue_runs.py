@@ -1,5 +1,9 @@
 """Runs of the queue: due entries stand in line, and a few sessions work the line off.
 
+Beside the line are the arrivals, entries that are new: one of these and one of the line are taken
+in turns, and of the arrivals one of each submitter, so that nobody's new message waits behind all
+that others have waiting.
+
 A run is one worker's: it takes entry after entry, hands them to `relay.attempts`, which streams
 them over one session after the other, and settles each when its verdict comes. It begins with one
 run, and while those there are would be at the line for long they double, within what the workers
@@ -12,6 +16,7 @@ what was delivered of it is remembered meanwhile and not sent again.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import deque
@@ -56,6 +61,7 @@ class QueueRuns:
         self._line: deque[str] = deque()
         self._in_line: set[str] = set()
         self._in_hand: set[str] = set()
+        self._arrival_next = False
         self._runs = 0
         self._paced = 0.0  # when runs began last, by `time.monotonic`, or their pace was looked at
         self._done = 0  # how many entries they are done with since
@@ -97,13 +103,13 @@ class QueueRuns:
 
     def _wanted(self, now: float) -> int:
         """Return how many runs more the line is worth."""
-        passed = now - self._paced
+        passed, waiting = now - self._paced, len(self._line) + len(self._state.arrivals)
         if not self._runs:
-            wanted = min(len(self._line), 1)
+            wanted = min(waiting, 1)
         elif passed < (PACE_S if self._done else OPENING_S):
             return 0
-        elif len(self._line) * passed > SECONDS_PER_LINE * self._done:
-            wanted = min(len(self._line) // ENTRIES_PER_RUN, self._runs)
+        elif waiting * passed > SECONDS_PER_LINE * self._done:
+            wanted = min(waiting // ENTRIES_PER_RUN, self._runs)
         else:
             wanted = 0
         self._paced, self._done = now, 0
@@ -141,24 +147,40 @@ class QueueRuns:
         state = self._state
         while relay is state.relay and relay.pool.admits() and not state.workers.pressed:
             with self._lock:
-                if not self._line:
+                queue_id = self._next_entry()
+                if queue_id is None:
                     return
-                queue_id = self._line.popleft()
-                self._in_line.discard(queue_id)
                 self._in_hand.add(queue_id)
                 low = len(self._line) == LOW
             if low:
                 state.spool.wake()
             yield queue_id
 
+    def _next_entry(self) -> str | None:
+        """Return who is next, in line or of the arrivals; None when nobody waits."""
+        arrivals = self._state.arrivals
+        self._arrival_next = not self._arrival_next
+        while self._line or arrivals:
+            queue_id = arrivals.take() if self._arrival_next or not self._line else None
+            if queue_id is None and self._line:
+                queue_id = self._line.popleft()
+                if queue_id not in self._in_line:
+                    continue  # it was taken as an arrival
+                arrivals.discard(queue_id)
+            if queue_id is not None and queue_id not in self._in_hand:
+                self._in_line.discard(queue_id)
+                return queue_id
+        return None
+
     def deliver(self, queue_ids: Iterable[str]) -> None:
         """Make one attempt at each of these entries, where nobody else has it."""
         relay = self._state.relay
         claims: Claims = {}
         try:
-            deliveries = self._claim(queue_ids, claims)
+            deliveries = Ahead(self._claim(queue_ids, claims))
             for delivery, result in attempts(deliveries, relay.smarthosts, relay.pool):
                 self._conclude(delivery.subject, result, claims)
+                deliveries.prepare()
         finally:
             for claim in list(claims.values()):  # a bug broke the run off
                 self._let_rest(claim.entry.queue_id)
@@ -258,3 +280,26 @@ class QueueRuns:
         with self._lock:
             self._in_hand.discard(queue_id)
             self._done += 1
+
+
+class Ahead:
+    """Deliveries, the next of which is at hand when it is asked for.
+
+    A verdict is read while the smarthost is at work on the next message: that is the time to claim
+    the one that follows.
+    """
+
+    def __init__(self, deliveries: Iterator[Delivery]) -> None:
+        self._deliveries = deliveries
+        self._ready: deque[Delivery] = deque(maxlen=1)
+
+    def prepare(self) -> None:
+        """Have one at hand, if any is left."""
+        if not self._ready:
+            self._ready.extend(itertools.islice(self._deliveries, 1))
+
+    def __iter__(self) -> Ahead:
+        return self
+
+    def __next__(self) -> Delivery:
+        return self._ready.popleft() if self._ready else next(self._deliveries)

@@ -1,9 +1,9 @@
 """The server behind the submission socket: one connection, one request, one answer.
 
-There are at most `CONNECTIONS` at a time, and so much memory for what is asked in them; a user has
-no more of either than he leaves to the others, and root has connections of its own. Who asks for
-more is closed at once and takes the drop directory. A head must come within `HEAD_S` and a message
-must keep coming; nobody holds a thread by silence.
+There are at most `CONNECTIONS` at a time, and so much memory for what is asked in them (see
+`submissions`); a user has no more of either than he leaves to the others, and root has connections
+of its own. Who asks for more is closed at once and takes the drop directory. A head must come
+within `HEAD_S` and a message must keep coming; nobody holds a thread by silence.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import time
 from pysendmail.daemon.acceptor import SLOWEST_OCTETS_S, Acceptor
 from pysendmail.daemon.control import respond, viewer_of
 from pysendmail.daemon.listener import peer_of
-from pysendmail.daemon.shares import Shares
+from pysendmail.daemon.shares import NoRoom, Shares
 from pysendmail.daemon.status import report
+from pysendmail.daemon.submissions import nothing_waits
 from pysendmail.submission.answer import ERROR, EXIT, Answer, format_answer, format_record
 from pysendmail.submission.exit_status import EX_TEMPFAIL, EX_USAGE, Refused, too_large
 from pysendmail.submission.request import (
@@ -35,16 +36,15 @@ if TYPE_CHECKING:
     from pysendmail.daemon.acceptor import Peer
     from pysendmail.daemon.control import Viewer
     from pysendmail.daemon.scheduler import Scheduler
+    from pysendmail.daemon.shares import Hold
     from pysendmail.daemon.state import State
     from pysendmail.daemon.submissions import Submissions
     from pysendmail.message.content import Content
-    from pysendmail.spool.contract import Claim
     from pysendmail.submission.request import Request
 
 CONNECTIONS = 256
 CONNECTIONS_OF_ROOT = 16  # of these: whatever others do, root's mail and questions come through
 QUESTIONS = 8  # about the queue, at a time: each may read all of it
-REQUESTS_MEMORY = 48 * 1024 * 1024  # for all heads at a time, and what is made of them
 RECORD_MEMORY = 256  # what a record takes once it is a recipient
 HEAD_S = 30.0
 SILENCE_S = 60.0
@@ -73,7 +73,6 @@ class Server(Acceptor):
         self._submissions = submissions
         self._scheduler = scheduler
         self._keep_up = keep_up
-        self._memory = Shares(REQUESTS_MEMORY)
         self._questions = Shares(QUESTIONS)
 
     def identify(self, connection: socket.socket) -> int:
@@ -92,26 +91,15 @@ class Server(Acceptor):
     def converse(self, connection: socket.socket, peer: Peer) -> None:
         """Answer one request."""
         _pid, uid, gid = peer_of(connection)
-        held = 0
-
-        def hold(amount: int) -> None:
-            nonlocal held
-            if not self._memory.take(uid, amount):
-                raise Malformed
-            held += amount
-
         try:
-            self._answer(connection, uid, gid, hold)
-        except Malformed:
+            with self._submissions.hold(uid) as hold:
+                self._answer(connection, uid, gid, hold)
+        except (Malformed, NoRoom):
             pass  # none of ours, or more than there is room for
-        finally:
-            self._memory.give_back(uid, held)
 
-    def _answer(
-        self, connection: socket.socket, uid: int, gid: int, hold: Callable[[int], None]
-    ) -> None:
-        head, rest = read_head(connection, within=HEAD_S, hold=hold)
-        hold(RECORD_MEMORY * head.count(b"\0"))
+    def _answer(self, connection: socket.socket, uid: int, gid: int, hold: Hold) -> None:
+        head, rest = read_head(connection, within=HEAD_S, hold=hold.take)
+        hold.take(RECORD_MEMORY * head.count(b"\0"))
         try:
             verb, records = split_head(head)
         except ValueError as error:
@@ -119,7 +107,7 @@ class Server(Acceptor):
         connection.settimeout(SILENCE_S)
         self._keep_up()
         if verb == SUBMIT:
-            self._answer_submission(connection, records, rest, uid)
+            self._answer_submission(connection, records, rest, uid, hold)
         elif verb == ASK_QUEUE:
             self._answer_question(connection, records, viewer_of(uid, gid))
         elif verb == ASK_STATUS:
@@ -140,7 +128,7 @@ class Server(Acceptor):
             self._questions.give_back(viewer.uid)
 
     def _answer_submission(
-        self, connection: socket.socket, records: list[bytes], rest: bytes, uid: int
+        self, connection: socket.socket, records: list[bytes], rest: bytes, uid: int, hold: Hold
     ) -> None:
         """Have one submission taken and say so.
 
@@ -153,7 +141,7 @@ class Server(Acceptor):
             refusal = Answer(EX_USAGE, errors=[str(error).encode()])
             connection.sendall(format_answer(refusal))
             return
-        answer, waiting = self._submit(connection, request, rest, uid)
+        answer, let_go = self._submit(connection, request, rest, uid, hold)
         try:
             connection.sendall(format_answer(answer))
         except OSError:
@@ -161,25 +149,24 @@ class Server(Acceptor):
                 self._state.spool.remember(request.queue_id, time.time())
             raise
         finally:
-            if waiting is not None:
-                waiting.release()
+            let_go()
 
     def _submit(
-        self, connection: socket.socket, request: Request, rest: bytes, uid: int
-    ) -> tuple[Answer, Claim | None]:
+        self, connection: socket.socket, request: Request, rest: bytes, uid: int, hold: Hold
+    ) -> tuple[Answer, Callable[[], None]]:
         """Read one submission and have it taken; a caller's mistake is an answer too."""
         raw = self._submissions.new_content()
         try:
             if request.size > self._state.config.message_size:
                 raise too_large(self._state.config.message_size)
             read_content(connection, raw, rest, request.size)
-            return self._submissions.submit_held(request, raw, find_submitter(uid))
+            return self._submissions.submit_held(request, raw, find_submitter(uid), hold)
         except Refused as refused:
-            return Answer(refused.status, errors=[refused.line]), None
+            return Answer(refused.status, errors=[refused.line]), nothing_waits
         except OSError as error:
             if raw.size == request.size:
                 line = f"the daemon cannot go on: {error}".encode()
-                return Answer(EX_TEMPFAIL, errors=[line]), None
+                return Answer(EX_TEMPFAIL, errors=[line]), nothing_waits
             raise
         finally:
             raw.close()

@@ -18,12 +18,14 @@ import time
 from pysendmail.config.endpoints import LOOPBACK, scope_of, serves
 from pysendmail.daemon.acceptor import Acceptor
 from pysendmail.daemon.logins import Logins
+from pysendmail.daemon.shares import NoRoom
 from pysendmail.daemon.smtp_connection import Connection, Patience
 from pysendmail.journal import ERROR, WARNING
 from pysendmail.message.queue_id import new_queue_id
 from pysendmail.smtp.arguments import is_host
 from pysendmail.smtp.server import Profile, Refusal, Session
 from pysendmail.submission.accept import why_nobody
+from pysendmail.submission.exit_status import EX_TEMPFAIL, Refused
 from pysendmail.submission.request import Request
 from pysendmail.submission.smtp_door import is_address, reply_to, wishes_of
 from pysendmail.submission.submitter import Submitter
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from pysendmail.daemon.submissions import Submissions
     from pysendmail.smtp.reply import Reply
     from pysendmail.smtp.server import Transaction
+    from pysendmail.submission.answer import Answer
 
 CONNECTIONS = 64
 CONNECTIONS_PER_PEER = 16  # of another machine; from this one all look alike
@@ -158,12 +161,21 @@ class SmtpServer(Acceptor):
             protocol=protocol_of(session),
         )
         return reply_to(
-            lambda: self._submissions.submit(request, transaction.content, submitter),
+            lambda: self._submit(request, transaction, submitter, address),
             request.queue_id,
             lambda error: self._journal.event(
                 request.queue_id, "internal error", priority=ERROR, said=repr(error)
             ),
         )
+
+    def _submit(
+        self, request: Request, transaction: Transaction, submitter: Submitter, address: str
+    ) -> Answer:
+        try:
+            with self._submissions.hold(address) as hold:
+                return self._submissions.submit(request, transaction.content, submitter, hold)
+        except NoRoom:
+            raise Refused(EX_TEMPFAIL, b"too much at a time, try again later") from None
 
 
 def client_of(hello: bytes, address: str) -> bytes:

@@ -10,6 +10,7 @@ import threading
 import time
 
 from pysendmail.daemon.clock import Clock
+from pysendmail.daemon.turns import Turns
 from pysendmail.journal import ERROR, WARNING, Journal
 from pysendmail.message.alias_file import read_aliases, source_of
 from pysendmail.relay.pool import Pool
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from pysendmail.relay.smarthost import Smarthost
     from pysendmail.smtp import Client
     from pysendmail.spool.contract import Spool
+
+
+# Of the entries of one submitter so many are known to have just arrived: others come in the order
+# of time, like all that waits.
+ARRIVALS = 100
 
 
 class Relay:
@@ -72,6 +78,7 @@ class State:
         self.journal = journal
         self.scratch = scratch
         self.accepts_deliveries = True
+        self.arrivals: Turns[str] = Turns(ARRIVALS)  # entries that have just been entered
         self.started = time.time()
         self._began = time.monotonic()
         self._clock = Clock(self.started, self._began)

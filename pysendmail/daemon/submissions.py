@@ -12,18 +12,23 @@ import time
 
 from pysendmail.daemon.delivery import WaitedDelivery
 from pysendmail.daemon.settle import settle
+from pysendmail.daemon.shares import Hold, Shares
 from pysendmail.message.content import Content
+from pysendmail.message.intake import header_size
 from pysendmail.relay.attempt import attempt
 from pysendmail.spool.errors import SpoolError
 from pysendmail.submission.accept import Accepted, accept
 from pysendmail.submission.answer import Answer
 from pysendmail.submission.conclude import Submission
 from pysendmail.submission.exit_status import EX_TEMPFAIL, Refused
-from pysendmail.submission.request import INTERACTIVE
+from pysendmail.submission.request import INTERACTIVE, QUEUE
 from pysendmail.submission.submitter import find_submitter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pysendmail.daemon.acceptor import Peer
     from pysendmail.daemon.state import State
     from pysendmail.message.content import Readable
     from pysendmail.relay.attempt import Attempt
@@ -33,6 +38,10 @@ if TYPE_CHECKING:
 
 # What one message may take of the daemon's memory; the rest of it lies in an unnamed file.
 MEMORY = 128 * 1024
+# What all requests at a time may take, and what is made of them, in octets; and how many of these
+# an octet of a header takes: it is read into fields, completed, repaired and written anew.
+REQUESTS_MEMORY = 48 * 1024 * 1024
+HEADER_MEMORY = 16
 LOOK_S = 0.5  # how soon somebody who waits for a verdict notices that the daemon drains
 
 
@@ -41,36 +50,41 @@ class Submissions:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._memory = Shares(REQUESTS_MEMORY)
+
+    def hold(self, peer: Peer) -> Hold:
+        """Return the memory of one peer's request, nothing as yet: a context."""
+        return Hold(self._memory, peer)
 
     def new_content(self) -> Content:
         """Return an empty place for a message."""
         return Content(memory=MEMORY, directory=self._state.scratch)
 
-    def submit(self, request: Request, raw: Readable, submitter: Submitter) -> Answer:
-        """Take one submission and return the answer; raises Refused for a caller's mistake."""
-        answer, waiting = self.submit_held(request, raw, submitter)
-        if waiting is not None:
-            waiting.release()
+    def submit(self, request: Request, raw: Readable, submitter: Submitter, hold: Hold) -> Answer:
+        """Take one submission and return the answer; raises as `submit_held`."""
+        answer, let_go = self.submit_held(request, raw, submitter, hold)
+        let_go()
         return answer
 
     def submit_held(
-        self, request: Request, raw: Readable, submitter: Submitter
-    ) -> tuple[Answer, Claim | None]:
-        """Take one submission; return also the claim on what is to be attempted from now on.
+        self, request: Request, raw: Readable, submitter: Submitter, hold: Hold
+    ) -> tuple[Answer, Callable[[], None]]:
+        """Take one submission; return the answer, and what is to be called once the caller has it.
 
-        It is to be released once the caller has his answer, which the threads that attempt it would
-        only hold up. Raises Refused for a caller's mistake.
+        Until then what waits now is held: the threads that attempt it would hold up the answer.
+        Raises Refused for a caller's mistake, NoRoom for more than he may `hold`.
         """
         state = self._state
+        hold.take(HEADER_MEMORY * header_size(raw))
         accepted = self._accept(request, raw, submitter, limit=state.config.message_size)
         accepted.require_recipients()
         submission = self._submission(accepted)
         try:
             if not accepted.envelope.recipients:
-                return submission.conclude_unusable(), None
+                return submission.conclude_unusable(), nothing_waits
             if accepted.mode == INTERACTIVE and state.accepts_deliveries:
-                return self._deliver(accepted, submission), None
-            return Answer(0), submission.enter("as asked", claim=True)
+                return self._deliver(accepted, submission, hold), nothing_waits
+            return Answer(0), self._enter(accepted, submission, "as asked")
         except (OSError, SpoolError) as error:
             line = f"the spool cannot take the message: {error}"
             state.journal.event(request.queue_id, "refused", said=line)
@@ -84,7 +98,8 @@ class Submissions:
         now, and Refused for what sendmail would not have left there.
         """
         accepted = self._accept(request, raw, find_submitter(uid))
-        self._submission(accepted).enter("from the drop directory", reserve=False)
+        submission = self._submission(accepted)
+        self._enter(accepted, submission, "from the drop directory", reserve=False)()
 
     def _accept(
         self, request: Request, raw: Readable, submitter: Submitter, limit: int | None = None
@@ -115,7 +130,24 @@ class Submissions:
         state = self._state
         return Submission(accepted, spool=state.spool, config=state.config, journal=state.journal)
 
-    def _deliver(self, accepted: Accepted, submission: Submission) -> Answer:
+    def _enter(
+        self, accepted: Accepted, submission: Submission, why: str, *, reserve: bool = True
+    ) -> Callable[[], None]:
+        """Enter everything; return what gives it free to be attempted.
+
+        What is to be attempted at once does not wait behind a backlog.
+        """
+        claim = submission.enter(why, claim=True, reserve=reserve)
+
+        def let_go() -> None:
+            if claim is not None:
+                claim.release()
+                if accepted.mode != QUEUE:
+                    self._state.arrivals.put(accepted.submitter.uid, accepted.request.queue_id)
+
+        return let_go
+
+    def _deliver(self, accepted: Accepted, submission: Submission, hold: Hold) -> Answer:
         """Attempt now; a verdict that comes in time is the answer, any other finds the entry."""
         state = self._state
         relay = state.relay
@@ -124,6 +156,7 @@ class Submissions:
             return attempt(accepted.envelope, accepted.message, relay.smarthosts, relay.pool)
 
         def settle_late(claim: Claim, result: Attempt | None) -> None:
+            hold.release()
             if result is None:
                 claim.release()
             else:
@@ -136,17 +169,21 @@ class Submissions:
                     age=state.age(claim.entry.arrived),
                 )
 
+        def enter() -> Claim | None:
+            claim = submission.enter(
+                "no verdict from the smarthost yet", claim=True, under_way=True
+            )
+            if claim is not None:
+                hold.keep()  # until it is settled
+            return claim
+
         delivery = WaitedDelivery(make_attempt, settle_late)
-        state.workers.put(delivery, urgent=True)
+        state.workers.put(delivery, caller=accepted.submitter.uid)
         if not self._wait(delivery):
             if state.workers.withdraw(delivery):
-                submission.enter("all workers are busy")
+                self._enter(accepted, submission, "all workers are busy")()
                 return Answer(0)
-            if delivery.hand_over(
-                lambda: submission.enter(
-                    "no verdict from the smarthost yet", claim=True, under_way=True
-                )
-            ):
+            if delivery.hand_over(enter):
                 return Answer(0)
         return self._conclude(accepted, submission, delivery)
 
@@ -176,3 +213,7 @@ class Submissions:
             now=time.time(),
         )
         return answer
+
+
+def nothing_waits() -> None:
+    """Let go of nothing."""

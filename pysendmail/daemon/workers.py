@@ -1,7 +1,8 @@
 """The workers: a few threads that run deliveries, the urgent ones first.
 
-A delivery is urgent while a caller waits for its verdict; but a share of the workers belongs to the
-queue, so that callers who never cease cannot keep it waiting. Threads are started as the work asks
+A delivery is urgent while a caller waits for its verdict; those of several callers are taken in
+turns. But a share of the workers belongs to the queue, so that callers who never cease cannot keep
+it waiting. Threads are started as the work asks
 for them, up to a bound, and stay. A delivery that raises is reported and its thread goes on: one
 bad message never stops the others.
 """
@@ -10,6 +11,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+
+from pysendmail.daemon.turns import Turns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ class Workers:
         self._most = most
         self.failed = failed
         self._changed = threading.Condition()
-        self._urgent: deque[Callable[[], None]] = deque()
+        self._urgent: Turns[Callable[[], None]] = Turns()
         self._waiting: deque[Callable[[], None]] = deque()
         self._threads: list[threading.Thread] = []
         self._idle = 0
@@ -34,10 +37,13 @@ class Workers:
         self._share = max(most // QUEUE_SHARE, 1) if most > 1 else 0
         self._closed = False
 
-    def put(self, delivery: Callable[[], None], *, urgent: bool = False) -> None:
-        """Have a delivery run as soon as a thread is free."""
+    def put(self, delivery: Callable[[], None], *, caller: int | None = None) -> None:
+        """Have a delivery run as soon as a thread is free; `caller` is the uid of who waits."""
         with self._changed:
-            (self._urgent if urgent else self._waiting).append(delivery)
+            if caller is None:
+                self._waiting.append(delivery)
+            else:
+                self._urgent.put(caller, delivery)
             unserved = len(self._urgent) + len(self._waiting) - self._idle
             if unserved > 0 and len(self._threads) < self._most and not self._closed:
                 self._start_thread()
@@ -46,11 +52,10 @@ class Workers:
     def withdraw(self, delivery: Callable[[], None]) -> bool:
         """Take back a delivery that has not begun; False when it has."""
         with self._changed:
-            for line in (self._urgent, self._waiting):
-                if delivery in line:
-                    line.remove(delivery)
-                    return True
-            return False
+            if delivery in self._waiting:
+                self._waiting.remove(delivery)
+                return True
+            return self._urgent.discard(delivery)
 
     @property
     def spare(self) -> int:
@@ -65,7 +70,7 @@ class Workers:
         """True when a caller's delivery waits and no thread is free for it."""
         with self._changed:
             full = len(self._threads) >= self._most
-            return self._closed or (bool(self._urgent) and not self._idle and full)
+            return self._closed or (len(self._urgent) > 0 and not self._idle and full)
 
     def close(self, patience: float) -> bool:
         """Run nothing new, wait up to `patience` seconds for what is running; tell whether all
@@ -112,8 +117,8 @@ class Workers:
                 self._changed.wait()
             self._idle -= 1
             queue_first = self._waiting and self._queued < self._share
-            if self._urgent and not queue_first:
-                return self._urgent.popleft(), True
+            if not queue_first and (urgent := self._urgent.take()):
+                return urgent, True
             if self._waiting:
                 self._queued += 1
                 return self._waiting.popleft(), False

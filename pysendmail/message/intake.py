@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pysendmail.message.address import Mailbox
-    from pysendmail.message.content import Content
+    from pysendmail.message.content import Content, Readable
     from pysendmail.message.message import Field
 
 # The header is held in memory, as objects; these bound it, at many times what real mail has.
@@ -33,6 +33,8 @@ TELLING = 1000
 
 # Spaces for a run of CRs are given out in pieces of this length.
 PIECE = 64 * 1024
+
+EMPTY_LINES = (b"\n\n", b"\n\r\n")
 
 # What a line of the header is.
 FIELD, FOLDED, MAILBOX_LINE, EMPTY, BODY = "field", "folded", "mailbox line", "empty", "body"
@@ -205,6 +207,31 @@ def is_mailbox_line(line: bytes) -> bool:
     """
     unquoted = line.lstrip(b">")
     return unquoted.startswith(b"From ") and not unquoted[5:].lstrip(b" \t").startswith(b":")
+
+
+def header_size(readable: Readable) -> int:
+    """Return about how many octets a message that was not taken in yet has as its header.
+
+    That is up to the first empty line, HEADER_LIMIT at most, and 0 where no field is at the
+    beginning. Rather too many than too few. Raises OSError when it cannot be read.
+    """
+    size, end = 0, b"\n"
+    for chunk in readable.chunks():
+        text = end + chunk.replace(b"\0", b"")
+        if not size and not begins_header(text[1:]):
+            return 0
+        empty = [place + 1 for mark in EMPTY_LINES if (place := text.find(mark)) >= 0]
+        size += min(empty, default=len(text)) - len(end)
+        if empty or size >= HEADER_LIMIT:
+            break
+        end = text[-2:]
+    return min(size, HEADER_LIMIT)
+
+
+def begins_header(text: bytes) -> bool:
+    """Tell whether a message that begins so has a header."""
+    line = text[:TELLING].partition(b"\n")[0]
+    return is_mailbox_line(line) or find_field_name(line) is not None
 
 
 def recipients_of(message: Message) -> tuple[list[Mailbox], list[bytes]]:

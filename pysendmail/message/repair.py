@@ -79,8 +79,9 @@ def to_seven_bit(message: Message) -> Message:
 
 def with_changed(message: Message, change: Callable[[Field], Field]) -> Message:
     """Return the message with each field changed, itself where none is."""
-    fields = tuple(map(change, message.fields))
-    return message if fields == message.fields else message.with_fields(fields)
+    fields = message.fields
+    changed = tuple(map(change, fields))
+    return message if changed == fields else message.with_fields(changed)
 
 
 def reencoded(

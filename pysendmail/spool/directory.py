@@ -64,8 +64,8 @@ class DirectorySpool:
         with as_spool_error(f"open the spool {os.fsdecode(path)}"):
             self._store = Store(path, disk or Disk(), step)
         self._loading = threading.Lock()
-        # The names that are not in the index yet; None once all are.
-        self._unknown: Iterator[str] | None = names_in(self._store.layout.queue)
+        # The ids that are not in the index yet; None once all are.
+        self._unknown: Iterator[str] | None = self.ids()
 
     @classmethod
     def create(
@@ -131,8 +131,7 @@ class DirectorySpool:
 
     def next_due(self) -> float | None:
         """Return when the next entry is due."""
-        while self._load():
-            pass
+        self._load_all()
         return self._store.index.next_due()
 
     def claim(self, queue_id: str) -> DirectoryClaim | None:
@@ -253,7 +252,7 @@ class DirectorySpool:
 
     def expedite(self, queue_ids: Iterable[str]) -> None:
         """Let those of these entries that wait be due at once (see `contract`)."""
-        self._load()
+        self._load_all()
         self._store.index.expedite(queue_ids)
         self.wake()
 
@@ -286,7 +285,7 @@ class DirectorySpool:
     def rescan(self) -> None:
         """Take over into the index what other processes did, by stat alone."""
         with as_spool_error("scan the queue"):
-            self._refresh(names_in(self._store.layout.queue))
+            self._refresh(self.ids())
 
     def _load(self) -> bool:
         """Take a little more of the queue into the index; False when all of it was there."""
@@ -294,20 +293,24 @@ class DirectorySpool:
             if self._unknown is None:
                 return False
             try:
-                if self._refresh(islice(self._unknown, LOADED_AT_ONCE)) < LOADED_AT_ONCE:
-                    self._unknown = None
-            except OSError:
-                self._unknown = names_in(self._store.layout.queue)
+                looked_at = self._refresh(islice(self._unknown, LOADED_AT_ONCE))
+            except (OSError, SpoolError):
+                self._unknown = self.ids()
                 raise
+            if looked_at < LOADED_AT_ONCE:
+                self._unknown = None
             return True
 
-    def _refresh(self, names: Iterable[str]) -> int:
-        """Take over what the files of these names say into the index; return how many they were."""
+    def _load_all(self) -> None:
+        while self._load():
+            pass
+
+    def _refresh(self, queue_ids: Iterable[str]) -> int:
+        """Take over what these files say into the index; return how many they were."""
         count = 0
-        for name in names:
+        for queue_id in queue_ids:
+            self._store.index.refresh(queue_id, self._look)
             count += 1
-            if is_queue_id(name):
-                self._store.index.refresh(name, self._look)
         return count
 
     def _look(self, queue_id: str) -> float | None:

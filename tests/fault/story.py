@@ -162,7 +162,8 @@ class Story:
         asked = request(
             *(f"{name}@example.net".encode() for name in names), queue_id=id_of(number), mode=mode
         )
-        answer = self.parts.submissions.submit(asked, raw(), find_submitter(0))
+        submissions = self.parts.submissions
+        answer = submissions.submit(asked, raw(), find_submitter(0), submissions.hold(0))
         assert answer.status == 0
         self.tell(ANSWERED, *names)
 

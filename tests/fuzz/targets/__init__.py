@@ -9,8 +9,6 @@ A module for each subject has its `TARGETS`, and in `seeds()` inputs to begin wi
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from tests.fuzz.targets import (
     aliases,
     command,
@@ -21,10 +19,11 @@ from tests.fuzz.targets import (
     socket_protocol,
     spool,
 )
+from tests.fuzz.targets.target import Target
 
 MODULES = (smtp, smtp_server, command, message, socket_protocol, spool, aliases, configuration)
 
-TARGETS: dict[str, Callable[[bytes], None]] = {
+TARGETS: dict[str, Target] = {
     target.__name__: target for module in MODULES for target in module.TARGETS
 }
 

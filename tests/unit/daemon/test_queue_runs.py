@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pysendmail.daemon.queue_runs import ENTRIES_PER_RUN, LINE
+from pysendmail.daemon.queue_runs import ENTRIES_PER_RUN, LINE, Ahead
 from pysendmail.daemon.removals import REMOVALS_PER_SYNC
 from pysendmail.daemon.scheduler import LOOK_S
 from pysendmail.daemon.workers import Workers
@@ -215,6 +216,23 @@ def test_long_line_that_moves_on_goes_over_one_session() -> None:
     assert len(house.relay.used) == 1
 
 
+def test_next_delivery_is_at_hand_and_no_more_than_that() -> None:
+    taken: list[int] = []
+
+    def deliveries() -> Iterator[int]:
+        for number in range(3):
+            taken.append(number)
+            yield number
+
+    ahead = Ahead(deliveries())  # type: ignore[arg-type]
+    ahead.prepare()
+    ahead.prepare()
+    assert taken == [0]
+    assert list(ahead) == [0, 1, 2]
+    ahead.prepare()
+    assert list(ahead) == []
+
+
 def test_short_line_goes_over_one_session() -> None:
     house = House()
     ids = fill_queue(house, ENTRIES_PER_RUN)
@@ -251,6 +269,30 @@ def test_line_shows_nobody_twice_however_often_it_is_filled() -> None:
     assert delivered_ids(house) == ids
 
 
+def test_new_entry_is_not_behind_a_backlog_and_each_submitter_has_his_turn() -> None:
+    house = House()
+    house.state.workers = Workers(1, lambda error: None)
+    ids = fill_queue(house, 2 * LINE)
+    for queue_id, submitter in ((ids[-1], 1000), (ids[-2], 1000), (ids[-3], 1001)):
+        house.state.arrivals.put(submitter, queue_id)
+    house.run(lambda: house.spool.count() == 0)
+    order = delivered_ids(house)
+    assert sorted(order) == ids
+    assert [queue_id for queue_id in order if queue_id in ids[-3:]] == [ids[-1], ids[-3], ids[-2]]
+    assert set(ids[-3:]) < set(order[:6])
+
+
+def test_entry_that_is_in_line_and_has_just_arrived_is_attempted_once() -> None:
+    house = House()
+    ids = fill_queue(house, 4)
+    for queue_id in ids:
+        house.state.arrivals.put(1000, queue_id)
+    house.runs.fill()
+    wait_until(lambda: not house.scheduler.busy())
+    assert sorted(delivered_ids(house)) == ids
+    assert len(house.state.arrivals) == 0
+
+
 # --- how a run ends before its time
 
 
@@ -264,9 +306,7 @@ def test_run_ends_when_a_caller_waits_for_its_worker() -> None:
 
         def write(self, octets: memoryview) -> int:
             if not self.messages and not waiting_then:
-                house.state.workers.put(
-                    lambda: waiting_then.append(house.spool.count()), urgent=True
-                )
+                house.state.workers.put(lambda: waiting_then.append(house.spool.count()), caller=0)
             return super().write(octets)
 
     house.relay.make_peer = Pressing

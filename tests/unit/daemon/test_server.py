@@ -18,7 +18,7 @@ from pysendmail.daemon import server as module
 from pysendmail.daemon.listener import bind
 from pysendmail.daemon.scheduler import Scheduler
 from pysendmail.daemon.server import Malformed, Server, read_content, read_head, stream
-from pysendmail.daemon.submissions import Submissions
+from pysendmail.daemon.submissions import HEADER_MEMORY, REQUESTS_MEMORY, Submissions
 from pysendmail.message.content import Content
 from pysendmail.relay.policy import POLICY
 from pysendmail.spool.errors import AlreadyEntered
@@ -54,7 +54,8 @@ class House:
         self.state = make_state(self.relay, message_size=100_000)
         scheduler = Scheduler(self.state, None)  # type: ignore[arg-type]
         listener = listener or bind(self.path)
-        self.server = Server(listener, self.state, submissions(self.state), scheduler)
+        self.submissions = submissions(self.state)
+        self.server = Server(listener, self.state, self.submissions, scheduler)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
 
@@ -317,7 +318,7 @@ def test_root_has_connections_that_no_number_of_users_can_take(open_house: House
 @pytest.mark.root
 @as_root
 def test_heads_of_one_user_take_no_more_than_his_share_of_the_memory(open_house: House) -> None:
-    heads = module.REQUESTS_MEMORY // HEAD_LIMIT
+    heads = REQUESTS_MEMORY // HEAD_LIMIT
     with ExitStack() as clients:
         with acting_as(65534):
             for _ in range(heads):
@@ -327,6 +328,18 @@ def test_heads_of_one_user_take_no_more_than_his_share_of_the_memory(open_house:
             wait_until(lambda: 0 < open_house.server.served() <= heads // 2)
         assert open_house.submit().status == 0
     wait_until(open_house.server.idle)
+
+
+def test_large_header_takes_of_the_memory_and_its_caller_keeps_it_where_none_is_left(
+    house: House,
+) -> None:
+    large = b"S: t\nX: " + b"y" * 50_000 + b"\n\nbody\n"
+    with house.submissions.hold(os.getuid()) as hold:
+        hold.take(REQUESTS_MEMORY // 2 - HEADER_MEMORY * len(large) // 2)
+        with pytest.raises(AnswerLost):
+            house.submit(text=large)
+        assert house.submit().status == 0
+    assert house.submit(text=large).status == 0
 
 
 def test_questions_about_the_queue_are_bounded_and_the_bound_is_told(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysendmail.daemon.shares import Shares
+from pysendmail.daemon.shares import Hold, NoRoom, Shares
 
 
 def take_all(shares: Shares, peer: str) -> int:
@@ -35,3 +36,16 @@ def test_nobody_has_more_than_he_leaves(wishes: list[tuple[str, int]]) -> None:
         assert shares.take(peer, amount) is fits
         held[peer] += amount * fits
     assert sum(held.values()) <= 100
+
+
+def test_what_is_held_is_given_back_when_nobody_keeps_it() -> None:
+    shares = Shares(8)
+    with Hold(shares, "a") as hold:
+        hold.take(1)
+        hold.take(3)
+        with pytest.raises(NoRoom):
+            hold.take(1)
+        hold.keep()
+    assert take_all(shares, "a") == 0
+    hold.release()
+    assert take_all(shares, "a") == 4

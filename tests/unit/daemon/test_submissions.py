@@ -31,7 +31,9 @@ class FullSpool(MemorySpool):
 
 def submit(state: State, *operands: bytes, **options: Any):
     asked = request(*(operands or (BOB,)), **options)
-    return Submissions(state).submit(asked, raw(), find_submitter(0))
+    submissions = Submissions(state)
+    with submissions.hold(0) as hold:
+        return submissions.submit(asked, raw(), find_submitter(0), hold)
 
 
 def names(state: State) -> list[str]:
@@ -184,6 +186,15 @@ def test_submission_that_finds_all_workers_busy_waits_in_the_spool() -> None:
     go.set()
     assert state.workers.close(PATIENCE_S)
     assert relay.used == []
+
+
+@pytest.mark.parametrize(("mode", "arrivals"), [(b"b", 1), (b"q", 0)])
+def test_what_is_to_be_attempted_at_once_is_known_to_have_just_arrived(
+    mode: bytes, arrivals: int
+) -> None:
+    state = make_state()
+    submit(state, mode=mode)
+    assert len(state.arrivals) == arrivals
 
 
 # --- from the drop directory

@@ -31,10 +31,24 @@ def test_urgent_deliveries_come_first() -> None:
     workers.put(blocking)
     assert blocking.began.wait(PATIENCE_S)
     workers.put(lambda: done.append("waiting"))
-    workers.put(lambda: done.append("urgent"), urgent=True)
+    workers.put(lambda: done.append("urgent"), caller=0)
     blocking.go.set()
     wait_until(lambda: len(done) == 2)
     assert done == ["urgent", "waiting"]
+    assert workers.close(PATIENCE_S)
+
+
+def test_callers_come_in_turns() -> None:
+    workers, _ = make()
+    blocking, done = Blocking(), list[str]()
+    workers.put(blocking)
+    assert blocking.began.wait(PATIENCE_S)
+    for number in range(3):
+        workers.put(lambda number=number: done.append(f"alice {number}"), caller=1000)
+    workers.put(lambda: done.append("bob"), caller=1001)
+    blocking.go.set()
+    wait_until(lambda: len(done) == 4)
+    assert done == ["alice 0", "bob", "alice 1", "alice 2"]
     assert workers.close(PATIENCE_S)
 
 
@@ -80,7 +94,7 @@ def test_delivery_that_has_not_begun_can_be_withdrawn() -> None:
     def late() -> None:
         done.append(1)
 
-    workers.put(late, urgent=True)
+    workers.put(late, caller=0)
     assert workers.withdraw(late)
     assert not workers.withdraw(late)
     assert not workers.withdraw(blocking)
@@ -102,6 +116,6 @@ def test_nothing_begins_after_close() -> None:
     workers, _ = make()
     assert workers.close(PATIENCE_S)
     late = Blocking()
-    workers.put(late, urgent=True)
+    workers.put(late, caller=0)
     assert workers.withdraw(late)
     assert not late.began.is_set()

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysendmail.message.content import Content
+from pysendmail.message.content import Content, Octets
 from pysendmail.message.envelope import RECIPIENTS_LIMIT
 from pysendmail.message.intake import (
     FIELDS_LIMIT,
     HEADER_LIMIT,
     MessageError,
     MessageTooLarge,
+    header_size,
     read_message,
     recipients_of,
     strip,
@@ -209,6 +210,30 @@ def test_hostile_repetition_takes_linear_time(prefix: bytes, unit: bytes) -> Non
     except MessageError:
         pass
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        (b"", 0),
+        (b"no header\nat all\n", 0),
+        (b"\nS: t\n\n", 0),
+        (b"S: t\nT: u\n\nbody\n\nS: t\n", 10),
+        (b"S: t\r\nT: u\r\n\r\nbody\r\n\r\n", 12),
+        (b"S: t\n" * 100_000 + b"\nbody\n", 500_000),
+        (b"S: t\n" * HEADER_LIMIT, HEADER_LIMIT),
+    ],
+    ids=["nothing", "no-header", "empty-header", "lf", "crlf", "long", "endless"],
+)
+def test_size_of_a_header_is_told_before_it_is_read(text: bytes, size: int) -> None:
+    assert header_size(Octets(text)) == size
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map(b"".join))
+def test_size_of_a_header_is_never_told_too_small(text: bytes) -> None:
+    message = take([text])
+    kept = sum(len(field.raw.replace(b"\r\n", b"\n")) for field in message.fields)
+    assert header_size(Octets(text)) + len(b"\n") >= kept  # the last line may get its end
 
 
 @pytest.mark.parametrize(

@@ -280,6 +280,15 @@ def test_all_of_a_long_queue_is_looked_at_for_one_that_is_due(spool, other, monk
     assert other.due(5000.0, 3) == [ids[7]]
 
 
+def test_all_of_a_long_queue_is_expedited_right_after_the_start(spool, other, monkeypatch):
+    monkeypatch.setattr(directory, "LOADED_AT_ONCE", 4)
+    ids = [f"{number:014X}" for number in range(10)]
+    for queue_id in ids:
+        enter(spool, queue_id, next_attempt=9000.0)
+    other.expedite(other.ids())
+    assert sorted(other.due(5000.0, 20)) == ids
+
+
 def test_looking_through_the_queue_begins_again_after_an_error(spool, place, monkeypatch):
     for number in range(3):
         enter(spool, f"{number:014X}")
