@@ -46,7 +46,8 @@ class Scheduler:
         self.runs = QueueRuns(state)
         self._stopping = threading.Event()
         self._told: dict[str, float] = {}  # steps in trouble, and when that was told
-        self._next_sweep = float("-inf")  # by `time.monotonic`
+        self._next_sweep = float("-inf")  # by `time.monotonic`, as is the next
+        self._next_notice = float("inf")  # some sender may have to hear of what merely waits
         self._clock_ahead = state.look_at_clock()
 
     def run(self) -> None:
@@ -130,8 +131,10 @@ class Scheduler:
         step, self._clock_ahead = ahead - self._clock_ahead, ahead
         if abs(step) >= STEP_S:
             state.journal.event("", "clock was set", priority=WARNING, seconds=round(step))
-        if step <= -STEP_S or time.monotonic() >= self._next_sweep:
-            self._next_sweep = float("inf")
+        steady = time.monotonic()
+        notices = steady >= self._next_notice and state.relay.pool.away()
+        if step <= -STEP_S or steady >= self._next_sweep or notices:
+            self._next_sweep, self._next_notice = steady + HOUSEKEEPING_S, float("inf")
             threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
 
     def _sweep(self) -> None:
@@ -158,7 +161,7 @@ class Scheduler:
         except (OSError, SpoolError) as error:
             state.journal.spool_trouble(error)
         finally:
-            self._next_sweep = time.monotonic() + seen.pause
+            self._next_notice = time.monotonic() + seen.pause
         if seen.overdue:
             state.workers.put(lambda: self.runs.deliver(self._unserved(seen.overdue)))
 
@@ -200,7 +203,7 @@ class Inspection:
         self.overdue: list[str] = []
         fresh = retry.silence(age=0.0, warned=False, **self._notices)
         self._soonest = fresh / LATEST
-        self.pause = min(fresh, HOUSEKEEPING_S)
+        self.pause = fresh
 
     def look(self, entry: Entry) -> None:
         """Look at an entry that is in order."""
