@@ -194,7 +194,7 @@ class Daemon:
 
         From then on each SIGIO is to become DROPPED; without it that is looked for every second.
         """
-        self._drops.watch()
+        self._drops.hear()
 
     def run(self) -> bool:
         """Serve until told to stop, or until nothing is left to do for one that may end then.

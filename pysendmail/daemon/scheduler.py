@@ -112,8 +112,10 @@ class Scheduler:
         now, due = time.time(), state.spool.next_due()
         if not state.workers.spare:
             return LOOK_S
-        quiet = self._drops.watched and not self._drops.changed() and not state.relay.pool.warm()
-        longest = REST_S if quiet and (due is None or due > now) else LOOK_S
+        quiet = (due is None or due > now) and not state.relay.pool.warm()
+        # First to be told of a change, then to look for one: so none comes in between.
+        quiet = quiet and self._drops.watch() and not self._drops.changed()
+        longest = REST_S if quiet else LOOK_S
         if due is None:
             return longest
         pause = max(due - now, state.relay.pool.next_probe())
