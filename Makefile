@@ -21,7 +21,7 @@ DIVERT ?=
 FUZZ_SECONDS ?= 600
 # How many rounds `make kill` kills in, and how many states `make power-cuts` makes of one instant.
 ROUNDS ?= 1000
-STATES ?= 2000
+STATES ?= 200000
 # How long `make soak` lets it rain.
 SOAK_SECONDS ?= 3600
 
@@ -75,7 +75,7 @@ clients: $(VENV)/complete ## the tests with real programs that send mail, fetche
 fault: $(VENV)/complete ## the tests that kill, fill up and cut off
 	$(PYTEST) tests/fault
 
-power-cuts: $(VENV)/complete ## a power cut at every instant; up to STATES=2000 of one all are tried, else some
+power-cuts: $(VENV)/complete ## a power cut at every instant; of which all states are tried, STATES=200000 of one at most
 	$(RUN)/python -m tests.fault.power_cuts $(STATES)
 
 kill: $(VENV)/complete ## kill sendmail and daemon in the midst, and count what is lost or doubled; ROUNDS=1000
@@ -84,7 +84,7 @@ kill: $(VENV)/complete ## kill sendmail and daemon in the midst, and count what 
 soak: $(VENV)/complete ## mail through all doors while smarthosts and daemon come and go; SOAK_SECONDS=3600
 	$(RUN)/python -m tests.fault.soak $(SOAK_SECONDS)
 
-fuzz: $(VENV)/complete ## ten minutes of any octets for each of tests/fuzz/targets.py, led by coverage; FUZZ_SECONDS=600
+fuzz: $(VENV)/complete ## ten minutes of any octets for each target of tests/fuzz/targets, led by coverage; FUZZ_SECONDS=600
 	$(RUN)/python -m tests.fuzz.run $(FUZZ_SECONDS)
 
 lint: $(VENV)/complete man-lint ## ruff, and the manual pages

@@ -7,10 +7,12 @@ looks: between two steps they differ by the same. What is older than the first l
 the time of day gave it then. Time in which the machine sleeps counts as a step, too: nothing could
 be attempted in it.
 
-Pure: both clocks are given, in seconds.
+Both clocks are given, in seconds. Safe between threads.
 """
 
 from __future__ import annotations
+
+import threading
 
 STEP_S = 60.0  # less is a clock that is being brought into line
 MOST_PERIODS = 100
@@ -23,23 +25,24 @@ class Clock:
     time of day is ahead of that in it.
     """
 
-    __slots__ = ("_looked", "_periods")
+    __slots__ = ("_looked", "_looking", "_periods")
 
     def __init__(self, now: float, steady: float) -> None:
         self._periods: tuple[tuple[float, float], ...] = ((steady, now - steady),)
         self._looked = steady
+        self._looking = threading.Lock()
 
     def look(self, now: float, steady: float) -> float:
-        """Return by how much the time of day was set since the last look, 0.0 when it was not."""
-        began, before = self._periods[-1]
+        """Take note of both clocks; return by how much the time of day is ahead."""
         ahead = now - steady
-        step = ahead - before if abs(ahead - before) >= STEP_S else 0.0
-        if step:  # at any time since the last look
-            self._periods = (*self._periods[1 - MOST_PERIODS :], (self._looked, ahead))
-        else:
-            self._periods = (*self._periods[:-1], (began, ahead))
-        self._looked = steady
-        return step
+        with self._looking:
+            began, before = self._periods[-1]
+            if abs(ahead - before) < STEP_S:
+                self._periods = (*self._periods[:-1], (began, ahead))
+            else:  # it was set at any time since the last look
+                self._periods = (*self._periods[1 - MOST_PERIODS :], (self._looked, ahead))
+            self._looked = steady
+        return ahead
 
     def age(self, arrived: float, steady: float) -> float:
         """Return the age of what arrived when the time of day was `arrived`, steps left out.

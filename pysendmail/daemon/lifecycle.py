@@ -337,7 +337,10 @@ class Daemon:
         self._journal.event("", "stopped" if clean else "stopped with deliveries under way")
 
     def _worker_failed(self, error: Exception) -> None:
-        self._journal.event("", "delivery failed in itself", priority=ERROR, said=repr(error))
+        if isinstance(error, OSError | SpoolError):
+            self._journal.spool_trouble(error)
+        else:
+            self._journal.event("", "delivery failed in itself", priority=ERROR, said=repr(error))
 
 
 def put_aside(spool: str, name: str) -> None:

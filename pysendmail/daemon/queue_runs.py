@@ -12,6 +12,7 @@ what was delivered of it is remembered meanwhile and not sent again.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import deque
@@ -156,9 +157,10 @@ class QueueRuns:
         relay = self._state.relay
         claims: Claims = {}
         try:
-            deliveries = self._claim(queue_ids, claims)
+            deliveries = Ahead(self._claim(queue_ids, claims))
             for delivery, result in attempts(deliveries, relay.smarthosts, relay.pool):
                 self._conclude(delivery.subject, result, claims)
+                deliveries.prepare()
         finally:
             for claim in list(claims.values()):  # a bug broke the run off
                 self._let_rest(claim.entry.queue_id)
@@ -236,11 +238,8 @@ class QueueRuns:
     # --- the ends of an entry
 
     def _fail(self, queue_id: str, error: Exception, claims: Claims) -> None:
-        """Tell of a delivery that failed in itself, or in the spool, and let its entry rest."""
-        if isinstance(error, OSError | SpoolError):
-            self._state.journal.spool_trouble(error)
-        else:
-            self._state.workers.failed(error)
+        """Tell of a delivery that failed in itself, and let its entry rest."""
+        self._state.workers.failed(error)
         self._let_rest(queue_id)
         claim = claims.get(queue_id)
         if claim is None:
@@ -261,3 +260,26 @@ class QueueRuns:
         with self._lock:
             self._in_hand.discard(queue_id)
             self._done += 1
+
+
+class Ahead:
+    """Deliveries, the next of which is at hand when it is asked for.
+
+    A verdict is read while the smarthost is at work on the next message: that is the time to claim
+    the one that follows.
+    """
+
+    def __init__(self, deliveries: Iterator[Delivery]) -> None:
+        self._deliveries = deliveries
+        self._ready: deque[Delivery] = deque(maxlen=1)
+
+    def prepare(self) -> None:
+        """Have one at hand, if any is left."""
+        if not self._ready:
+            self._ready.extend(itertools.islice(self._deliveries, 1))
+
+    def __iter__(self) -> Ahead:
+        return self
+
+    def __next__(self) -> Delivery:
+        return self._ready.popleft() if self._ready else next(self._deliveries)

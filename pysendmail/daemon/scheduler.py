@@ -13,6 +13,7 @@ import itertools
 import threading
 import time
 
+from pysendmail.daemon.clock import STEP_S
 from pysendmail.daemon.queue_runs import QueueRuns
 from pysendmail.journal import ERROR, WARNING
 from pysendmail.relay import retry
@@ -46,6 +47,7 @@ class Scheduler:
         self._stopping = threading.Event()
         self._told: dict[str, float] = {}  # steps in trouble, and when that was told
         self._next_sweep = float("-inf")  # by `time.monotonic`
+        self._clock_ahead = state.look_at_clock()
 
     def run(self) -> None:
         """Bring entries to the workers until `stop`; no trouble of one round ends the next."""
@@ -124,12 +126,13 @@ class Scheduler:
 
     def keep_house(self) -> None:
         """End idle connections, look at the clock, and now and then sweep the spool."""
-        state, steady = self._state, time.monotonic()
+        state = self._state
         state.relay.pool.sweep()
-        step = state.clock.look(time.time(), steady)
-        if step:
+        ahead = state.look_at_clock()
+        step, self._clock_ahead = ahead - self._clock_ahead, ahead
+        if abs(step) >= STEP_S:
             state.journal.event("", "clock was set", priority=WARNING, seconds=round(step))
-        if step < 0 or steady >= self._next_sweep:
+        if step <= -STEP_S or time.monotonic() >= self._next_sweep:
             self._next_sweep = float("inf")
             threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
 

@@ -49,7 +49,7 @@ RECORD_MEMORY = 256  # what a record takes once it is a recipient
 HEAD_S = 30.0
 SILENCE_S = 60.0
 HEAD_CHUNK = 16 * 1024
-CHUNK = 256 * 1024
+CHUNK = 64 * 1024
 ANSWER_CHUNK = 16 * 1024
 
 

@@ -74,7 +74,7 @@ class State:
         self.accepts_deliveries = True
         self.started = time.time()
         self._began = time.monotonic()
-        self.clock = Clock(self.started, self._began)
+        self._clock = Clock(self.started, self._began)
         self._aliases = CachedAliases(journal)
 
     @property
@@ -89,10 +89,18 @@ class State:
         before its life ends, so that we have tried it and not only seen that it is old: the clock
         may have been set, or the machine been off, while nobody looked.
         """
-        config, steady = self.config, time.monotonic()
-        running = steady - self._began
-        oldest = max(config.lifetime - config.retry_longest, 0.0) + running
-        return min(self.clock.age(arrived, steady), oldest)
+        config = self.config
+        self.look_at_clock()
+        steady = time.monotonic()
+        oldest = max(config.lifetime - config.retry_longest, 0.0) + steady - self._began
+        return min(self._clock.age(arrived, steady), oldest)
+
+    def look_at_clock(self) -> float:
+        """Return by how many seconds the time of day is ahead of the monotonic clock.
+
+        To be called often, so that a step of the clock is known soon.
+        """
+        return self._clock.look(time.time(), time.monotonic())
 
     def reload(self, relay: Relay) -> None:
         """Go on with another configuration; the old connections end when they are given back."""

@@ -21,6 +21,8 @@ from pysendmail.message.outcome import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pysendmail.message.lexer import Token
 
 LOCAL_LIMIT = 256
@@ -102,6 +104,22 @@ def parse_list(text: bytes) -> tuple[list[Mailbox], list[bytes]]:
         else:
             element.add(token)
     element.settle(text, len(text), mailboxes, bad)
+    return mailboxes, bad
+
+
+def parse_lists(texts: Iterable[bytes]) -> tuple[list[Mailbox], list[bytes]]:
+    """Return the mailboxes of several address lists, and the elements that are none.
+
+    Once they are more than RECIPIENTS_LIMIT no further list is read.
+    """
+    mailboxes: list[Mailbox] = []
+    bad: list[bytes] = []
+    for text in texts:
+        found, unreadable = parse_list(text)
+        mailboxes += found
+        bad += unreadable
+        if len(mailboxes) + len(bad) > RECIPIENTS_LIMIT:
+            break
     return mailboxes, bad
 
 

@@ -147,10 +147,10 @@ class Octets:
         return f"<Octets: {self.size}>"
 
     def chunks(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """Yield the octets from `start` to `end`, if any, as one piece."""
-        piece = self._octets[start:end]
-        if piece:
-            yield piece
+        """Yield the octets from `start` to `end`, in pieces of bounded length."""
+        end = self.size if end is None else min(end, self.size)
+        for position in range(start, end, CHUNK):
+            yield self._octets[position : min(position + CHUNK, end)]
 
     def close(self) -> None:
         """Nothing is held that has to be given back."""

@@ -15,6 +15,8 @@ from pysendmail.message.rewrite import ADDRESS_FIELDS, with_replaced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pysendmail.message.address import Mailbox
     from pysendmail.message.message import Field
 
@@ -47,23 +49,37 @@ def encoded_text(text: bytes, charset: bytes) -> bytes:
     Blanks between two encoded words are none of the text (RFC 2047 section 6.2), so they go into
     one of the words, also beside a word that was encoded before.
     """
-    words: list[list[bytes]] = []
-    beyond_ascii = False
-    for word in text.split(b" "):
-        if words and (not word or word.isascii() != beyond_ascii):
-            words[-1].append(word)
-        else:
-            words.append([word])
-            beyond_ascii = not word.isascii()
-    rows = [b" ".join(row) for row in words]
-    for number, row in enumerate(rows):
+    encoded, rows = bytearray(), rows_of(text)
+    before, row = None, next(rows, None)
+    while row is not None:
+        behind = next(rows, None)
+        new = row
         if not row.isascii():
-            if number and rows[number - 1].endswith(b"?="):
-                row = b" " + row
-            if number + 1 < len(rows) and rows[number + 1].startswith(b"=?"):
-                row += b" "
-            rows[number] = BETWEEN.join(encoded_words(row, charset=charset))
-    return BETWEEN.join(rows)
+            if before is not None and before.endswith(b"?="):
+                new = b" " + new
+            if behind is not None and behind.startswith(b"=?"):
+                new += b" "
+            new = BETWEEN.join(encoded_words(new, charset=charset))
+        encoded += new if before is None else BETWEEN + new
+        before, row = row, behind
+    return bytes(encoded)
+
+
+def rows_of(text: bytes) -> Iterator[bytes]:
+    """Yield text in rows of words: those that are ASCII, those that are not, in turns."""
+    row = start = 0
+    plain: bool | None = None
+    while start <= len(text):
+        blank = text.find(b" ", start)
+        end = blank if blank >= 0 else len(text)
+        word = text[start:end]
+        if plain is None:
+            plain = word.isascii()
+        elif word and word.isascii() != plain:
+            yield text[row : start - 1]
+            row, plain = start, not plain
+        start = end + 1
+    yield text[row:]
 
 
 def with_encoded_names(field: Field, charset: bytes) -> Field:
@@ -72,20 +88,25 @@ def with_encoded_names(field: Field, charset: bytes) -> Field:
     mailboxes, bad = parse_list(body)
     if bad:
         return field
-    replacements = []
-    for row in rows_beyond_ascii(body, mailboxes):
-        words = [text_of(token, body) for token in row]
-        start, end = row[0].start, row[-1].end
-        before = b"" if body[start - 1 : start].isspace() else b" "
-        after = b"" if body[end : end + 1].isspace() else b" "
-        new = before + BETWEEN.join(encoded_words(b" ".join(words), charset=charset)) + after
-        replacements.append((Token(ATOM, start, end), new))
-    return with_replaced(field, replacements)
+    return with_replaced(field, encoded_names(body, mailboxes, charset))
 
 
-def rows_beyond_ascii(body: bytes, mailboxes: list[Mailbox]) -> list[list[Token]]:
-    """Return the words of names that are not ASCII, those together between which is no other."""
-    rows: list[list[Token]] = []
+def encoded_names(
+    body: bytes, mailboxes: list[Mailbox], charset: bytes
+) -> Iterator[tuple[Token, bytes]]:
+    """Yield what of names is not ASCII, and the encoded words that stand for it."""
+    for row, text in rows_beyond_ascii(body, mailboxes):
+        before = b"" if body[row.start - 1 : row.start].isspace() else b" "
+        after = b"" if body[row.end : row.end + 1].isspace() else b" "
+        yield row, before + BETWEEN.join(encoded_words(text, charset=charset)) + after
+
+
+def rows_beyond_ascii(body: bytes, mailboxes: list[Mailbox]) -> Iterator[tuple[Token, bytes]]:
+    """Yield the words of names that are not ASCII, those together between which is no other.
+
+    Each row is one token and the text that it stands for.
+    """
+    row, text = Token(ATOM, 0, 0), bytearray()
     addresses = iter(mailboxes)
     address = next(addresses, None)
     for token in tokens_of(body):
@@ -96,11 +117,15 @@ def rows_beyond_ascii(body: bytes, mailboxes: list[Mailbox]) -> list[list[Token]
             continue
         if body[token.start : token.end].isascii():
             continue
-        if rows and body[rows[-1][-1].end : token.start].isspace():
-            rows[-1].append(token)
+        if text and body[row.end : token.start].isspace():
+            row.end = token.end
+            text += b" " + text_of(token, body)
         else:
-            rows.append([token])
-    return rows
+            if text:
+                yield row, bytes(text)
+            row, text = Token(ATOM, token.start, token.end), bytearray(text_of(token, body))
+    if text:
+        yield row, bytes(text)
 
 
 def text_of(token: Token, body: bytes) -> bytes:
@@ -111,19 +136,19 @@ def text_of(token: Token, body: bytes) -> bytes:
 
 def with_encoded_parameters(field: Field, charset: bytes) -> Field:
     """Return a MIME field, its parameters in extended form where they are not ASCII."""
-    body = field.body
-    replacements = []
-    for parameter in split_parameters(body)[1:]:
-        start, end = parameter[0].start, parameter[-1].end
+    return with_replaced(field, extended_parameters(field.body, charset))
+
+
+def extended_parameters(body: bytes, charset: bytes) -> Iterator[tuple[Token, bytes]]:
+    """Yield the parameters that are not ASCII, and their extended form."""
+    for first, last in split_parameters(body):
+        start, end = first.start, last.end
         name, equals, value = body[start:end].partition(b"=")
         if not equals or value.isascii() or not name.strip().isascii() or b"*" in name:
             continue
-        last = parameter[-1]
         value = unquoted(body[last.start : last.end]) if last.kind == QUOTED else value.strip()
         known, _characters = split_characters(value, charset)
         octets = [
             b"%c" % octet if octet in PARAMETER_OCTETS else b"%%%02X" % octet for octet in value
         ]
-        extended = b"%b*=%b''%b" % (name.strip(), known, b"".join(octets))
-        replacements.append((Token(ATOM, start, end), extended))
-    return with_replaced(field, replacements)
+        yield Token(ATOM, start, end), b"%b*=%b''%b" % (name.strip(), known, b"".join(octets))

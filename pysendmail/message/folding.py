@@ -9,54 +9,55 @@ from __future__ import annotations
 
 from pysendmail.message.encode import CRLF, LINE_LIMIT
 from pysendmail.message.lexer import BLANKS, tokens_of
+from pysendmail.message.lines import survey
 from pysendmail.message.message import Field
 from pysendmail.message.rewrite import ADDRESS_FIELDS
 
 
 def folded(field: Field) -> Field:
     """Return the field without lines that are too long, as far as it can be folded."""
-    lines = field.raw.removesuffix(CRLF).split(CRLF)
-    if max(map(len, lines)) <= LINE_LIMIT:
+    raw = field.raw
+    if not survey([raw]).long_line:
         return field
-    commas: list[int] = []  # places behind them, in ascending order
-    body = len(field.raw) - len(field.body)
+    places, new, start = places_to_fold(field), bytearray(), 0
+    while start < len(raw):
+        end = raw.find(CRLF, start)
+        cut = place_to_cut(places, start, end)
+        new += raw[start:cut] + CRLF
+        if cut < end and raw[cut] not in BLANKS:
+            new += b" "
+        start = cut if cut < end else end + len(CRLF)
+    return Field(field.name, bytes(new))
+
+
+def places_to_fold(field: Field) -> bytearray:
+    """Return, for each octet of a field, 1 where a line may be cut before it, else 0.
+
+    That is behind commas between addresses, and before blanks with something on both sides.
+    """
+    raw, body = field.raw, field.body
+    places, start = bytearray(len(raw)), len(raw) - len(body)
     if field.key in ADDRESS_FIELDS:
-        commas = [body + token.end for token in tokens_of(field.body) if token.kind == b","]
-    pieces, start, passed = [], 0, 0
-    for line in lines:
-        end = start + len(line)
-        places = set()
-        while passed < len(commas) and commas[passed] <= end:
-            places.add(commas[passed] - start)
-            passed += 1
-        places.discard(len(line))
-        if len(line) <= LINE_LIMIT:
-            pieces.append(line)
-        else:
-            places |= places_to_fold(line, body if start == 0 else 0)
-            pieces += cut_at(line, sorted(places))
-        start = end + len(CRLF)
-    return Field(field.name, CRLF.join([*pieces, b""]))
+        for token in tokens_of(body):
+            if token.kind == b",":
+                places[start + token.end] = 1
+    at = len(raw) - len(body.lstrip(BLANKS))
+    while at < len(raw):
+        blank = at
+        while raw[at] in BLANKS:
+            at += 1
+        if at > blank and raw[at] != CRLF[0]:
+            places[blank] = 1
+        at += 1
+    return places
 
 
-def places_to_fold(line: bytes, start: int) -> set[int]:
-    """Return where blanks begin that have something else before them, after `start`, and behind."""
-    first = len(line) - len(line[start:].lstrip(BLANKS))
-    last = len(line.rstrip(BLANKS))
-    return {at for at in range(first, last) if line[at] in BLANKS and line[at - 1] not in BLANKS}
-
-
-def cut_at(line: bytes, places: list[int]) -> list[bytes]:
-    """Return the line cut at as few of the places as will do; all but the first begin blank."""
-    pieces, start, before = [], 0, 0
-    for place in [*places, len(line)]:
-        # One octet is for the blank that a piece cut behind a comma has to begin with.
-        if place - start >= LINE_LIMIT and before > start:
-            pieces.append(line[start:before])
-            start = before
-        before = place
-    pieces.append(line[start:])
-    return [
-        piece if number == 0 or piece[0] in BLANKS else b" " + piece
-        for number, piece in enumerate(pieces)
-    ]
+def place_to_cut(places: bytearray, start: int, end: int) -> int:
+    """Return where a line is cut, as late as will do or else as early as can be; `end`: nowhere."""
+    # One octet is for the blank that a piece cut behind a comma has to begin with.
+    if end - start < LINE_LIMIT:
+        return end
+    cut = places.rfind(1, start + 1, start + LINE_LIMIT)
+    if cut < 0:
+        cut = places.find(1, start + LINE_LIMIT, end)
+    return cut if cut >= 0 else end

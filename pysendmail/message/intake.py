@@ -11,8 +11,7 @@ Dots are not looked at: they belong to the transport.
 
 from __future__ import annotations
 
-from pysendmail.message.address import parse_list
-from pysendmail.message.envelope import RECIPIENTS_LIMIT
+from pysendmail.message.address import parse_lists
 from pysendmail.message.message import Message, MessageError, find_field_name, parse_field
 
 __all__ = ["MessageError", "MessageTooLarge", "read_message", "recipients_of", "strip"]
@@ -140,7 +139,7 @@ class HeaderReader:
         self._buffer = bytearray()  # of the lines, those which have not been told apart yet
         self._searched = 0  # so much of the buffer holds no line end
         self._size = 0  # octets of header before the buffer
-        self._raws: list[list[bytes]] = []
+        self._raws: list[bytearray] = []
 
     def feed(self, block: bytes) -> bytes:
         """Take a block; return what of it, and of those before, is body."""
@@ -167,7 +166,7 @@ class HeaderReader:
 
     def fields(self) -> list[Field]:
         """Return the fields of the header, once all has been fed."""
-        return [parse_field(b"".join(lines)) for lines in self._raws]
+        return [parse_field(bytes(raw)) for raw in self._raws]
 
     def _kind(self, line: bytes, *, whole: bool) -> str:
         """Tell what the line is that begins so; "" when more must be seen and there may be more."""
@@ -185,9 +184,9 @@ class HeaderReader:
         """Keep a whole line of the header."""
         self._size += len(line)
         if kind == FIELD:
-            self._raws.append([line])
+            self._raws.append(bytearray(line))
         elif kind == FOLDED:
-            self._raws[-1].append(line)
+            self._raws[-1] += line
         if self._size > HEADER_LIMIT or len(self._raws) > FIELDS_LIMIT:
             raise MessageError("the message header is too large")
 
@@ -215,16 +214,8 @@ def recipients_of(message: Message) -> tuple[list[Mailbox], list[bytes]]:
     there are more than a message may have, the fields behind are not read.
     """
     resent = [field for field in message.fields if field.key in RESENT_RECIPIENT_FIELDS]
-    mailboxes: list[Mailbox] = []
-    bad: list[bytes] = []
-    for field in resent or message.fields:
-        if resent or field.key in RECIPIENT_FIELDS:
-            found, unreadable = parse_list(field.body)
-            mailboxes += found
-            bad += unreadable
-            if len(mailboxes) + len(bad) > RECIPIENTS_LIMIT:
-                break
-    return mailboxes, bad
+    named = resent or [field for field in message.fields if field.key in RECIPIENT_FIELDS]
+    return parse_lists(field.body for field in named)
 
 
 def strip(message: Message) -> Message:

@@ -66,15 +66,19 @@ def tokens_of(text: bytes) -> Iterator[Token]:
             position = token.end
 
 
-def split_parameters(text: bytes) -> list[list[Token]]:
-    """Return the tokens between semicolons, as in MIME fields; of empty ones only the first."""
-    parts: list[list[Token]] = [[]]
+def split_parameters(text: bytes) -> Iterator[tuple[Token, Token]]:
+    """Yield of each parameter of a MIME field, behind a semicolon, the first and the last token."""
+    first = last = None
+    started = False  # what stands before the first semicolon is no parameter
     for token in tokens_of(text):
-        if token.kind == b";":
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    return [parts[0], *filter(None, parts[1:])]
+        if token.kind != b";":
+            first, last = first or token, token
+            continue
+        if started and first and last:
+            yield first, last
+        first, started = None, True
+    if started and first and last:
+        yield first, last
 
 
 def next_token(text: bytes, start: int, octet: int) -> Token:

@@ -8,7 +8,7 @@ body.
 
 from __future__ import annotations
 
-from pysendmail.message.content import Slice
+from pysendmail.message.content import Octets, Slice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 # What `parse_message` takes as a header: all that intake lets pass, and the fields that were added.
 HEADER_LIMIT = 2 * 1024 * 1024
+
+# A longer header is read again when it is asked for, and not held meanwhile: few are, and many
+# messages are in hand at a time.
+HELD_LIMIT = 64 * 1024
 
 # RFC 5322 section 2.2: a field name is of printable US-ASCII without the colon. A longer line than
 # 998 octets (section 2.1.1) is not allowed, so no longer name either.
@@ -102,8 +106,8 @@ class Message:
         return [field for field in self.fields if field.key == key]
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the whole message; may be called again and again."""
-        yield self.header + b"\r\n"
+        """Yield the whole message, in pieces of bounded length; may be called again and again."""
+        yield from Octets(self.header + b"\r\n").chunks()
         yield from self.body.chunks()
 
     def with_fields(self, fields: Iterable[Field]) -> Message:
@@ -113,6 +117,35 @@ class Message:
     def close(self) -> None:
         """Close the body, which other messages may share."""
         self.body.close()
+
+
+class MessageAtRest(Message):
+    """A message whose octets are all in `whole`: its fields are read from there each time."""
+
+    __slots__ = ("_body_start", "_whole")
+
+    def __init__(self, whole: Readable, body_start: int) -> None:
+        self._whole = whole
+        self._body_start = body_start
+
+    @property
+    def fields(self) -> tuple[Field, ...]:  # type: ignore[override]
+        """The fields of the header."""
+        return tuple(parse_fields(read_header(self._whole)))
+
+    @property
+    def body(self) -> Readable:  # type: ignore[override]
+        """What follows the header and the empty line."""
+        return Slice(self._whole, self._body_start)
+
+    @property
+    def size(self) -> int:
+        """The octets of the whole message."""
+        return self._whole.size
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the whole message, in pieces of bounded length; may be called again and again."""
+        return self._whole.chunks()
 
 
 def format_field(name: bytes, value: bytes) -> Field:
@@ -146,12 +179,16 @@ def find_field_name(line: bytes) -> bytes | None:
 
 
 def parse_message(readable: Readable) -> Message:
-    """Return the message in `readable`, which is canonical; the body stays there until wanted.
+    """Return the message in `readable`, which is canonical; the body stays there until wanted, and
+    a long header does, too.
 
     Raises MessageError for anything a `Message` would not have written, OSError from reading.
     """
     header = read_header(readable)
-    return Message(parse_fields(header), Slice(readable, len(header) + len(b"\r\n")))
+    fields, body_start = parse_fields(header), len(header) + len(b"\r\n")
+    if len(header) > HELD_LIMIT:
+        return MessageAtRest(readable, body_start)
+    return Message(fields, Slice(readable, body_start))
 
 
 def read_header(readable: Readable) -> bytes:
@@ -170,13 +207,21 @@ def read_header(readable: Readable) -> bytes:
 
 def parse_fields(header: bytes) -> list[Field]:
     """Return the fields of a canonical header; raises MessageError for a line that is in none."""
-    raws: list[list[bytes]] = []
-    for line in header.split(b"\r\n")[:-1]:
-        if line[:1] in (b" ", b"\t") and raws:
-            raws[-1].append(line)
-        else:
-            raws.append([line])
-    return [parse_field(b"\r\n".join([*lines, b""])) for lines in raws]
+    fields, start = [], 0
+    while (end := end_of_field(header, start)) > start:
+        fields.append(parse_field(header[start:end]))
+        start = end
+    return fields
+
+
+def end_of_field(header: bytes, start: int) -> int:
+    """Return where the field at `start` ends: with the first line that no blank continues."""
+    end = start
+    while (line_end := header.find(b"\r\n", end)) >= 0:
+        end = line_end + len(b"\r\n")
+        if header[end : end + 1] not in (b" ", b"\t"):
+            break
+    return end
 
 
 def parse_field(raw: bytes) -> Field:

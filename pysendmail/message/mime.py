@@ -42,6 +42,9 @@ SEALED = (
     b"application/x-pkcs7-mime",
 )
 
+# The parameters of Content-Type that are looked at.
+PARAMETERS = (b"boundary", b"charset")
+
 # The encodings that are none (RFC 2045 section 6.2); b"" where no field says anything.
 IDENTITY = (b"", b"7bit", b"8bit", b"binary")
 
@@ -251,25 +254,30 @@ def body_of(fields: Sequence[Field], key: bytes) -> bytes:
     return b""
 
 
-def words_of(text: bytes) -> bytes:
-    """Return the words of a structured text, without blanks and comments."""
-    return b"".join([text[token.start : token.end] for token in tokens_of(text)])
+def words_of(text: bytes, *, before: bytes = b"") -> bytes:
+    """Return the words of a structured text, up to a mark, without blanks and comments."""
+    words = bytearray()
+    for token in tokens_of(text):
+        if token.kind == before:
+            break
+        words += text[token.start : token.end]
+    return bytes(words)
 
 
 def parse_content_type(text: bytes) -> tuple[bytes, dict[bytes, bytes]]:
-    """Return the type, in lower case, and the parameters of a Content-Type body (RFC 2045, 5.1).
+    """Return the type, in lower case, and boundary and charset of a Content-Type body (RFC 2045,
+    section 5.1).
 
     The type is b"" where it cannot be read. Of parameters with one name the first counts.
     """
-    first, *rest = split_parameters(text)
-    kind = b"".join([text[token.start : token.end] for token in first]).lower()
+    kind = words_of(text, before=b";").lower()
     parameters: dict[bytes, bytes] = {}
-    for tokens in rest:
-        name, _, value = text[tokens[0].start : tokens[-1].end].partition(b"=")
-        last = tokens[-1]
+    for first, last in split_parameters(text):
+        name, _, value = text[first.start : last.end].partition(b"=")
         if last.kind == QUOTED:
             value = unquoted(text[last.start : last.end])
-        parameters.setdefault(name.strip().lower(), value.strip(BLANKS))
+        if (name := name.strip().lower()) in PARAMETERS:
+            parameters.setdefault(name, value.strip(BLANKS))
     return kind if b"/" in kind else b"", parameters
 
 

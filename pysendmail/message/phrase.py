@@ -6,6 +6,10 @@ from binascii import b2a_base64
 
 from pysendmail.message.address import ATEXT, quoted
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 # Octets of a name that are kept: a name goes on one line, which may have 998 (RFC 5322, 2.1.1),
 # and encoding makes it longer.
 NAME_LIMIT = 256
@@ -63,8 +67,8 @@ def encoded_words(text: bytes, *, charset: bytes = b"", limit: int | None = None
     return [b"=?%b?B?%b?=" % (name, b2a_base64(piece, newline=False)) for piece in pieces]
 
 
-def split_characters(text: bytes, charset: bytes) -> tuple[bytes, list[bytes]]:
-    """Return the character set that the text is in, and its characters as octets.
+def split_characters(text: bytes, charset: bytes) -> tuple[bytes, Iterator[bytes]]:
+    """Return the character set that the text is in, and its characters, each as its octets.
 
     A set that mail does not use, or in which characters cannot stand alone, as those with shifts
     and marks of byte order, does not count: then each octet is a character of an unknown set.
@@ -72,11 +76,21 @@ def split_characters(text: bytes, charset: bytes) -> tuple[bytes, list[bytes]]:
     for name in (b"utf-8", charset):
         if name.lower() not in CHARSETS:
             continue
-        try:
-            encoding = name.decode()
-            characters = [character.encode(encoding) for character in text.decode(encoding)]
-        except UnicodeError:
-            continue
-        if b"".join(characters) == text:
-            return name, characters
-    return UNKNOWN_CHARSET, [b"%c" % octet for octet in text]
+        encoding = name.decode()
+        if are_characters(text, encoding):
+            return name, (character.encode(encoding) for character in text.decode(encoding))
+    return UNKNOWN_CHARSET, (b"%c" % octet for octet in text)
+
+
+def are_characters(text: bytes, encoding: str) -> bool:
+    """Tell whether text in this encoding is its characters, one behind the other."""
+    end = 0
+    try:
+        for character in text.decode(encoding):
+            octets = character.encode(encoding)
+            if not text.startswith(octets, end):
+                return False
+            end += len(octets)
+    except UnicodeError:
+        return False
+    return end == len(text)

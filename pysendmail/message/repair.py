@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from pysendmail.message.message import Field
     from pysendmail.message.mime import Leaf
 
+# A longer header gets no encoded words: they make several octets of one.
+HEADER_LIMIT = 128 * 1024
+
 QUOTED_PRINTABLE = b"quoted-printable"
 
 # Quoted-printable makes three octets of one above 127, base64 four of any three. Beyond one in six
@@ -70,7 +73,8 @@ def to_seven_bit(message: Message) -> Message:
 
     if not all(chunk.isascii() for chunk in message.body.chunks()):
         message = reencoded(message, lambda found: found.high > 0, in_ascii)
-    return with_changed(message, in_ascii)
+    long = sum(len(field.raw) for field in message.fields) > HEADER_LIMIT
+    return with_changed(message, folded if long else in_ascii)
 
 
 def with_changed(message: Message, change: Callable[[Field], Field]) -> Message:

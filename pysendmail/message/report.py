@@ -27,15 +27,18 @@ TEXT_WIDTH = 76  # where what people read is broken, at blanks
 class Part:
     """One body part: its type with parameters, and a function that yields its octets anew.
 
-    `ascii` tells whether it holds no octet above 127.
+    `ascii` tells whether it holds no octet above 127; if it does, `beyond_ascii` is its type where
+    that is another.
     """
 
     __slots__ = ("ascii", "chunks", "kind")
 
-    def __init__(self, kind: bytes, chunks: Callable[[], Iterable[bytes]]) -> None:
-        self.kind = kind
+    def __init__(
+        self, kind: bytes, chunks: Callable[[], Iterable[bytes]], *, beyond_ascii: bytes = b""
+    ) -> None:
         self.chunks = chunks
         self.ascii = all(chunk.isascii() for chunk in chunks())
+        self.kind = kind if self.ascii else beyond_ascii or kind
 
     def __repr__(self) -> str:
         return f"<Part {self.kind.decode()}>"
@@ -48,22 +51,42 @@ def text_part(
 
     `whole` tells whether the whole message comes back.
     """
-    lines = [b"This is the mail system at host %b." % hostname, b"", *opening.split(b"\n")]
-    for outcome, recipient in reported:
-        said = b"%b said: " % printable(outcome.remote, 255) if outcome.remote else b""
-        lines.append(recipient_line(outcome, recipient))
-        lines += filled(said + printable(outcome.text))
-        lines += filled(advice_on(outcome, hostname))
-        lines.append(b"")
+
+    def chunks() -> Iterator[bytes]:
+        yield joined([b"This is the mail system at host %b." % hostname, b""])
+        yield joined(opening.split(b"\n"))
+        for outcome, recipient in reported:
+            yield joined(recipient_text(outcome, recipient, hostname))
+        yield joined(original_text(message, whole=whole))
+
+    kind = b"text/plain; charset="
+    return Part(kind + b"us-ascii", chunks, beyond_ascii=kind + b"utf-8")
+
+
+def joined(lines: Iterable[bytes]) -> bytes:
+    """Return lines as octets, each with its end."""
+    return b"".join([line + b"\r\n" for line in lines])
+
+
+def recipient_text(outcome: Outcome, recipient: Recipient | None, hostname: bytes) -> list[bytes]:
+    """Return what people read of one recipient, and an empty line."""
+    said = b"%b said: " % printable(outcome.remote, 255) if outcome.remote else b""
+    return [
+        recipient_line(outcome, recipient),
+        *filled(said + printable(outcome.text)),
+        *filled(advice_on(outcome, hostname)),
+        b"",
+    ]
+
+
+def original_text(message: Message, *, whole: bool) -> Iterator[bytes]:
+    """Yield what people read of the message that the report is about."""
     attached = b"message" if whole else b"header of the message"
-    lines.append(b"The %b is attached. It was this one:" % attached)
+    yield b"The %b is attached. It was this one:" % attached
     for name in (b"Subject", b"Date", b"To", b"Message-ID"):
         field = message.find(name)
         if field is not None:
-            lines.append(b"    %b: %b" % (name, printable(field.value, 200)))
-    text = b"\r\n".join([*lines, b""])
-    charset = b"us-ascii" if text.isascii() else b"utf-8"
-    return Part(b"text/plain; charset=" + charset, lambda: [text])
+            yield b"    %b: %b" % (name, printable(field.value, 200))
 
 
 def recipient_line(outcome: Outcome, recipient: Recipient | None) -> bytes:
@@ -97,16 +120,16 @@ def status_part(
     until: float | None = None,
 ) -> Part:
     """Return the part that programs read: a block for the message, and one for each recipient."""
-    blocks = [message_block(envelope, hostname, arrived)]
-    for outcome, recipient in reported:
-        block = recipient_block(outcome, recipient, action)
-        block.append(b"Last-Attempt-Date: " + format_date(now))
-        if until is not None:
-            block.append(b"Will-Retry-Until: " + format_date(until))
-        blocks.append(block)
-    text = b"\r\n".join([b"\r\n".join([*block, b""]) for block in blocks])
-    kind = b"message/delivery-status" if text.isascii() else b"message/global-delivery-status"
-    return Part(kind, lambda: [text])
+    dates = [b"Last-Attempt-Date: " + format_date(now)]
+    if until is not None:
+        dates.append(b"Will-Retry-Until: " + format_date(until))
+
+    def chunks() -> Iterator[bytes]:
+        yield joined(message_block(envelope, hostname, arrived))
+        for outcome, recipient in reported:
+            yield joined([b"", *recipient_block(outcome, recipient, action), *dates])
+
+    return Part(b"message/delivery-status", chunks, beyond_ascii=b"message/global-delivery-status")
 
 
 def message_block(envelope: Envelope, hostname: bytes, arrived: float) -> list[bytes]:

@@ -12,7 +12,7 @@ from pysendmail.message.phrase import format_phrase
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from pysendmail.message.address import Mailbox
     from pysendmail.message.lexer import Token
@@ -35,18 +35,19 @@ QUALIFIED_LIMIT = HEADER_LIMIT // 2
 def qualify_headers(message: Message, origin: bytes) -> Message:
     """Return the message with `@origin` behind every bare name in its address fields.
 
-    Where so many names would make a header that nobody could read again, they stay bare.
+    They stay bare in a field of so many that the header could not be read again.
     """
     if is_signed(message.fields):
         return message
-    fields: list[Field] = []
-    size = 0
-    for field in message.fields:
-        new = with_qualified(field, origin) if field.key in ADDRESS_FIELDS else field
-        size += len(new.raw)
-        if size > QUALIFIED_LIMIT:
-            return message
-        fields.append(new)
+    room = QUALIFIED_LIMIT - sum(len(field.raw) for field in message.fields)
+    fields = list(message.fields)
+    for place, field in enumerate(fields):
+        if field.key in ADDRESS_FIELDS:
+            new = with_qualified(field, origin)
+            growth = len(new.raw) - len(field.raw)
+            if growth <= room:
+                fields[place] = new
+                room -= growth
     return message.with_fields(fields)
 
 
@@ -147,12 +148,11 @@ def with_qualified(field: Field, origin: bytes) -> Field:
     return with_replaced(field, bare) if bare else field
 
 
-def with_replaced(field: Field, replacements: Sequence[tuple[Mailbox | Token, bytes]]) -> Field:
+def with_replaced(field: Field, replacements: Iterable[tuple[Mailbox | Token, bytes]]) -> Field:
     """Return the field with other octets where the mailboxes or tokens, in ascending order, are."""
-    body = field.body
-    pieces = []
+    body, new_body = field.body, bytearray()
     position = 0
     for old, new in replacements:
-        pieces += [body[position : old.start], new]
+        new_body += body[position : old.start] + new
         position = old.end
-    return field.with_body(b"".join([*pieces, body[position:]]))
+    return field.with_body(bytes(new_body + body[position:]))

@@ -215,10 +215,11 @@ class Client:
     def stream(self, transactions: Iterable[Transaction]) -> Generator[Verdict, None, None]:
         """Hand over message after message, as fast as the server's extensions allow.
 
-        Yields one `Verdict` for each transaction, in order, as soon as it is known; each has been
-        taken from `transactions` some time before. Nothing of the session is raised: a verdict
-        that could not be had names its trouble, and the stream is over then (`broken`). Who leaves
-        before the end leaves messages without verdict and the session broken.
+        Yields one `Verdict` for each transaction, in order, once it is known and the server is at
+        work on what follows; each was taken from `transactions` some time before. Nothing of the
+        session is raised: a verdict that could not be had names its trouble, and the stream is over
+        then (`broken`). Who leaves before the end leaves messages without verdict and the session
+        broken.
         """
         stream = Stream(
             self.extensions,

@@ -21,6 +21,8 @@ where it waits.
 
 from __future__ import annotations
 
+from collections import deque
+
 from . import phases
 from .errors import (
     ConnectionLost,
@@ -37,7 +39,7 @@ from .steps import Body, Chunk, Mark, Secret, Told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
     from typing import Any, TypeVar
 
     from .phases import Phase, Timeouts
@@ -99,21 +101,26 @@ class Driver:
                 return result
 
     def converse(self, dialogue: Dialogue[T]) -> Generator[Any, None, T]:
-        """Run `dialogue`, yielding what it tells when it is told; return its result.
+        """Run `dialogue`, yielding what it tells; return its result.
 
-        Who leaves it before its end leaves the session broken.
+        What is told is yielded where the dialogue has to wait: whoever hears it may take his time
+        while the server is at work. Who leaves before the end leaves the session broken.
         """
         if self.broken:
             raise UsageError("the session is over")
         self._unspoken = True
+        told: deque[Any] = deque()
         try:
             step = next(dialogue)
             while True:
                 if isinstance(step, Told):
-                    yield step.value
+                    told.append(step.value)
                     step = dialogue.send(None)
                     continue
                 try:
+                    if told and isinstance(step, phases.Phase) and not self._parser.has_line:
+                        self._write_out()
+                        yield from _taken_from(told)
                     answer = self._carry_out(step)
                 except SmtpError as trouble:
                     self.broken = True
@@ -124,12 +131,16 @@ class Driver:
         except StopIteration as end:
             self._write_out()  # said, and no answer awaited
             self.broken = self.broken or self._trouble is not None
+            yield from _taken_from(told)
             result: T = end.value
             return result
+        except GeneratorExit:
+            self.broken = True  # the server is in the middle of something
+            raise
         except BaseException as error:
-            # Also who does not wait for the end: the server is in the middle of something.
             if not getattr(error, "session_usable", False):
                 self.broken = True
+            yield from _taken_from(told)
             raise
 
     def start_tls(self, start: Callable[[], None]) -> None:
@@ -373,3 +384,9 @@ class Driver:
 def _is_challenge(reply: Reply, phase: Phase) -> bool:
     """Tell whether the mechanism of a login has to answer `reply` (RFC 4954 section 4)."""
     return reply.code == 334 and phase is phases.AUTH
+
+
+def _taken_from(told: deque[Any]) -> Iterator[Any]:
+    """Yield one after the other, and take it away."""
+    while told:
+        yield told.popleft()

@@ -108,6 +108,11 @@ class ReplyParser:
                 return reply
 
     @property
+    def has_line(self) -> bool:
+        """True when a line is here, which is the end of a reply nearly always."""
+        return self._buffer.find(b"\n", self._scanned) >= 0
+
+    @property
     def leftover(self) -> bool:
         """True when octets are here that no awaited reply has used up."""
         return len(self._buffer) > self._start or bool(self._code)

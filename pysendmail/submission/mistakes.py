@@ -6,10 +6,8 @@ wrong raises `Refused` with the exit status and the line that he gets.
 
 from __future__ import annotations
 
-from itertools import chain
-
 from pysendmail.message import intake
-from pysendmail.message.address import parse_list
+from pysendmail.message.address import parse_lists
 from pysendmail.message.content import Content
 from pysendmail.message.envelope import RECIPIENTS_LIMIT
 from pysendmail.message.outcome import FAILED, Outcome, printable
@@ -79,15 +77,11 @@ def refuse_loop(request: Request, message: Message) -> None:
 
 def asked_recipients(request: Request, message: Message) -> tuple[list[Mailbox], list[bytes]]:
     """Return the recipients of command line and, with -t, header; raises Refused where none is."""
-    mailboxes: list[Mailbox] = []
-    bad: list[bytes] = []
-    lists = (parse_list(operand) for operand in request.operands)
-    in_header = [intake.recipients_of(message)] if request.from_header else []
-    for found, unreadable in chain(lists, in_header):
+    mailboxes, bad = parse_lists(request.operands)
+    if request.from_header:
+        found, unreadable = intake.recipients_of(message)
         mailboxes += found
         bad += unreadable
-        if len(mailboxes) + len(bad) > RECIPIENTS_LIMIT:
-            break
     if len(mailboxes) + len(bad) + len(request.recipients) > RECIPIENTS_LIMIT:
         raise Refused(EX_DATAERR, b"more than %d recipients" % RECIPIENTS_LIMIT)
     if not mailboxes and not bad and not request.recipients:

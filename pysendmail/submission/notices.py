@@ -95,7 +95,7 @@ def log_untold(
     """Write, and return, of which failures no bounce tells; `unwanted`: the caller said so of them
     all.
     """
-    told = [] if unwanted else [outcome for outcome, _ in reportable(FAILURE, envelope, failures)]
+    told = {outcome for outcome, _ in reportable(FAILURE, envelope, () if unwanted else failures)}
     why = "not wanted (NOTIFY)" if envelope.sender else "the sender is null"
     untold = [outcome for outcome in failures if outcome not in told]
     for outcome in untold:

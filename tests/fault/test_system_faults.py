@@ -1,10 +1,11 @@
-"""The file system of the spool is full, read-only or of memory: a clear line, the right exit
-status, nothing lost, and mail goes out by itself when the trouble is over.
+"""The file system of the spool is full, read-only, or will not survive: a clear line, the right
+exit status, nothing lost, and mail goes out by itself when the trouble is over.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,8 +15,8 @@ import pytest
 from pysendmail.spool.directory import DirectorySpool
 from tests.helpers.catcher import Catcher
 from tests.helpers.installed import Installation
-from tests.helpers.system import Site
-from tests.helpers.volume import Volume, why_not
+from tests.helpers.system import Site, message
+from tests.helpers.volume import EXT4, OVERLAY, TMPFS, CannotMount, Volume, why_not
 from tests.helpers.waiting import wait_until
 from tests.integration.conftest import installation as installation
 
@@ -32,12 +33,18 @@ def catcher() -> Iterator[Catcher]:
     smarthost.close()
 
 
+on_any_volume = pytest.mark.parametrize("volume", [TMPFS, EXT4, OVERLAY], indirect=True)
+
+
 @pytest.fixture
-def volume() -> Iterator[Volume]:
+def volume(request: pytest.FixtureRequest) -> Iterator[Volume]:
     """A file system of 8 MiB with 1000 inodes."""
     if reason := why_not():
         pytest.skip(reason)
-    made = Volume("size=8m,nr_inodes=1000")
+    try:
+        made = Volume("size=8m,nr_inodes=1000", kind=getattr(request, "param", TMPFS))
+    except CannotMount as error:
+        pytest.skip(str(error))
     yield made
     made.close()
 
@@ -71,6 +78,7 @@ def fill(place: Path, leave: int = 0) -> Path:
     return filler
 
 
+@on_any_volume
 @pytest.mark.parametrize("door", ["daemon", "direct", "drop"])
 def test_reserve_is_left_and_the_refusal_says_so(
     room: Room, catcher: Catcher, volume: Volume, door: str
@@ -94,6 +102,7 @@ def test_reserve_is_left_and_the_refusal_says_so(
     assert [one.subject for one in catcher.wait_for(1)] == [b"taken"]
 
 
+@on_any_volume
 def test_inodes_are_kept_in_reserve_too(room: Room, catcher: Catcher, volume: Volume) -> None:
     site = room()
     site.daemon.start()
@@ -105,6 +114,7 @@ def test_inodes_are_kept_in_reserve_too(room: Room, catcher: Catcher, volume: Vo
     assert (done.returncode, b"reserve" in done.stderr) == (75, True)
 
 
+@on_any_volume
 def test_full_spool_stops_no_message_whose_smarthost_answers(
     room: Room, catcher: Catcher, volume: Volume
 ) -> None:
@@ -115,6 +125,7 @@ def test_full_spool_stops_no_message_whose_smarthost_answers(
     assert catcher.wait_for(1)[0].subject == b"through"
 
 
+@on_any_volume
 def test_what_waits_goes_out_of_a_full_file_system(
     room: Room, catcher: Catcher, volume: Volume
 ) -> None:
@@ -129,6 +140,7 @@ def test_what_waits_goes_out_of_a_full_file_system(
     site.wait_idle()
 
 
+@on_any_volume
 def test_message_in_the_drop_directory_may_use_the_reserve(
     room: Room, catcher: Catcher, volume: Volume
 ) -> None:
@@ -162,6 +174,28 @@ def test_spool_that_cannot_be_written_is_told_and_used_again_once_it_can(
     site.wait_idle()
 
 
+@pytest.mark.parametrize("mode", ["-odb", "-odi"])
+def test_daemon_with_a_file_size_limit_refuses_what_is_larger_until_it_is_lifted(
+    room: Room, catcher: Catcher, mode: str
+) -> None:
+    site = room()
+    site.daemon.start()
+    catcher.answer("450 4.2.1 mailbox busy")
+    large = message("large", "Hello.\n" * 10_000)
+    limits = resource.prlimit(site.daemon.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(site.daemon.pid, resource.RLIMIT_FSIZE, (50_000, limits[1]))
+    done = site.sendmail("-i", mode, "user@example.net", stdin=large)
+    assert done.returncode == 75
+    assert b"File too large" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    assert site.send("small", "user@example.net", mode=mode).returncode == 0
+    resource.prlimit(site.daemon.pid, resource.RLIMIT_FSIZE, limits)
+    assert site.sendmail("-i", mode, "user@example.net", stdin=large).returncode == 0
+    catcher.answer()
+    assert {one.subject for one in catcher.wait_for(2)} == {b"large", b"small"}
+    site.wait_idle()
+
+
 @pytest.mark.parametrize("fate", ["removed", "replaced"])
 def test_daemon_whose_spool_is_lost_ends_and_works_with_what_is_there_when_started_again(
     room: Room, catcher: Catcher, volume: Volume, fate: str
@@ -174,6 +208,7 @@ def test_daemon_whose_spool_is_lost_ends_and_works_with_what_is_there_when_start
     spool.rename(aside)
     if fate == "replaced":
         DirectorySpool.create(spool).close()
+    site.run("mailq")  # it looks before each answer, and by itself twice a minute
     site.daemon.wait_for_log(lambda log: "spool lost" in log, "the daemon to notice")
     site.daemon.wait_for_log(lambda log: "stopped" in log, "the daemon's end")
     assert site.daemon.stop() == 75
@@ -190,6 +225,29 @@ def test_daemon_whose_spool_is_lost_ends_and_works_with_what_is_there_when_start
     assert [one.subject for one in catcher.wait_for(2)] == [b"between", b"before"]
 
 
+@pytest.mark.parametrize("volume", [EXT4], indirect=True)
+def test_disk_that_breaks_takes_nothing_more_and_gives_back_what_waits_once_it_is_repaired(
+    room: Room, catcher: Catcher, volume: Volume
+) -> None:
+    site = room()
+    site.daemon.start()
+    catcher.answer("450 4.2.1 mailbox busy", recipient="slow@example.net")
+    assert site.send("before", "slow@example.net").returncode == 0
+    volume.remount("abort")  # as ext4 does by itself when the disk fails
+    done = site.send("refused", "user@example.net", mode="-odb")
+    assert done.returncode == 75
+    assert b"Read-only file system" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    assert site.send("through", "user@example.net").returncode == 0
+    catcher.answer()
+    assert site.daemon.stop() == 0
+    volume.repair()
+    site.daemon.start()
+    assert {one.subject for one in catcher.wait_for(2)} == {b"through", b"before"}
+    site.wait_idle()
+
+
+@on_any_volume
 def test_daemon_does_not_start_on_a_read_only_spool_and_says_why(
     room: Room, volume: Volume
 ) -> None:
@@ -201,11 +259,21 @@ def test_daemon_does_not_start_on_a_read_only_spool_and_says_why(
     assert b"Read-only file system" in done.stderr
 
 
-def test_spool_of_memory_is_warned_of(room: Room) -> None:
+@on_any_volume
+def test_spool_that_will_not_survive_is_warned_of(
+    room: Room, request: pytest.FixtureRequest
+) -> None:
+    kind = request.node.callspec.params["volume"]
     site = room()
     site.daemon.start()
-    site.daemon.wait_for_log(lambda log: "spool will not survive" in log, "the warning")
-    assert "lies on tmpfs" in site.daemon.log()
+    checked = site.run("pysendmail", "check", "--offline").stdout.decode()
+    if kind == EXT4:
+        assert "will not survive" not in site.daemon.log()
+        assert f"lies on {kind}" not in checked
+    else:
+        assert "spool will not survive" in site.daemon.log()
+        assert f"lies on {kind}" in site.daemon.log()
+        assert f"lies on {kind}" in checked
 
 
 def test_directory_of_somebody_else_is_named_at_the_start(room: Room, volume: Volume) -> None:
@@ -218,6 +286,47 @@ def test_directory_of_somebody_else_is_named_at_the_start(room: Room, volume: Vo
     assert b"Permission denied" in done.stderr
     assert str(volume.path).encode() in done.stderr
     assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o000, 0o755])
+def test_drop_directory_of_a_wrong_mode_is_told_and_set_right_at_the_next_start(
+    room: Room, catcher: Catcher, volume: Volume, mode: int
+) -> None:
+    site = room()
+    site.make_spool()
+    (volume.seen / "spool/drop").chmod(mode)
+    done = site.send("refused", "user@example.net", uid=12001)
+    assert done.returncode == 75
+    assert b"spool/drop: Permission denied" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    site.make_spool()
+    assert site.send("taken", "user@example.net", uid=12001).returncode == 0
+    site.daemon.start()
+    assert [one.subject for one in catcher.wait_for(1)] == [b"taken"]
+
+
+@pytest.mark.parametrize("name", ["queue", "incoming", "format"])
+def test_part_of_the_spool_of_a_wrong_owner_is_named_at_the_start_and_used_once_it_is_right(
+    room: Room, catcher: Catcher, volume: Volume, name: str
+) -> None:
+    site = room()
+    spool = volume.seen / "spool"
+    spool.mkdir(mode=0o711)
+    os.chown(spool, 12000, 12000)
+    site.make_spool()
+    catcher.stop()
+    assert site.send("waits", "user@example.net", uid=12001).returncode == 0
+    os.chown(spool / name, 0, 0)
+    (spool / name).chmod(0o600)
+    done = site.run("pysendmaild", "--foreground")
+    assert done.returncode == 75
+    assert f"Permission denied: '{name}'".encode() in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    os.chown(spool / name, 12000, 12000)
+    (spool / name).chmod(0o700)
+    catcher.start()
+    site.daemon.start()
+    assert [one.subject for one in catcher.wait_for(1)] == [b"waits"]
 
 
 def test_newer_spool_is_refused_and_mail_for_it_waits_in_the_drop_directory(

@@ -11,6 +11,7 @@ the end of the recipe and raises what went wrong in it.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
 import threading
@@ -125,6 +126,17 @@ def drip(octets: bytes, pause_s: float = 0.0, stop: threading.Event | None = Non
     return step
 
 
+def babble() -> Step:
+    """Send a reply that has no end, until the client has had enough."""
+
+    def step(conversation: Conversation) -> None:
+        with contextlib.suppress(ConnectionError):
+            while True:
+                conversation.socket.sendall(b"250-and\r\n" * 100)
+
+    return step
+
+
 def hear(lines: int = 1) -> Step:
     """Read some lines."""
 
@@ -176,6 +188,17 @@ def reset() -> Step:
     def step(conversation: Conversation) -> None:
         linger = (1).to_bytes(4, "little") + (0).to_bytes(4, "little")
         conversation.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        conversation.socket.close()
+
+    return step
+
+
+def cut_record() -> Step:
+    """Send the beginning of a TLS record, and end TCP in the middle of it."""
+
+    def step(conversation: Conversation) -> None:
+        with socket.socket(fileno=os.dup(conversation.socket.fileno())) as below:
+            below.sendall(b"\x17\x03\x03\x00\x40" + bytes(20))  # 64 octets of application data
         conversation.socket.close()
 
     return step

@@ -13,32 +13,63 @@ from pathlib import Path
 
 from tests.helpers.people import why_not
 
-__all__ = ["Volume", "why_not"]
+__all__ = ["CannotMount", "Volume", "why_not"]
 
+
+class CannotMount(Exception):
+    """Such a file system cannot be made here; says why."""
+
+
+# $0: where it is mounted; $1: options of the tmpfs; $2: whether the rest is read-only.
 KEEP = """
 [ -z "$2" ] || mount -o remount,bind,ro /
 mount -t tmpfs -o "$1,mode=0755" tmpfs "$0"
+%s
 echo ready
 exec sleep infinity
 """
 
+# What is made of the tmpfs, which is as small as wanted.
+TMPFS, EXT4, OVERLAY = "tmpfs", "ext4", "overlay"
+MAKE = {
+    TMPFS: "",
+    EXT4: """
+dd if=/dev/zero of="$0/disk" bs=1M 2>/dev/null || true
+mkfs.ext4 -q -N 1000 -m 0 "$0/disk"
+mount -o loop "$0/disk" "$0"
+chmod 0755 "$0"
+""",
+    OVERLAY: """
+mkdir "$0/lower" "$0/upper" "$0/work"
+mount -t overlay -o "lowerdir=$0/lower,upperdir=$0/upper,workdir=$0/work" overlay "$0"
+""",
+}
+
 
 class Volume:
-    """A tmpfs with these options (`size=1m`), at `path` for whoever runs `within`.
+    """A file system of this `kind` and with these options of tmpfs (`size=8m`), at `path` for
+    whoever runs `within`.
 
-    With `read_only_root` nothing else of the machine's root can be written in there.
+    With `read_only_root` nothing else of the machine's root can be written in there. Raises
+    CannotMount.
 
     It has the methods of `People`, so a `Site` can live in there.
     """
 
-    def __init__(self, options: str, *, read_only_root: bool = False) -> None:
+    def __init__(self, options: str, *, kind: str = TMPFS, read_only_root: bool = False) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="volume-"))
         self.path.chmod(0o755)
-        keeper = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "/bin/sh", "-euc", KEEP]
+        script = KEEP % MAKE[kind]
+        keeper = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "/bin/sh", "-euc", script]
         words = [str(self.path), options, "yes" if read_only_root else ""]
-        self._keeper = subprocess.Popen([*keeper, *words], stdout=subprocess.PIPE)
+        self._keeper = subprocess.Popen(
+            [*keeper, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         assert self._keeper.stdout is not None
-        assert self._keeper.stdout.readline() == b"ready\n"
+        if self._keeper.stdout.readline() != b"ready\n":
+            _, said = self._keeper.communicate()
+            self.path.rmdir()
+            raise CannotMount(f"no {kind} can be mounted: {said.decode().strip()}")
 
     def within(self, uid: int = 0) -> Sequence[str]:
         """Return what has to stand before a command so that it runs in there, as this user."""
@@ -51,9 +82,15 @@ class Volume:
         return Path(f"/proc/{self._keeper.pid}/root{self.path}")
 
     def remount(self, options: str) -> None:
-        """Change the options of the mount: `ro`, `rw`, `size=…`."""
+        """Change the options of the mount: `ro`, `rw`; `abort` breaks an ext4."""
         mount = ["mount", "-o", f"remount,{options}", str(self.path)]
         subprocess.run([*self.within(), *mount], check=True)
+
+    def repair(self) -> None:
+        """Mount a broken ext4 anew, which nobody may use meanwhile."""
+        script = 'umount "$0"; e2fsck -p "$0/disk" || [ $? = 1 ]; mount -o loop "$0/disk" "$0"'
+        command = [*self.within(), "/bin/sh", "-euc", script, str(self.path)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
     def close(self) -> None:
         """End the namespace, and with it the file system."""

@@ -15,6 +15,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 LOOK_AGAIN_S = 0.01
+FORK_S = 5.0
 
 
 def wait_until(
@@ -51,7 +52,7 @@ class ReservedPort:
         self.number: int = self._holder.getsockname()[1]
 
     def listen(self) -> socket.socket:
-        """Return a new listening socket on the port; raises OSError while another one listens."""
+        """Return a new listening socket on the port; raises OSError when another one listens."""
         listener = bound_socket(self.number)
         listener.listen(64)
         return listener
@@ -62,15 +63,24 @@ class ReservedPort:
 
 
 def bound_socket(port: int) -> socket.socket:
-    """Return a TCP socket bound to `port` of 127.0.0.1 that does not listen yet."""
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind(("127.0.0.1", port))
-    except OSError:
-        bound.close()
-        raise
-    return bound
+    """Return a TCP socket bound to `port` of 127.0.0.1 that does not listen yet.
+
+    Raises OSError when somebody listens there, and goes on for FORK_S seconds: a child of ours that
+    has not come to its exec yet has copies of the listening sockets that were closed here.
+    """
+    deadline = time.monotonic() + FORK_S
+    while True:
+        bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind(("127.0.0.1", port))
+        except OSError:
+            bound.close()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(LOOK_AGAIN_S)
+        else:
+            return bound
 
 
 def listens(port: int) -> bool:

@@ -29,6 +29,7 @@ from tests.helpers.lying_server import (
     Conversation,
     LyingServer,
     Step,
+    cut_record,
     hear,
     say,
     send,
@@ -237,9 +238,7 @@ def limited_to(context: ssl.SSLContext, version: ssl.TLSVersion) -> ssl.SSLConte
     return context
 
 
-def test_server_that_speaks_only_tls_1_0_is_refused(
-    leaf: trustme.LeafCert, ca_file: Path
-) -> None:
+def test_server_that_speaks_only_tls_1_0_is_refused(leaf: trustme.LeafCert, ca_file: Path) -> None:
     old = limited_to(server_context(leaf), ssl.TLSVersion.TLSv1)
     with (
         refusing(old) as server,
@@ -361,6 +360,15 @@ def test_connection_that_is_cut_is_no_end_of_tls(leaf: trustme.LeafCert, ca_file
         )  # fmt: skip
         with pytest.raises(ConnectionLost, match="cut without the end that TLS prescribes"):
             client.greeting()
+        client.close()
+
+
+def test_record_that_is_cut_is_a_loss_and_no_answer(leaf: trustme.LeafCert, ca_file: Path) -> None:
+    tls = turn_to_tls(server_context(leaf))
+    with LyingServer(tls, say("220 mx"), hear(), cut_record()) as server:
+        client = secured(server, TlsConfig(ca_file=str(ca_file)))
+        with pytest.raises(ConnectionLost):
+            client.noop()
         client.close()
 
 

@@ -10,12 +10,15 @@ from pysendmail.smtp import (
     TlsError,
     TransientError,
 )
+from pysendmail.smtp.phases import PHASES
 from tests.helpers.lying_server import (
+    babble,
     drip,
     hang_up,
     hear,
     hear_chunk,
     hear_message,
+    reset,
     say,
     send,
     stall,
@@ -108,6 +111,21 @@ ENDS = [
     ),
 ]  # fmt: skip
 
+# The same places with other ways to end there. At the greeting a reset may be one of connecting,
+# and in the handshake Python leaves its socket to the garbage collector.
+SHORT = {phase.name: 0.3 for phase in PHASES}
+WAYS = {
+    "reset": (reset(), (ConnectionLost, TlsError), {}),
+    "stall": (stall(), (TimedOut, TlsError), SHORT),
+    "endless reply": (babble(), (ProtocolError, TlsError), {}),
+}
+ELSEWISE = [
+    Case(1, end.name.replace("end", way), [*end.recipe[:-1], step], end.act, errors, **timeouts)
+    for way, (step, errors, timeouts) in WAYS.items()
+    for end in ENDS[2:]
+    if (way, end.name) != ("reset", "end in the handshake")
+]
+
 GREETINGS = [
     Case(
         2, "two lines", [say("220-mx", "220 hello")], greeting,
@@ -188,4 +206,4 @@ SESSIONS = [
     Case(10, "close", [*TAKEN, hang_up()], sending()),
 ]  # fmt: skip
 
-CASES = [*SHAPES, *ENDS, *GREETINGS, *OFFERS, *SESSIONS]
+CASES = [*SHAPES, *ENDS, *ELSEWISE, *GREETINGS, *OFFERS, *SESSIONS]

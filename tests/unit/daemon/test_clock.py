@@ -29,10 +29,10 @@ class World:
         self.steady += seconds
         self.clock.look(self.now, self.steady)
 
-    def set_clock(self, by: float) -> float:
+    def set_clock(self, by: float) -> None:
         self.ahead += by
         self.steady += 0.5
-        return self.clock.look(self.now, self.steady)
+        assert self.clock.look(self.now, self.steady) == pytest.approx(self.ahead)
 
     def age(self, arrived: float) -> float:
         return self.clock.age(arrived, self.steady)
@@ -52,7 +52,7 @@ def test_step_makes_nothing_older_or_younger(jump: float) -> None:
     world = World()
     arrived = world.now
     world.live_on(600.0)
-    assert world.set_clock(jump) == pytest.approx(jump)
+    world.set_clock(jump)
     world.live_on(600.0)
     assert world.age(arrived) == pytest.approx(1200.5)
     meanwhile = world.now
@@ -76,7 +76,8 @@ def test_clock_that_is_brought_into_line_has_no_steps() -> None:
     world = World()
     arrived = world.now
     for _ in range(100):
-        assert world.set_clock(STEP_S / 10) == 0.0
+        world.set_clock(STEP_S / 10)
+    assert len(world.clock._periods) == 1
     assert world.age(arrived) == pytest.approx(100 * (0.5 + STEP_S / 10))
 
 

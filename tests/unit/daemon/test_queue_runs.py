@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pysendmail.daemon.queue_runs import ENTRIES_PER_RUN, LINE
+from pysendmail.daemon.queue_runs import ENTRIES_PER_RUN, LINE, Ahead
 from pysendmail.daemon.removals import REMOVALS_PER_SYNC
 from pysendmail.daemon.scheduler import LOOK_S
 from pysendmail.daemon.workers import Workers
@@ -103,7 +104,7 @@ class NothingCrossedOff(MemorySpool):
 def fail_to_settle(house: House) -> None:
     """Have one delivery made whose settle raises."""
     house.runs.fill()
-    wait_until(lambda: "spool trouble" in house.names() and not house.scheduler.busy())
+    wait_until(lambda: "worker failed" in house.names() and not house.scheduler.busy())
 
 
 def test_entry_that_could_not_be_settled_is_not_attempted_again_at_once() -> None:
@@ -213,6 +214,23 @@ def test_long_line_that_moves_on_goes_over_one_session() -> None:
     house.run(lambda: house.spool.count() == 0)
     assert delivered_ids(house) == ids
     assert len(house.relay.used) == 1
+
+
+def test_next_delivery_is_at_hand_and_no_more_than_that() -> None:
+    taken: list[int] = []
+
+    def deliveries() -> Iterator[int]:
+        for number in range(3):
+            taken.append(number)
+            yield number
+
+    ahead = Ahead(deliveries())  # type: ignore[arg-type]
+    ahead.prepare()
+    ahead.prepare()
+    assert taken == [0]
+    assert list(ahead) == [0, 1, 2]
+    ahead.prepare()
+    assert list(ahead) == []
 
 
 def test_short_line_goes_over_one_session() -> None:
@@ -365,7 +383,7 @@ def test_entry_that_cannot_be_delivered_harms_no_other(how: str) -> None:
     house.runs.fill()
     wait_until(lambda: not house.scheduler.busy())
     assert delivered_ids(house) == ids[:2] + ids[3:]
-    assert house.names().count("spool trouble") == 1
+    assert house.names().count("worker failed") == 1
     assert [entry.queue_id for entry in house.spool.entries()] == [ids[2]]
     house.runs.fill()
     assert not house.scheduler.busy()  # it rests
@@ -378,7 +396,7 @@ def test_entry_that_cannot_be_converted_harms_no_other() -> None:
     enter(house.spool, SECOND, sent=eight_bit, arrived=FUTURE)
     house.runs.deliver([SECOND, FIRST])
     assert house.relay.delivered == [[ALICE.decode()]]
-    assert house.names().count("spool trouble") == 1
+    assert house.names().count("worker failed") == 1
     assert [entry.queue_id for entry in house.spool.entries()] == [SECOND]
     assert house.spool.claim(SECOND) is not None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,13 +49,26 @@ def test_entry_that_comes_later_is_delivered() -> None:
 def test_clock_that_is_set_back_by_days_keeps_no_entry_waiting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    house, ahead = House(), [3 * 86400.0]
-    clock = SimpleNamespace(time=lambda: time.time() + ahead[0], monotonic=time.monotonic)
-    monkeypatch.setattr(module, "time", clock)
-    enter(house.spool, FIRST, next_attempt=clock.time() + 3600)
+    real, ahead = time.time, [3 * 86400.0]
+    monkeypatch.setattr("time.time", lambda: real() + ahead[0])
+    house = House()
+    enter(house.spool, FIRST, next_attempt=time.time() + 3600)
     house.scheduler.keep_house()
     ahead[0] = 0.0
     house.run(lambda: house.spool.count() == 0)
+    assert "clock was set" in house.names()
+
+
+@pytest.mark.parametrize("jump", [30 * 86400.0, -30 * 86400.0])
+def test_age_is_right_at_once_when_the_clock_was_set(
+    monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    real, ahead = time.time, [0.0]
+    monkeypatch.setattr("time.time", lambda: real() + ahead[0])
+    state, before = House().state, time.time()
+    ahead[0] = jump
+    assert 0 <= state.age(before) < PATIENCE_S
+    assert 0 <= state.age(time.time()) < PATIENCE_S
 
 
 def test_trouble_that_lasts_is_told_once_and_that_it_is_over_too(

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysendmail.message.address import (
+    TOKENS_LIMIT,
     AddressError,
     Mailbox,
     comparable,
     parse_list,
+    parse_lists,
     parse_mailbox,
     qualify,
 )
@@ -302,3 +304,41 @@ def test_words_of_a_name_are_any_number_and_those_of_an_address_not() -> None:
     assert parse_mailbox(b'"".' * 250 + b"a@x").address == b'"' + b"." * 250 + b'a"@x'
     mailboxes, bad = parse_list(b"a " * 2000 + b": b@x;")
     assert (mailboxes, len(bad)) == ([], 1)
+
+
+def test_list_is_read_up_to_a_bound_and_the_rest_is_one_element_more() -> None:
+    text = b"a@b.c, " * RECIPIENTS_LIMIT
+    mailboxes, bad = parse_list(text + b"\r\n")
+    assert (len(mailboxes), bad) == (RECIPIENTS_LIMIT, [])
+    mailboxes, bad = parse_list(text + b"d@e.f, g")
+    assert (len(mailboxes), bad) == (RECIPIENTS_LIMIT, [b"d@e.f, g"])
+
+
+def test_lists_are_read_until_they_are_too_many_together() -> None:
+    text = b"a@b.c," * (RECIPIENTS_LIMIT // 2)
+    mailboxes, _ = parse_lists(text for _ in range(4))
+    assert len(mailboxes) == 3 * RECIPIENTS_LIMIT // 2
+
+
+@pytest.mark.parametrize("end", [b"", b"@example.org"])
+def test_more_words_than_an_address_can_have_are_none(end: bytes) -> None:
+    text = b'"". ' * TOKENS_LIMIT + b'"x"' + end
+    assert parse_list(text) == ([], [text])
+
+
+def test_name_may_have_any_number_of_words() -> None:
+    words = b"x " * (2 * TOKENS_LIMIT)
+    mailboxes, bad = parse_list(words + b"<a@b.c>, " + words + b": d@e;")
+    assert [mailbox.address for mailbox in mailboxes] == [b"a@b.c"]
+    assert len(bad) == 1
+
+
+@pytest.mark.parametrize("unit", [b",", b'""', b"a:;,", b"a,", b"a ", b"<", b"("], ids=repr)
+def test_hostile_repetition_takes_bounded_memory(unit: bytes) -> None:
+    text = unit * (400_000 // len(unit))
+    tracemalloc.start()
+    try:
+        parse_list(text)
+        assert tracemalloc.get_traced_memory()[1] < 16 * len(text)
+    finally:
+        tracemalloc.stop()

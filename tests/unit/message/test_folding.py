@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,3 +86,14 @@ def test_folding_changes_nothing_but_lines(words: list[tuple[bytes, int]], name:
     assert all(line.strip() for line in lines_of(result))
     assert all(len(line) <= LINE_LIMIT for line in lines_of(result)) or len(one.raw) > LINE_LIMIT
     assert folded(result) == result
+
+
+@pytest.mark.parametrize("unit", [b"a ", b",", b" \r\n a", b"x,\r\n "], ids=repr)
+def test_hostile_repetition_takes_bounded_memory(unit: bytes) -> None:
+    one = field(b" " + b"y" * LINE_LIMIT + b"\r\n " + unit * (100_000 // len(unit)), b"To")
+    tracemalloc.start()
+    try:
+        folded(one)
+        assert tracemalloc.get_traced_memory()[1] < 8 * len(one.raw)
+    finally:
+        tracemalloc.stop()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysendmail.message.content import Content
+from pysendmail.message.content import CHUNK, Content
 from pysendmail.message.message import (
     HEADER_LIMIT,
+    HELD_LIMIT,
     Field,
     Message,
     MessageError,
@@ -40,6 +43,23 @@ def test_message_is_read_from_canonical_octets() -> None:
     assert whole(message) == whole(message) == HEADER + b"\r\nbody\r\n\r\nmore\r\n"
     assert message.size == len(whole(message))
     assert "4 fields" in repr(message)
+
+
+def test_long_header_stays_where_it_is_and_is_read_when_it_is_asked_for() -> None:
+    header = b"".join(b"X-%d: y\r\n z\r\n" % number for number in range(HELD_LIMIT // 3))
+    message = parse_message(content_of(header + b"\r\nbody\r\n"))
+    tracemalloc.start()
+    try:
+        pieces = list(map(len, message.chunks()))
+        assert tracemalloc.get_traced_memory()[1] < 3 * CHUNK < len(header)
+    finally:
+        tracemalloc.stop()
+    assert sum(pieces) == message.size == len(header + b"\r\nbody\r\n")
+    assert max(pieces) <= CHUNK
+    assert message.header == header
+    assert b"".join(message.body.chunks()) == b"body\r\n"
+    other = message.with_fields(message.fields[:1])
+    assert whole(other) == b"X-0: y\r\n z\r\n\r\nbody\r\n"
 
 
 def test_field_is_seen_raw_and_unfolded() -> None:

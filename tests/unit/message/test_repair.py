@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pysendmail.message.content import Content
 from pysendmail.message.encode import LINE_LIMIT
 from pysendmail.message.message import Message
-from pysendmail.message.repair import shorten_lines, to_seven_bit
+from pysendmail.message.repair import HEADER_LIMIT, shorten_lines, to_seven_bit
 from tests.unit.message.samples import taken
 
 LONG = b"word " * 300
@@ -252,10 +252,17 @@ def test_unstructured_field_gets_encoded_words(header: str, expected: str) -> No
     assert str(make_header(decode_header(value.replace("\r\n", "")))) == expected
 
 
-def test_endless_subject_costs_little() -> None:
-    result = in_seven_bit(b"Subject: " + "ü ".encode() * 150_000 + b"a " * 200_000 + b"\n\nx\n")
+def test_long_subject_is_encoded_and_folded() -> None:
+    result = in_seven_bit(b"Subject: " + "ü ".encode() * 15_000 + b"a " * 20_000 + b"\n\nx\n")
     assert result.isascii()
     assert max(lengths(result)) <= LINE_LIMIT
+
+
+def test_header_longer_than_any_is_folded_and_gets_no_encoded_words() -> None:
+    text = b"Subject:" + " ü".encode() * HEADER_LIMIT + b"\n\nx\n"
+    result = in_seven_bit(text)
+    assert max(lengths(result)) <= LINE_LIMIT
+    assert result.replace(b"\r\n ", b" ") == text.replace(b"\n", b"\r\n")
 
 
 @pytest.mark.parametrize(

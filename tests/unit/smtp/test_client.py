@@ -673,6 +673,44 @@ def test_short_writes_are_completed() -> None:
     assert peer.written == b"NOOP\r\n"
 
 
+def texts(*texts: bytes) -> Iterator[Transaction]:
+    return (Transaction(b"a@x", RECIPIENT, text + b"\r\n") for text in texts)
+
+
+ENVELOPE_TAKEN = b"250 a\r\n250 b\r\n354 go\r\n"
+
+
+def test_verdict_is_yielded_while_the_server_is_at_work_on_the_next_message() -> None:
+    peer = Peer(ENVELOPE_TAKEN, b"250 1\r\n250 r\r\n" + ENVELOPE_TAKEN, b"250 2\r\n")
+    verdicts = session(peer).stream(texts(b"one", b"two"))
+    first = next(verdicts)
+    assert first.transcript.final.text == b"1"
+    assert peer.written.endswith(b"two\r\n.\r\n")
+    assert [verdict.transcript.final.text for verdict in verdicts] == [b"2"]
+
+
+def test_verdicts_come_before_what_the_iterable_raises() -> None:
+    def failing() -> Iterator[Transaction]:
+        yield from texts(b"one", b"two")
+        raise ZeroDivisionError
+
+    peer = Peer(ENVELOPE_TAKEN, b"250 1\r\n250 r\r\n" + ENVELOPE_TAKEN)
+    client = session(peer)
+    verdicts = client.stream(failing())
+    assert next(verdicts).transcript.final.text == b"1"
+    with pytest.raises(ZeroDivisionError):
+        next(verdicts)
+    assert client.broken
+
+
+def test_stream_that_is_left_is_broken() -> None:
+    client = session(Peer(ENVELOPE_TAKEN, b"250 1\r\n250 r\r\n" + ENVELOPE_TAKEN))
+    verdicts = client.stream(texts(b"one", b"two"))
+    next(verdicts)
+    verdicts.close()
+    assert client.broken
+
+
 def test_stream_that_takes_nothing_and_hears_nothing_is_a_loss() -> None:
     peer = Peer()
     client = session(peer)

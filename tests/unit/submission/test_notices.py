@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,15 @@ def test_failure_of_which_nobody_hears_is_logged(sent: Envelope, unwanted: bool,
     log_untold(journal, "00000000000009", sent, [FAILED_ONE], unwanted=unwanted)  # type: ignore[arg-type]
     assert journal.names() == (["no bounce"] if why else [])
     assert journal.facts == ([{"to": ALICE, "why": why}] if why else [])
+
+
+def test_many_failures_are_matched_with_their_bounce_in_linear_time() -> None:
+    recipients = [Recipient(b"%d@example.org" % number) for number in range(20_000)]
+    failures = [Outcome(one.address, FAILED, b"5.1.1", b"no such user") for one in recipients]
+    sent = Envelope(b"joe@x.net", recipients)
+    began = time.process_time()
+    assert log_untold(FakeJournal(), "00000000000009", sent, failures) == []  # type: ignore[arg-type]
+    assert time.process_time() - began < 5
 
 
 def test_notices_are_logged_with_their_ids() -> None:

@@ -1,17 +1,10 @@
-"""What may be fed with any octets, and what has to hold then.
-
-Each target is a function of octets that returns when its contract holds and raises `AssertionError`
-otherwise; any other exception is a finding as well. `tests.fuzz.run` feeds them by coverage,
-`tests/unit/smtp/test_fuzz_targets.py` for a moment in every run of the tests.
-
-The first octets of an input say how the rest is cut, so that cutting is found out as well.
-"""
+"""The SMTP client core: replies, what goes on the wire, certificates, logins, whole sessions."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, cycle, zip_longest
+from itertools import chain, zip_longest
 
 from pysendmail.smtp import Client, ProtocolError, Recipient, SmtpError, Transaction, UsageError
 from pysendmail.smtp.arguments import format_command, format_mail, format_rcpt, format_xtext
@@ -25,22 +18,7 @@ from pysendmail.smtp.transport.certificate import (
     public_key_of,
     server_end_point,
 )
-
-
-def cut(octets: bytes) -> list[bytes]:
-    """Return the pieces of an input: its first octet is the number of lengths that follow it."""
-    count = octets[0] % 8 if octets else 0
-    lengths = octets[1 : 1 + count] or b"\0"
-    rest = octets[1 + count :]
-    pieces = []
-    for length in cycle(lengths):
-        if not rest:
-            return pieces
-        size = length or len(rest)
-        pieces.append(rest[:size])
-        rest = rest[size:]
-    return pieces
-
+from tests.fuzz.targets.target import Target, cut
 
 # --- the reply reader
 
@@ -303,9 +281,11 @@ class ListeningServer(Server):
 
 # --- what there is
 
+TARGETS = (replies, body, extensions, arguments, certificate, sasl, session)
 
-def seeds() -> dict[str, list[bytes]]:
-    """Return inputs to begin with, for each target."""
+
+def seeds() -> dict[Target, list[bytes]]:
+    """Return inputs to begin with."""
     import trustme
     from cryptography.hazmat.primitives.serialization import Encoding
     from cryptography.x509 import load_pem_x509_certificate
@@ -313,22 +293,16 @@ def seeds() -> dict[str, list[bytes]]:
     issued = trustme.CA().issue_cert("localhost").cert_chain_pems[0].bytes()
     hello = b"250 a\r\n250 b\r\n354 go\r\n250 taken\r\n250 reset\r\n" * 4
     return {
-        "replies": [b"\x02\x03\x01250-5.1.1 a\r\n250 b\r\n354 go\n550\r\n", b"\x01\x05220 mx\r\n"],
-        "body": [b"\x03\x01\x02\x05A: b\r\n.\r\n.\n.\r.\0\r\r\nx", b"\x01\x01\r\n.\r\n"],
-        "extensions": [b"mx\nSIZE 100000\nAUTH=PLAIN LOGIN\nLIMITS RCPTMAX=5\nDSN\nauth x"],
-        "arguments": [b"\x01\x05a@x.y<>\"", b'\x01\x09"a b"@x.yrfc822;\xc3\xbc'],
-        "certificate": [load_pem_x509_certificate(issued).public_bytes(Encoding.DER)],
-        "sasl": [
+        replies: [b"\x02\x03\x01250-5.1.1 a\r\n250 b\r\n354 go\n550\r\n", b"\x01\x05220 mx\r\n"],
+        body: [b"\x03\x01\x02\x05A: b\r\n.\r\n.\n.\r.\0\r\r\nx", b"\x01\x01\r\n.\r\n"],
+        extensions: [b"mx\nSIZE 100000\nAUTH=PLAIN LOGIN\nLIMITS RCPTMAX=5\nDSN\nauth x"],
+        arguments: [b"\x01\x05a@x.y<>\"", b'\x01\x09"a b"@x.yrfc822;\xc3\xbc'],
+        certificate: [load_pem_x509_certificate(issued).public_bytes(Encoding.DER)],
+        sasl: [
             bytes([number]) + line
             for number, _ in enumerate(FUZZED_MECHANISMS)
             for line in (b"=\n=\n235 welcome", b'=nonce="a",algorithm=md5-sess\n=rspauth=a\n235 ok',
                          b"=r=" + base64.b64encode(b"r" * 18) + b"x,s=YQ==,i=4096\n=v=YQ==\n235")
         ],
-        "session": [bytes([mood, 2, 9, 40]) + hello for mood in range(16)],
+        session: [bytes([mood, 2, 9, 40]) + hello for mood in range(16)],
     }  # fmt: skip
-
-
-TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target
-    for target in (replies, body, extensions, arguments, certificate, sasl, session)
-}

@@ -1,0 +1,107 @@
+"""An entry of the spool, as it is read from its file."""
+
+from __future__ import annotations
+
+import binascii
+
+from pysendmail.message.envelope import Envelope, Recipient
+from pysendmail.message.outcome import DEFERRED, DELIVERED, Outcome
+from pysendmail.spool import codec
+from pysendmail.spool.entry import Entry
+from pysendmail.spool.errors import BrokenEntry
+from tests.fuzz.targets.target import Target
+
+SIZE = 10
+
+
+def entry(octets: bytes) -> None:
+    """Any octets are an entry as it was written, with the changes that were, or `BrokenEntry`.
+
+    The first octet tells whether the checksums are made right, which nobody would hit upon: what is
+    behind them is the head on the first line, and on each other one a record.
+    """
+    head, *records = octets[1:].split(b"\n") if octets[:1] > b"\x0f" else [b""]
+    start, journal = octets[1:], b""
+    if octets[:1] > b"\x0f":
+        start = sealed(head + b"\n")
+        journal = b"".join(record_of(record) for record in records)
+    first = read_start(start)
+    if first is None:
+        return
+    assert first.size == SIZE or octets[:1] <= b"\x0f"
+    assert read_start(codec.format_start(first)) == first
+    check_journal(first, journal)
+
+
+def read_start(start: bytes) -> Entry | None:
+    try:
+        line = codec.parse_first_line(start[: codec.FIRST_LINE_LENGTH])
+        return codec.parse_head(line, start[codec.FIRST_LINE_LENGTH : line.head_end])
+    except BrokenEntry:
+        return None
+
+
+def check_journal(first: Entry, journal: bytes) -> None:
+    """Each record counts that was written to its end, whatever is torn behind it."""
+    try:
+        last, end = codec.parse_journal(first, journal)
+    except BrokenEntry:
+        return
+    assert journal[:end] == journal
+    assert codec.parse_journal(first, journal + journal[: len(journal) // 2])[1] >= end
+    assert codec.parse_journal(first, journal + b"01234567 {")[1] == end
+    assert codec.parse_journal(first, journal[:-1])[1] < max(end, 1)
+    assert set(last.pending) <= set(first.pending)
+    assert last.reasons.keys() <= {recipient.address for recipient in last.pending} | (
+        first.reasons.keys()
+    )
+    record = codec.format_record(first, last)
+    again, length = codec.parse_journal(first, record)
+    assert length == len(record)
+    assert again.changed(extra=last.extra) == last
+    assert read_start(codec.format_start(last)) is not None or not last.pending
+
+
+def sealed(head: bytes) -> bytes:
+    """Return a head behind the first line that belongs to it."""
+    line = b"pysendmail-entry 1 %08x %012x" % (len(head), SIZE)
+    return b"%s %08x\n%s" % (line, binascii.crc32(line + head), head)
+
+
+def record_of(text: bytes) -> bytes:
+    """Return a record with the sum that belongs to it."""
+    record = text + b"\n"
+    return b"%08x %s" % (binascii.crc32(record), record)
+
+
+TARGETS = (entry,)
+
+
+def seeds() -> dict[Target, list[bytes]]:
+    """Return inputs to begin with."""
+    recipients = (
+        Recipient(b"a@x", (b"SUCCESS", b"DELAY"), b"rfc822;c@z"), Recipient(b"\xff@y"),
+        Recipient(b"b@y", (b"NEVER",)),
+    )  # fmt: skip
+    envelope = Envelope(b"s@x", recipients, ret=b"HDRS", envid=b"e", eight_bit=True, smtputf8=True)
+    first = Entry(
+        "0123456789ABCD", envelope, arrived=1.5, uid=33, size=SIZE, next_attempt=2.0,
+        extra={"later": [1, None]},
+    )  # fmt: skip
+    second = first.settled(
+        [
+            Outcome(b"a@x", DELIVERED, b"2.0.0", b"250 ok"),
+            Outcome(b"\xff@y", DEFERRED, b"4.2.0", b"450 later", b"mx", maybe_duplicate=True),
+        ],
+        9.0, now=3.0, warned=True,
+    ).changed(held=True)  # fmt: skip
+    start = codec.format_start(first)
+    record = codec.format_record(first, second)
+    history = start[codec.FIRST_LINE_LENGTH :] + record[9:]
+    return {
+        entry: [
+            b"\0" + start,
+            b"\x20" + history.rstrip(b"\n"),
+            b"\x20" + codec.format_start(second)[codec.FIRST_LINE_LENGTH :] + b'{"attempts":2}',
+        ]
+    }
