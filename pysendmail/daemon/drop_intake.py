@@ -18,7 +18,7 @@ import os
 import stat
 import time
 
-from pysendmail.daemon.watch import watch
+from pysendmail.daemon.watch import Watch
 from pysendmail.message.content import FileSlice
 from pysendmail.spool.errors import SpoolError
 from pysendmail.submission.drop_door import WRITING
@@ -58,7 +58,7 @@ class DropIntake:
         self._take = take
         self._put_aside = put_aside
         self._note = note
-        self.watched = False  # somebody is told when a file comes in
+        self._watch: Watch | None = None
         self._seen = 0
         self._removed = False  # something, since the directory was last synced
         self._pass: Iterator[str] | None = None  # through the directory, where it goes on
@@ -66,9 +66,13 @@ class DropIntake:
         self._told: set[str] = set()
         self._resting: dict[str, float] = {}  # what we choked on, and when its rest ends
 
-    def watch(self) -> None:
-        """Have SIGIO sent when a file comes in (see `watch`), where the kernel can."""
-        self.watched = watch(self._directory)
+    def hear(self) -> None:
+        """Take note that from now on SIGIO has a handler, so that `watch` may have it sent."""
+        self._watch = Watch(self._directory)
+
+    def watch(self) -> bool:
+        """Have SIGIO sent when the next file comes in; False where nobody would hear of it."""
+        return self._watch is not None and self._watch.arm()
 
     def changed(self) -> bool:
         """Tell whether the directory may have changed since the last sweep began.

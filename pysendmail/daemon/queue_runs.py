@@ -242,7 +242,7 @@ class QueueRuns:
             age=state.age(claim.entry.arrived),
             sync=False,
         )
-        del self._unrecorded[queue_id]
+        self._unrecorded.pop(queue_id, None)  # who claimed it since may have been quicker
         if over:
             self._removals.note()
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pysendmail.daemon import queue_runs
 from pysendmail.daemon.queue_runs import ENTRIES_PER_RUN, LINE, Ahead
 from pysendmail.daemon.removals import REMOVALS_PER_SYNC
 from pysendmail.daemon.scheduler import LOOK_S
@@ -60,6 +61,25 @@ def test_entry_in_hand_is_known_as_such() -> None:
     wait_until(lambda: not house.scheduler.busy())
     assert not house.scheduler.attempting(FIRST)
     assert len(house.relay.used) == 1
+
+
+def test_entry_that_another_run_settles_right_afterwards_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = House(FakeRelay(make_peer=lambda: Peer({"MAIL": "451 later"})))
+    enter(house.spool, FIRST, arrived=FUTURE)
+    settle, runs = queue_runs.settle, [house.runs]
+
+    def settle_and_go_on(*arguments: Any, **facts: Any) -> bool:
+        over = settle(*arguments, **facts)
+        if runs:
+            runs.pop().deliver([FIRST])
+        return over
+
+    monkeypatch.setattr(queue_runs, "settle", settle_and_go_on)
+    house.runs.deliver([FIRST])
+    assert house.spool.find(FIRST).attempts == 2
+    assert "worker failed" not in house.names()
 
 
 def test_nothing_is_claimed_while_every_smarthost_is_away() -> None:

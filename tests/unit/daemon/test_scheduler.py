@@ -106,7 +106,8 @@ def test_pause_ends_with_the_next_entry() -> None:
 class QuietDrops(FakeDrops):
     """A drop directory that is watched, and into which nothing comes."""
 
-    watched = True
+    def watch(self) -> bool:
+        return True
 
     def changed(self) -> bool:
         return False
