@@ -128,8 +128,11 @@ class Scheduler:
         if step:
             state.journal.event("", "clock was set", priority=WARNING, seconds=round(step))
         if step < 0 or steady >= self._next_sweep:
-            self._next_sweep = float("inf")
-            threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
+            self._next_sweep = float("inf")  # until this one says when
+            try:
+                threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
+            except RuntimeError:
+                self._next_sweep = steady  # no thread to be had now
 
     def _sweep(self) -> None:
         """Sweep the spool beside all else: it reads every entry, and mail does not wait for it.

@@ -35,12 +35,20 @@ class Workers:
         self._closed = False
 
     def put(self, delivery: Callable[[], None], *, urgent: bool = False) -> None:
-        """Have a delivery run as soon as a thread is free."""
+        """Have a delivery run as soon as a thread is free.
+
+        Raises RuntimeError, with nothing put in line, where no thread at all is to be had.
+        """
+        line = self._urgent if urgent else self._waiting
         with self._changed:
-            (self._urgent if urgent else self._waiting).append(delivery)
+            line.append(delivery)
             unserved = len(self._urgent) + len(self._waiting) - self._idle
             if unserved > 0 and len(self._threads) < self._most and not self._closed:
-                self._start_thread()
+                try:
+                    self._start_thread()
+                except RuntimeError:
+                    line.pop()
+                    raise
             self._changed.notify()
 
     def withdraw(self, delivery: Callable[[], None]) -> bool:
