@@ -19,7 +19,7 @@ from pysendmail.submission.accept import Accepted, accept
 from pysendmail.submission.answer import Answer
 from pysendmail.submission.conclude import Submission
 from pysendmail.submission.exit_status import EX_TEMPFAIL, Refused
-from pysendmail.submission.request import INTERACTIVE
+from pysendmail.submission.request import INTERACTIVE, QUEUE
 from pysendmail.submission.submitter import find_submitter
 
 TYPE_CHECKING = False
@@ -59,7 +59,8 @@ class Submissions:
         """Take one submission; return also the claim on what is to be attempted from now on.
 
         It is to be released once the caller has his answer, which the threads that attempt it would
-        only hold up. Raises Refused for a caller's mistake.
+        only hold up. What is only queued nobody attempts unasked, and who has his answer may ask.
+        Raises Refused for a caller's mistake.
         """
         state = self._state
         accepted = self._accept(request, raw, submitter, limit=state.config.message_size)
@@ -70,7 +71,7 @@ class Submissions:
                 return submission.conclude_unusable(), None
             if accepted.mode == INTERACTIVE and state.accepts_deliveries:
                 return self._deliver(accepted, submission), None
-            return Answer(0), submission.enter("as asked", claim=True)
+            return Answer(0), submission.enter("as asked", claim=accepted.mode != QUEUE)
         except (OSError, SpoolError) as error:
             line = f"the spool cannot take the message: {error}"
             state.journal.event(request.queue_id, "refused", said=line)
@@ -124,17 +125,18 @@ class Submissions:
             return attempt(accepted.envelope, accepted.message, relay.smarthosts, relay.pool)
 
         def settle_late(claim: Claim, result: Attempt | None) -> None:
-            if result is None:
-                claim.release()
-            else:
-                settle(
-                    claim,
-                    result,
-                    config=relay.config,
-                    journal=state.journal,
-                    now=time.time(),
-                    age=state.age(claim.entry.arrived),
-                )
+            try:
+                if result is not None:
+                    settle(
+                        claim,
+                        result,
+                        config=relay.config,
+                        journal=state.journal,
+                        now=time.time(),
+                        age=state.age(claim.entry.arrived),
+                    )
+            finally:
+                claim.release()  # also where the spool could not record it: nobody else would
 
         delivery = WaitedDelivery(make_attempt, settle_late)
         state.workers.put(delivery, urgent=True)
