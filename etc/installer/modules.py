@@ -28,8 +28,9 @@ main()
 
 # sendmail starts for each message: its modules come out of one file (pysendmail/_bundle.py).
 BUNDLE = """\
+from _frozen_importlib_external import MAGIC_NUMBER
 try:
-    with open({path!r} + sys.implementation.cache_tag, 'rb') as file:
+    with open({path!r} + MAGIC_NUMBER.hex(), 'rb') as file:
         from marshal import loads
         code, modules = loads(file.read())
     exec(code)

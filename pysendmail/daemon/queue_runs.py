@@ -98,8 +98,13 @@ class QueueRuns:
         with self._lock:
             starting = min(self._wanted(time.monotonic()), spare)
             self._runs += starting
-        for _ in range(starting):
-            state.workers.put(self._run)
+        for begun in range(starting):
+            try:
+                state.workers.put(self._run)
+            except RuntimeError:  # no thread to be had now
+                with self._lock:
+                    self._runs -= starting - begun
+                return
 
     def _wanted(self, now: float) -> int:
         """Return how many runs more the line is worth."""

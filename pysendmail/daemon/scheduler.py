@@ -137,7 +137,10 @@ class Scheduler:
         notices = steady >= self._next_notice and state.relay.pool.away()
         if step <= -STEP_S or steady >= self._next_sweep or notices:
             self._next_sweep, self._next_notice = steady + HOUSEKEEPING_S, float("inf")
-            threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
+            try:
+                threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
+            except RuntimeError:
+                self._next_sweep = steady  # no thread to be had now
 
     def _sweep(self) -> None:
         """Sweep the spool beside all else: it reads every entry, and mail does not wait for it.

@@ -72,6 +72,7 @@ class Submissions:
         """Take one submission; return the answer, and what is to be called once the caller has it.
 
         Until then what waits now is held: the threads that attempt it would hold up the answer.
+        What is only queued nobody attempts unasked, and who has his answer may ask.
         Raises Refused for a caller's mistake, NoRoom for more than he may `hold`.
         """
         state = self._state
@@ -137,13 +138,12 @@ class Submissions:
 
         What is to be attempted at once does not wait behind a backlog.
         """
-        claim = submission.enter(why, claim=True, reserve=reserve)
+        claim = submission.enter(why, claim=accepted.mode != QUEUE, reserve=reserve)
 
         def let_go() -> None:
             if claim is not None:
                 claim.release()
-                if accepted.mode != QUEUE:
-                    self._state.arrivals.put(accepted.submitter.uid, accepted.request.queue_id)
+                self._state.arrivals.put(accepted.submitter.uid, accepted.request.queue_id)
 
         return let_go
 
@@ -157,17 +157,18 @@ class Submissions:
 
         def settle_late(claim: Claim, result: Attempt | None) -> None:
             hold.release()
-            if result is None:
-                claim.release()
-            else:
-                settle(
-                    claim,
-                    result,
-                    config=relay.config,
-                    journal=state.journal,
-                    now=time.time(),
-                    age=state.age(claim.entry.arrived),
-                )
+            try:
+                if result is not None:
+                    settle(
+                        claim,
+                        result,
+                        config=relay.config,
+                        journal=state.journal,
+                        now=time.time(),
+                        age=state.age(claim.entry.arrived),
+                    )
+            finally:
+                claim.release()  # also where the spool could not record it: nobody else would
 
         def enter() -> Claim | None:
             claim = submission.enter(

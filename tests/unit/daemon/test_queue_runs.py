@@ -42,6 +42,21 @@ def delivered_ids(house: House) -> list[str]:
     return [recipient.removesuffix("@y") for [recipient] in house.relay.delivered]
 
 
+def test_entry_for_which_there_was_no_thread_is_attempted_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    house = House()
+    enter(house.spool, FIRST)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "Thread", refuse)
+        house.runs.fill()
+    assert not house.relay.used
+    house.run(lambda: house.spool.count() == 0)
+
+
 def test_entry_in_hand_is_known_as_such() -> None:
     began, go = threading.Event(), threading.Event()
 

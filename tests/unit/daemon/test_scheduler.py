@@ -194,6 +194,27 @@ def test_house_is_kept_beside_all_else() -> None:
     assert not spool.swept.is_set()
 
 
+def test_sweep_for_which_there_was_no_thread_is_made_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Swept(MemorySpool):
+        swept = threading.Event()
+
+        def sweep(self, now: float, look: Any = None) -> list[Any]:
+            self.swept.set()
+            return []
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    house = House(spool=Swept())
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "Thread", refuse)
+        house.scheduler.keep_house()
+    house.scheduler.keep_house()
+    assert house.spool.swept.wait(PATIENCE_S)
+
+
 def test_sweep_of_a_long_queue_leaves_the_processor_to_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from pysendmail.daemon.state import State
 from pysendmail.daemon.submissions import Submissions
 from pysendmail.spool.errors import SpoolFull
-from pysendmail.spool.memory import MemorySpool
+from pysendmail.spool.memory import MemoryClaim, MemorySpool
 from pysendmail.submission.exit_status import Refused
 from pysendmail.submission.submitter import find_submitter
 from tests.helpers.waiting import wait_until
@@ -155,6 +155,26 @@ def test_attempt_that_fails_in_itself_too_late_gives_the_entry_back() -> None:
         raise ZeroDivisionError
 
     state = make_state(FakeRelay(make_peer=broken_peer), wait=0.5)
+    assert submit(state).status == 0
+    go.set()
+    wait_until(lambda: "worker failed" in names(state))
+    assert state.spool.claim(QUEUE_ID) is not None
+
+
+def test_verdict_that_cannot_be_recorded_too_late_gives_the_entry_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go = threading.Event()
+
+    def slow_peer() -> Peer:
+        assert go.wait(PATIENCE_S)
+        return Peer({"RCPT": "450 4.2.1 busy"})
+
+    def fail(*_: object, **__: object) -> None:
+        raise SpoolFull("no room")
+
+    monkeypatch.setattr(MemoryClaim, "settle", fail)
+    state = make_state(FakeRelay(make_peer=slow_peer), wait=0.5)
     assert submit(state).status == 0
     go.set()
     wait_until(lambda: "worker failed" in names(state))
