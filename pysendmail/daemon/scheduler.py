@@ -14,7 +14,7 @@ import time
 from pysendmail.daemon.queue_runs import QueueRuns
 from pysendmail.journal import ERROR, WARNING
 from pysendmail.relay import retry
-from pysendmail.spool.errors import EntryBusy, SpoolError
+from pysendmail.spool.errors import SpoolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LOOK_S = 1.0  # how often the drop directory and the idle connections are looked at
 HOUSEKEEPING_S = 3600.0
+GIVE_WAY_S = 0.01  # a sweep, to a run of the queue, at each entry
 TELL_AGAIN_S = 600.0  # trouble that lasts
 CLOCK_STEP_S = 60.0  # a clock that goes back by more has been set
 
@@ -126,7 +127,11 @@ class Scheduler:
         threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
 
     def _sweep(self) -> None:
-        """Sweep the spool beside all else: it reads every entry, and mail does not wait for it."""
+        """Sweep the spool beside all else: it reads every entry, and mail does not wait for it.
+
+        While entries are delivered it reads one now and then: they would share a processor. What a
+        clock that was ahead would have wait for that time to come is made due.
+        """
         state, config = self._state, self._state.relay.config
         pauses = {"first": config.retry_first, "longest": config.retry_longest}
         stranded: list[str] = []
@@ -134,21 +139,17 @@ class Scheduler:
         def look(entry: Entry) -> None:
             if retry.stranded(due=entry.next_attempt, now=time.time(), **pauses):
                 stranded.append(entry.queue_id)
+            if self.runs.busy():
+                self._stopping.wait(GIVE_WAY_S)
 
         try:
             for found in state.spool.sweep(time.time(), look):
                 state.journal.event(
                     "", "swept", priority=WARNING, name=found.name, found=found.text
                 )
-            for queue_id in stranded:
-                self._bring_back(queue_id)
+            if stranded:
+                state.spool.expedite(stranded)
+                why = "the clock was ahead"
+                state.journal.event("", "due at once", entries=len(stranded), why=why)
         except (OSError, SpoolError) as error:
             state.journal.spool_trouble(error)
-
-    def _bring_back(self, queue_id: str) -> None:
-        """Make due what a clock that was ahead would have wait for that time to come."""
-        try:
-            self._state.spool.change(queue_id, "expedite")
-        except EntryBusy:
-            return  # it gets a new time from who has it in hand
-        self._state.journal.event(queue_id, "due at once", why="the clock was ahead")
