@@ -17,7 +17,7 @@ from pysendmail.daemon.clock import STEP_S
 from pysendmail.daemon.queue_runs import QueueRuns
 from pysendmail.journal import ERROR, WARNING
 from pysendmail.relay import retry
-from pysendmail.spool.errors import EntryBusy, SpoolError
+from pysendmail.spool.errors import SpoolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ LOOK_S = 1.0  # how often the drop directory and the idle connections are looked
 REST_S = 30.0  # the same when there is nothing to see, as far as we are told
 HOUSEKEEPING_S = 3600.0
 SWEEP_AT_ONCE, SWEEP_PAUSE_S = 20, 0.005  # so a sweep takes a tenth of one processor
+GIVE_WAY_S = 0.01  # the pause at each entry, while others are being delivered
 TELL_AGAIN_S = 600.0  # trouble that lasts
 LATEST = 48  # a notice that no attempt occasions is late by up to one such part of its time
 
@@ -145,24 +146,30 @@ class Scheduler:
     def _sweep(self) -> None:
         """Sweep the spool beside all else: it reads every entry, and mail does not wait for it.
 
-        It pauses every few entries: reading without a pause would slow down what goes in and out.
+        It pauses every few entries, and at each while entries are delivered: what goes in and out
+        would have to share a processor with it. What a clock that was ahead would have wait for
+        that time to come is made due.
         """
         state = self._state
         seen = Inspection(state)
         looked_at = itertools.count(1)
 
         def look(entry: Entry) -> None:
-            if not next(looked_at) % SWEEP_AT_ONCE:
-                self._stopping.wait(SWEEP_PAUSE_S)
             seen.look(entry)
+            if self.runs.busy():
+                self._stopping.wait(GIVE_WAY_S)
+            elif not next(looked_at) % SWEEP_AT_ONCE:
+                self._stopping.wait(SWEEP_PAUSE_S)
 
         try:
             for found in state.spool.sweep(time.time(), look):
                 state.journal.event(
                     "", "swept", priority=WARNING, name=found.name, found=found.text
                 )
-            for queue_id in seen.stranded:
-                self._bring_back(queue_id)
+            if seen.stranded:
+                state.spool.expedite(seen.stranded)
+                why = "the clock was ahead"
+                state.journal.event("", "due at once", entries=len(seen.stranded), why=why)
         except (OSError, SpoolError) as error:
             state.journal.spool_trouble(error)
         finally:
@@ -179,14 +186,6 @@ class Scheduler:
             if not self._state.relay.pool.away():
                 return
             yield queue_id
-
-    def _bring_back(self, queue_id: str) -> None:
-        """Make due what a clock that was ahead would have wait for that time to come."""
-        try:
-            self._state.spool.change(queue_id, "expedite")
-        except EntryBusy:
-            return  # it gets a new time from who has it in hand
-        self._state.journal.event(queue_id, "due at once", why="the clock was ahead")
 
 
 class Inspection:

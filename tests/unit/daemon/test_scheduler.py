@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from pysendmail.daemon import scheduler as module
-from pysendmail.daemon.scheduler import LOOK_S, REST_S
+from pysendmail.daemon.scheduler import GIVE_WAY_S, LOOK_S, REST_S
 from pysendmail.relay.policy import POLICY
-from pysendmail.spool.errors import EntryBusy, SpoolFull
+from pysendmail.spool.errors import SpoolFull
 from pysendmail.spool.memory import MemorySpool
 from tests.helpers.waiting import wait_until
 from tests.unit.daemon.house import PATIENCE_S, FakeDrops, FakeRelay, House
@@ -235,16 +235,15 @@ def test_entry_whose_time_a_fast_clock_has_set_is_brought_back() -> None:
     assert "due at once" in house.names()
 
 
-def test_entry_in_hand_is_not_brought_back() -> None:
-    class Busy(MemorySpool):
-        asked = threading.Event()
-
-        def change(self, queue_id: str, action: str) -> bool:
-            self.asked.set()
-            raise EntryBusy(queue_id)
-
-    house = House(spool=Busy())
-    enter(house.spool, FIRST, next_attempt=FUTURE)
-    house.run(house.spool.asked.is_set)
-    assert "due at once" not in house.names()
-    assert "spool trouble" not in house.names()
+@pytest.mark.parametrize(("busy", "pauses"), [(True, 2), (False, 0)], ids=["busy", "idle"])
+def test_sweep_gives_way_to_a_run_of_the_queue(
+    busy: bool, pauses: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House()
+    enter(house.spool, FIRST)
+    enter(house.spool, SECOND)
+    given: list[float] = []
+    monkeypatch.setattr(house.runs, "busy", lambda: busy)
+    monkeypatch.setattr(house.scheduler._stopping, "wait", given.append)
+    house.scheduler._sweep()
+    assert given == [GIVE_WAY_S] * pauses
