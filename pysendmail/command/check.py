@@ -12,8 +12,9 @@ import stat
 import time
 
 from pysendmail.command.alias_check import find_alias_errors
+from pysendmail.command.daemon_access import find_closed_files, group_name, user_name
 from pysendmail.command.stdin import say, tell
-from pysendmail.config.errors import ConfigError
+from pysendmail.config.errors import ConfigError, UnreadableConfigError
 from pysendmail.config.load import load
 from pysendmail.config.secrets import credential_path, read_listen_password, read_password
 from pysendmail.config.snapshot import write_snapshot
@@ -54,10 +55,13 @@ def check(*, connect: bool, send_to: str) -> int:
     except ConfigError as error:
         for line in error.errors:
             say(2, line.encode("utf-8", "backslashreplace"))
+        if isinstance(error, UnreadableConfigError) and os.geteuid() != 0:
+            say(2, b"this is for root to check, or for the daemon's user")
         return EX_CONFIG
     show_settings(loaded)
     show_spool(loaded.config)
-    status = EX_OK if show_aliases(loaded.config) else EX_CONFIG
+    in_order = [show_closed_files(loaded), show_aliases(loaded.config)]
+    status = EX_OK if all(in_order) else EX_CONFIG
     if not connect:
         return status
     smarthosts = smarthosts_of(loaded.config, password)
@@ -105,9 +109,9 @@ def readers_of(name: str) -> str:
         status = os.stat(credential_path(name, os.environ))
     except OSError as error:
         return f"nobody: {error.strerror}"
-    readers = [f"uid {status.st_uid}"]
+    readers = [user_name(status.st_uid)]
     if status.st_mode & stat.S_IRGRP:
-        readers.append(f"group {status.st_gid}")
+        readers.append(group_name(status.st_gid))
     if status.st_mode & stat.S_IROTH:
         readers.append("everybody")
     return ", ".join(readers)
@@ -124,6 +128,16 @@ def show_spool(config: Config) -> None:
     directory = drop_directory(config.spool)
     if count := sum(1 for _ in dropped_entries(directory)):
         show(f"warning: no daemon is running, and {directory} has messages for it: {count}")
+
+
+def show_closed_files(loaded: Loaded) -> bool:
+    """Print what the daemon's user cannot read; tell whether the daemon can do its work."""
+    at_start, later = find_closed_files(loaded)
+    for line in at_start:
+        show(f"warning: {line}")
+    for line in later:
+        show(line)
+    return not later
 
 
 def show_aliases(config: Config) -> bool:

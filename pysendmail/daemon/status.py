@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def report(state: State, records: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """Yield the answer: a line for the daemon, one for each smarthost, one for the queue."""
+    states = state.relay.pool.states()
     smarthosts: list[dict[str, object]] = [
         {
             "smarthost": smarthost.name.decode(),
@@ -26,10 +27,10 @@ def report(state: State, records: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
             "trouble": trouble.decode("utf-8", "backslashreplace"),
             "idle_connections": idle,
         }
-        for smarthost, flowing, pause, trouble, idle in state.relay.pool.states()
+        for smarthost, flowing, pause, trouble, idle in states
     ]
     waiting = state.spool.count()
-    due = state.spool.next_due()
+    due = next_attempt(state.spool.next_due(), [pause for _, _, pause, _, _ in states], time.time())
     if b"j" in records:
         facts = {
             "version": __version__,
@@ -53,3 +54,14 @@ def report(state: State, records: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
             line += f", next attempt in {max(due - time.time(), 0):.0f} s"
         yield OUTPUT, line.encode()
     yield EXIT, b"0"
+
+
+def next_attempt(due: float | None, pauses: list[float], now: float) -> float | None:
+    """Return when a message is attempted next, in seconds since the epoch; None: never, as it is.
+
+    `due` is the time of the message whose turn is first, `pauses` has the seconds until each
+    smarthost is tried: what is due waits for the first of them.
+    """
+    if due is None or not pauses:
+        return None
+    return max(due, now + min(pauses))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pysendmail.command.check import check
+from pysendmail.config.errors import UnreadableConfigError
 from pysendmail.submission.drop_door import drop, make_drop_directory
 from pysendmail.submission.request import Request, format_request
 from tests.helpers.catcher import Catcher
@@ -27,6 +28,7 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configure:
             "origin": "example.org",
             "hostname": "host.example.org",
             "aliases": str(tmp_path / "aliases"),
+            "spool": str(tmp_path / "spool"),
             **settings,
         }
         path.write_text("".join(f"{name}: {value}\n" for name, value in facts.items()))
@@ -88,8 +90,8 @@ def test_password_is_masked_and_its_readers_are_named(
     configure(smarthost="smtp://127.0.0.1:1", user="me", password_file=str(password))
     assert check(connect=False, send_to="") == 0
     output = capfd.readouterr().out
-    assert "the password can be read by uid" in output
-    assert ", group" in output
+    user, group = password.owner(), password.group()
+    assert f"the password can be read by {user}, group {group}\n" in output
     assert "very-secret" not in output
 
 
@@ -102,7 +104,7 @@ def test_readers_of_token_and_key_are_named(
     configure(token_file=str(token), tls_certificate_file=str(tmp_path / "none.pem"))
     assert check(connect=False, send_to="") == 0
     output = capfd.readouterr().out
-    assert "the token can be read by uid" in output
+    assert f"the token can be read by {token.owner()}\n" in output
     assert "the key of our certificate can be read by nobody: No such file" in output
     assert "ya29" not in output
 
@@ -113,6 +115,23 @@ def test_password_of_the_listener_is_looked_at_too(
     configure(listen_user="me", listen_password_file="/nonexistent/password")
     assert check(connect=False, send_to="") == 78
     assert "key 'listen_password_file'" in capfd.readouterr().err
+
+
+def test_user_who_may_not_read_the_password_is_told_who_may(
+    configure: Configure, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(smarthost="smtp://127.0.0.1:1", user="me", password_file="/nonexistent/password")
+
+    def refuse(*_: object) -> None:
+        raise UnreadableConfigError(["key 'password_file': Permission denied"])
+
+    monkeypatch.setattr("pysendmail.command.check.read_password", refuse)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert check(connect=True, send_to="") == 78
+    assert capfd.readouterr().err.splitlines() == [
+        "key 'password_file': Permission denied",
+        "this is for root to check, or for the daemon's user",
+    ]
 
 
 def test_broken_configuration_is_told_line_by_line(

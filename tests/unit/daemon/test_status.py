@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 
+import pytest
+
 from pysendmail import __version__
-from pysendmail.daemon.status import report
+from pysendmail.daemon.status import next_attempt, report
 from pysendmail.relay.policy import POLICY
 from tests.unit.daemon.house import FakeRelay, make_state
 from tests.unit.spool.samples import FIRST, enter
@@ -48,3 +50,22 @@ def test_program_reads_json() -> None:
     [smarthost] = facts["smarthosts"]
     assert (smarthost["smarthost"], smarthost["state"]) == ("alpha:25", "away")
     assert 0 < smarthost["next_probe_s"] <= 5.0
+
+
+@pytest.mark.parametrize(
+    ("due", "pauses", "attempt"),
+    [
+        (None, [0.0], None),
+        (150.0, [0.0], 150.0),
+        (50.0, [0.0], 100.0),
+        (50.0, [8.0, 5.0], 105.0),
+        (150.0, [8.0, 5.0], 150.0),
+        (50.0, [8.0, 0.0], 100.0),
+        (50.0, [], None),
+    ],
+    ids=["nothing waits", "later", "due", "due, all away", "later, all away", "one works", "none"],
+)
+def test_what_is_due_waits_for_a_smarthost_that_is_tried(
+    due: float | None, pauses: list[float], attempt: float | None
+) -> None:
+    assert next_attempt(due, pauses, 100.0) == attempt
