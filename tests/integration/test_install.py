@@ -146,6 +146,16 @@ def test_sendmail_finds_its_modules_in_bundles(prefix: Path, tmp_path: Path) -> 
     assert len(list((copy / "var/spool/pysendmail/queue").iterdir())) == 2
 
 
+def test_sendmail_does_without_bundles_that_are_not_whole(tmp_path: Path) -> None:
+    made("install", PREFIX=tmp_path)
+    for bundle in (tmp_path / "lib/pysendmail/bundles").iterdir():
+        os.truncate(bundle, bundle.stat().st_size // 2)
+    assert "pysendmail.submission.direct" in modules_looked_for(
+        tmp_path, "-odq", "root@example.com"
+    )
+    assert len(list((tmp_path / "var/spool/pysendmail/queue").iterdir())) == 1
+
+
 @pytest.mark.parametrize("bundle", ["sendmail", "drop_door", "direct_door", "spool"])
 def test_bundle_holds_each_module_with_its_place(prefix: Path, bundle: str) -> None:
     private = prefix / "lib/pysendmail"
