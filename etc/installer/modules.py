@@ -33,10 +33,11 @@ try:
     with open({path!r} + MAGIC_NUMBER.hex(), 'rb') as file:
         from marshal import loads
         code, modules = loads(file.read())
+except (OSError, EOFError, ValueError, TypeError):
+    pass  # of another Python, or not whole: the modules are imported one by one
+else:
     exec(code)
     enter_modules(modules)
-except FileNotFoundError:
-    pass  # of another Python: the modules are imported one by one
 """
 
 # The kernel cuts a first line off after 127 octets (256 since Linux 5.1).

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from etc.installer import files
 from etc.installer.dependencies import fetch_dependencies, find_dependencies
 from pysendmail import __version__
 from tests.helpers.installed import REPOSITORY, SEARCH_PATH, run_program
@@ -144,6 +145,34 @@ def test_sendmail_finds_its_modules_in_bundles(prefix: Path, tmp_path: Path) -> 
         bundle.rename(bundle.with_suffix(".00000d0a"))  # as one with other bytecode finds them
     assert "pysendmail.submission.direct" in modules_looked_for(copy, "-odq", "root@example.com")
     assert len(list((copy / "var/spool/pysendmail/queue").iterdir())) == 2
+
+
+@pytest.mark.parametrize("step", ["one", "two"])
+def test_new_directory_takes_the_place_of_the_one_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    used, fresh = tmp_path / "used", tmp_path / "fresh"
+    for directory in (used, fresh):
+        directory.mkdir()
+        (directory / directory.name).touch()
+    if step == "two":
+        monkeypatch.setattr(files, "swap", lambda *_: False)
+    elif files.swap(str(used), str(fresh)) and files.swap(str(used), str(fresh)):
+        monkeypatch.delattr(os, "rename")
+    else:
+        pytest.skip("a file system that cannot exchange two names")
+    files.exchange(str(fresh), str(used))
+    assert everything_in(tmp_path) == {"used", "used/fresh"}
+
+
+def test_sendmail_does_without_bundles_that_are_not_whole(tmp_path: Path) -> None:
+    made("install", PREFIX=tmp_path)
+    for bundle in (tmp_path / "lib/pysendmail/bundles").iterdir():
+        os.truncate(bundle, bundle.stat().st_size // 2)
+    assert "pysendmail.submission.direct" in modules_looked_for(
+        tmp_path, "-odq", "root@example.com"
+    )
+    assert len(list((tmp_path / "var/spool/pysendmail/queue").iterdir())) == 1
 
 
 @pytest.mark.parametrize("bundle", ["sendmail", "drop_door", "direct_door", "spool"])
