@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pysendmail.spool.entry import Entry
 
 LOOK_S = 1.0  # how often the drop directory and the idle connections are looked at
+SHORTEST_S = LOOK_S / 20
 HOUSEKEEPING_S = 3600.0
 TELL_AGAIN_S = 600.0  # trouble that lasts
 CLOCK_STEP_S = 60.0  # a clock that goes back by more has been set
@@ -103,12 +104,14 @@ class Scheduler:
 
         What is due now and was not dispatched is being waited for already; not without a pause.
         """
+        if self._drops.under_way:
+            return SHORTEST_S
         state = self._state
         due = state.spool.next_due()
         if due is None or not state.workers.spare:
             return LOOK_S
         pause = max(due - time.time(), state.relay.pool.next_probe())
-        shortest = LOOK_S if self.runs.resting else LOOK_S / 20
+        shortest = LOOK_S if self.runs.resting else SHORTEST_S
         return min(max(pause, shortest), LOOK_S)
 
     def keep_house(self) -> None:

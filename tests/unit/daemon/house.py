@@ -84,6 +84,8 @@ class FakeDrops:
         self._sweep = sweep
         self.sweeps = 0
 
+    under_way = False
+
     def changed(self) -> bool:
         return True
 
