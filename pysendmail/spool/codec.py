@@ -268,7 +268,7 @@ def _format_json(facts: dict[str, Any]) -> bytes:
 
 def _parse_json(text: bytes) -> dict[str, Any]:
     try:
-        facts = json.loads(text)
+        facts = json.loads(text.decode("ascii"))
     except (ValueError, RecursionError) as error:
         raise BrokenEntry(f"not JSON: {error}") from error
     if not isinstance(facts, dict):

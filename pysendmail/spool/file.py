@@ -162,13 +162,14 @@ class EntryFile:
             return False
         return os.path.samestat(there, os.fstat(self._fd))
 
-    def close(self) -> None:
-        """Unlock and close. Idempotent."""
+    def close(self, *, removed: bool = False) -> None:
+        """Unlock and close; nobody needs the lock of a file that is `removed`. Idempotent."""
         if self._fd < 0:
             return
         fd, self._fd = self._fd, -1
-        # By hand, not only by closing: a child between fork and exec has a copy of the descriptor.
-        fcntl.flock(fd, fcntl.LOCK_UN)
+        if not removed:
+            # By hand as well: a child between fork and exec has a copy of the descriptor.
+            fcntl.flock(fd, fcntl.LOCK_UN)
         os.close(fd)
 
     def _part(self, start: bytes, begin: int, end: int) -> bytes:
