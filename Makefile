@@ -1,16 +1,22 @@
 # pysendmail: install it, try it, test it. `make help` lists what there is.
 
-# Where an installation goes. Below /usr and /usr/local the usual places are used for the rest; any other PREFIX
-# holds everything: PREFIX/etc, PREFIX/var, PREFIX/run.
+# What an installation can be told, NAME=VALUE behind `make install`:
+# PREFIX         where it goes, /usr; below /usr and /usr/local the usual places are used for the rest, any other
+#                directory holds everything: PREFIX/etc, PREFIX/var, PREFIX/run
+# SYSCONFDIR, LOCALSTATEDIR, RUNDIR, UNITDIR
+#                other places for the configuration, the spool, the socket, the units of systemd
+# DESTDIR        a directory before all of these, for those who make packages
+# PYTHON         the interpreter: /usr/bin/python3 when it is 3.11 or newer, else the first python3 of PATH
+# DEPENDENCIES   a directory that holds the modules yaml and daemon: the interpreter's own, else pip is asked
+# EXTRAS         what else to bring along, with commas between: proxy (python-socks), gssapi (gssapi)
+# SERVICE_USER   the daemon's user: pysendmail below /usr and /usr/local, else who installs
+# DIVERT         yes: move another mail system's sendmail aside
 PREFIX ?= /usr
-DESTDIR ?=
 SYSCONFDIR ?=
 LOCALSTATEDIR ?=
 RUNDIR ?=
 UNITDIR ?=
-# The interpreter (default: /usr/bin/python3 when it is 3.11 or newer, else the first python3 of PATH), a directory
-# that holds yaml and daemon (default: the interpreter's own, else pip), what else to bring along (proxy: python-socks,
-# gssapi: gssapi; with commas between), the daemon's user, and `yes` to move another mail system's sendmail aside.
+DESTDIR ?=
 PYTHON ?=
 DEPENDENCIES ?=
 EXTRAS ?=
@@ -38,9 +44,9 @@ COMBINE = ls .coverage.* >/dev/null 2>&1 && $(RUN)/coverage combine --quiet --ap
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@echo; sed -n '/^# Where/,/^PYTHON/{/^#/s/^# //p}' $(firstword $(MAKEFILE_LIST))
+	@echo; sed -n '/^# What an/,/^PREFIX/s/^# //p' $(firstword $(MAKEFILE_LIST))
 
-install: ## install; PREFIX DESTDIR SYSCONFDIR LOCALSTATEDIR RUNDIR UNITDIR PYTHON DEPENDENCIES EXTRAS SERVICE_USER DIVERT
+install: ## install; what it can be told is below
 	@python=$$(etc/installer/find-python "$(PYTHON)") && "$$python" -EsB -m etc.installer.install install $(PLACES)
 
 uninstall: ## remove what install has laid down; with the same PREFIX and DESTDIR
@@ -126,5 +132,6 @@ $(VENV)/complete: setup.cfg pyproject.toml
 	@[ ! -L $(VENV) ] || { echo "$(VENV) is a link, and what it leads to is not cleared from here:" \
 		"bring that up to date, then touch $@" >&2; exit 1; }
 	@python=$$(etc/installer/find-python --with ensurepip "$(PYTHON)") && \
+	echo "$(VENV) is made, with what the tests need from PyPI" >&2 && \
 	"$$python" -m venv --clear $(VENV) && \
 	$(RUN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev]' && touch $@

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MODULES = ("yaml", "daemon")
-# extra of setup.cfg -> its module, and how we see that it is there and new enough
+# extra of setup.cfg -> its module, how we see that it is there and new enough, and the package of
+# Debian's that helps; the python-socks of its stable releases is too old for us
 EXTRAS = {
     "proxy": (
         "python_socks",
         "from pysendmail.smtp.transport.proxy import require_package; require_package()",
+        "python3-pip",
     ),
-    "gssapi": ("gssapi", "import gssapi"),
+    "gssapi": ("gssapi", "import gssapi", "python3-gssapi"),
 }
 FIND = """
 import os, sys
@@ -31,7 +33,6 @@ for name in sys.argv[1:]:
     print(os.path.dirname(os.path.dirname(__import__(name).__file__)))
 """
 TRY = "import sys; sys.path.extend(sys.argv[1:]); import yaml, daemon"
-HINT = "apt-get install python3-yaml python3-daemon"
 
 
 def extras_of(words: str) -> list[str]:
@@ -62,15 +63,22 @@ def find_dependencies(python: str, given: str, extras: Sequence[str] = ()) -> li
 def fetch_dependencies(python: str, directory: str, extras: Sequence[str] = ()) -> None:
     """Have pip put the libraries into a directory of ours; Trouble when it cannot."""
     if run([python, "-I", "-m", "pip", "--version"]).returncode != 0:
-        missing = " and ".join((*MODULES, *(EXTRAS[extra][0] for extra in extras)))
-        raise Trouble(f"neither {missing} nor pip are there for {python}: {HINT}")
+        modules = ", ".join((*MODULES, *(EXTRAS[extra][0] for extra in extras)))
+        raise Trouble(f"{python} has neither pip nor all of {modules}: {hint(extras)}")
     options = ["--quiet", "--no-input", "--no-compile", "--disable-pip-version-check"]
     command = [python, "-I", "-m", "pip", "install", *options, "--target", directory]
     fetched = run([*command, *requirements(extras)], PIP_USER="0")
     if fetched.returncode != 0 or not works(python, [directory], extras):
         errors = [line for line in fetched.stderr.splitlines() if "ERROR" in line]
         reason = errors[-1].partition("ERROR: ")[2] if errors else "they cannot be imported"
-        raise Trouble(f"pip could not get {', '.join(requirements(extras))} ({reason}); or: {HINT}")
+        instead = "" if "proxy" in extras else f"; or: {hint(extras)}"
+        raise Trouble(f"pip could not get {', '.join(requirements(extras))} ({reason}){instead}")
+
+
+def hint(extras: Sequence[str] = ()) -> str:
+    """Return what helps where libraries are missing, on Debian."""
+    packages = [EXTRAS[extra][2] for extra in extras]
+    return " ".join(("apt-get install python3-yaml python3-daemon", *packages))
 
 
 def requirements(extras: Sequence[str] = ()) -> list[str]:

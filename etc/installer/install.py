@@ -19,6 +19,7 @@ from etc.installer.dependencies import extras_of, run
 from etc.installer.files import Content, Link, digest, exchange, read_text, write
 from etc.installer.modules import check_interpreter, lay_modules, run_installed, stub_of
 from etc.installer.places import Places, Trouble
+from etc.installer.running import remove_socket, running_daemon
 from etc.installer.takeover import Manifest, owners
 from pysendmail import __version__
 
@@ -105,7 +106,13 @@ def uninstall(places: Places) -> None:
     if os.path.exists(snapshot):
         os.unlink(snapshot)
     manage_units(places, "daemon-reload")
-    say(f"kept: {places.configuration}, {places.spool} and the user it belongs to")
+    if pid := running_daemon(places):
+        say(f"still running, until you end it: {places.daemon}, pid {pid}")
+    else:
+        remove_socket(places)
+    user = service_user(places)
+    of_the_user = f" and the user {user}" if places.is_for_this_machine and user != "root" else ""
+    say(f"kept: {places.configuration}, {places.spool}{of_the_user}")
 
 
 def check_rights(places: Places, paths: list[str]) -> None:
@@ -146,7 +153,8 @@ def lay_state(places: Places, python: str, user: str) -> None:
     make_spool(places.staged(places.spool), owner)
     os.makedirs(places.staged(places.configuration), exist_ok=True)
     config_file = places.staged(places.config_file)
-    if not os.path.exists(config_file):
+    is_new = not os.path.exists(config_file)
+    if is_new:
         write(config_file, places.substitute(read_text(EXAMPLE)).encode(), 0o644)
         if owner:
             os.chown(config_file, -1, owner[1])  # so that `chmod 640` leaves the daemon its right
@@ -157,7 +165,10 @@ def lay_state(places: Places, python: str, user: str) -> None:
     for line in run_installed(places, python):
         say(line)
     manage_units(places, "daemon-reload")
-    say(f"next: write {places.config_file}, then run {places.prefix}/bin/pysendmail check")
+    first = f"write {places.config_file}, then " if is_new else ""
+    say(f"next: {first}run {places.prefix}/bin/pysendmail check")
+    if pid := running_daemon(places):
+        say(f"then start the daemon anew: what runs, pid {pid}, is what was installed before")
 
 
 def manage_units(places: Places, *words: str) -> None:

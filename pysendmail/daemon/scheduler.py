@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 LOOK_S = 1.0  # how often the drop directory and the idle connections are looked at
 REST_S = 30.0  # the same when there is nothing to see, as far as we are told
+SHORTEST_S = LOOK_S / 20
 HOUSEKEEPING_S = 3600.0
 SWEEP_AT_ONCE, SWEEP_PAUSE_S = 20, 0.005  # so a sweep takes a tenth of one processor
 GIVE_WAY_S = 0.01  # the pause at each entry, while others are being delivered
@@ -112,6 +113,8 @@ class Scheduler:
 
         What is due now and was not dispatched is being waited for already; not without a pause.
         """
+        if self._drops.under_way:
+            return SHORTEST_S
         state = self._state
         now, due = time.time(), state.spool.next_due()
         if not state.workers.spare:
@@ -125,7 +128,7 @@ class Scheduler:
         if due is None:
             return longest
         pause = max(due - now, state.relay.pool.next_probe())
-        shortest = LOOK_S if self.runs.resting else LOOK_S / 20
+        shortest = LOOK_S if self.runs.resting else SHORTEST_S
         return min(max(pause, shortest), longest)
 
     def keep_house(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 
+from pysendmail.config.defaults import MESSAGE_SIZE_HIGHEST
 from pysendmail.daemon.delivery import WaitedDelivery
 from pysendmail.daemon.settle import settle
 from pysendmail.daemon.shares import Hold, Shares
@@ -20,7 +21,7 @@ from pysendmail.spool.errors import SpoolError
 from pysendmail.submission.accept import Accepted, accept
 from pysendmail.submission.answer import Answer
 from pysendmail.submission.conclude import Submission
-from pysendmail.submission.exit_status import EX_TEMPFAIL, Refused
+from pysendmail.submission.exit_status import EX_TEMPFAIL, Refused, too_large
 from pysendmail.submission.request import INTERACTIVE, QUEUE
 from pysendmail.submission.submitter import find_submitter
 
@@ -98,6 +99,8 @@ class Submissions:
         recipients that are of no use. Raises OSError or SpoolError when the spool cannot take it
         now, and Refused for what sendmail would not have left there.
         """
+        if request.size > MESSAGE_SIZE_HIGHEST:
+            raise too_large(MESSAGE_SIZE_HIGHEST)
         accepted = self._accept(request, raw, find_submitter(uid))
         submission = self._submission(accepted)
         self._enter(accepted, submission, "from the drop directory", reserve=False)()

@@ -9,6 +9,7 @@ import ast
 import marshal
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -20,9 +21,11 @@ from pathlib import Path
 import pytest
 
 from etc.installer import files
-from etc.installer.dependencies import fetch_dependencies, find_dependencies
+from etc.installer.dependencies import fetch_dependencies, find_dependencies, hint
 from pysendmail import __version__
-from tests.helpers.installed import REPOSITORY, SEARCH_PATH, run_program
+from pysendmail.submission.socket_door import is_served
+from tests.helpers.installed import PATIENCE_S, REPOSITORY, SEARCH_PATH, run_program
+from tests.helpers.waiting import wait_until
 
 PROGRAMS = ("sbin/sendmail", "sbin/pysendmaild", "bin/pysendmail")
 NAMES = (
@@ -339,7 +342,8 @@ def test_second_installation_replaces_the_first_and_keeps_the_configuration(tmp_
     configuration = tmp_path / "etc/pysendmail/pysendmail.yaml"
     configuration.write_text("origin: example.com\n")
     before = everything_in(tmp_path) - {str(outdated.relative_to(tmp_path))}
-    made("install", PREFIX=tmp_path)
+    said = made("install", PREFIX=tmp_path)
+    assert said.endswith(f"next: run {tmp_path}/bin/pysendmail check\n")
     assert everything_in(tmp_path) == before
     assert configuration.read_text() == "origin: example.com\n"
 
@@ -348,6 +352,31 @@ def test_second_installation_tells_what_is_wrong_with_the_configuration(tmp_path
     made("install", PREFIX=tmp_path)
     (tmp_path / "etc/pysendmail/pysendmail.yaml").write_text("smarthots: x\n")
     assert "unknown key (did you mean 'smarthost'?)" in made("install", PREFIX=tmp_path)
+
+
+def test_daemon_that_runs_is_told_of(tmp_path: Path) -> None:
+    made("install", PREFIX=tmp_path)
+    program = f"{tmp_path}/sbin/pysendmaild"
+    daemon = subprocess.Popen([program, "--foreground"], env={"PATH": SEARCH_PATH})
+    try:
+        wait_until(lambda: is_served(f"{tmp_path}/run/pysendmail/submit.sock"), seconds=PATIENCE_S)
+        said = made("install", PREFIX=tmp_path)
+        anew = f"then start the daemon anew: what runs, pid {daemon.pid}, is what was installed"
+        assert anew in said.splitlines()[-1]
+        said = made("uninstall", PREFIX=tmp_path)
+        assert f"still running, until you end it: {program}, pid {daemon.pid}\n" in said
+    finally:
+        daemon.terminate()
+        assert daemon.wait(PATIENCE_S) == 0
+
+
+def test_uninstall_takes_away_the_socket_that_a_daemon_left(tmp_path: Path) -> None:
+    made("install", PREFIX=tmp_path)
+    (tmp_path / "run/pysendmail").mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{tmp_path}/run/pysendmail/submit.sock")
+    made("uninstall", PREFIX=tmp_path)
+    assert "run" not in everything_in(tmp_path)
 
 
 @pytest.fixture
@@ -490,6 +519,18 @@ def test_library_of_an_extra_comes_along_when_it_is_asked_for_and_new_enough(
     assert find_dependencies(sys.executable, "", ["proxy"])
     version.write_text("__version__ = '2.0.3'\n")
     assert find_dependencies(sys.executable, "", ["proxy"]) is None
+
+
+@pytest.mark.parametrize(
+    ("extras", "packages"),
+    [
+        ([], "python3-yaml python3-daemon"),
+        (["gssapi"], "python3-yaml python3-daemon python3-gssapi"),
+        (["proxy"], "python3-yaml python3-daemon python3-pip"),
+    ],
+)
+def test_hint_names_what_helps(extras: list[str], packages: str) -> None:
+    assert hint(extras) == f"apt-get install {packages}"
 
 
 def test_environment_that_is_only_linked_here_is_not_cleared(tmp_path: Path) -> None:

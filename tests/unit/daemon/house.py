@@ -80,6 +80,8 @@ def make_state(
 class FakeDrops:
     """A drop directory that always has changed; `sweep` does what it is told."""
 
+    under_way = False
+
     def __init__(self, sweep: Callable[[], None] = lambda: None) -> None:
         self._sweep = sweep
         self.sweeps = 0

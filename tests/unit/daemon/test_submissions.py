@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pysendmail.config.defaults import MESSAGE_SIZE_HIGHEST
 from pysendmail.daemon.state import State
 from pysendmail.daemon.submissions import Submissions
 from pysendmail.spool.errors import SpoolFull
@@ -224,6 +225,13 @@ def test_dropped_is_durable_and_not_attempted_here() -> None:
     state = make_state()
     Submissions(state).take_dropped(request(BOB), raw(), 0)
     assert state.spool.count() == 1
+
+
+def test_dropped_giant_that_no_configuration_allows_is_no_mail() -> None:
+    state = make_state()
+    with pytest.raises(Refused, match="larger"):
+        Submissions(state).take_dropped(request(BOB, size=MESSAGE_SIZE_HIGHEST + 1), raw(), 0)
+    assert state.spool.count() == 0
 
 
 def test_dropped_twice_is_entered_once() -> None:
