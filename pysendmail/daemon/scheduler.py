@@ -120,6 +120,8 @@ class Scheduler:
         if not state.workers.spare:
             return LOOK_S
         quiet = (due is None or due > now) and not state.relay.pool.warm()
+        # Who changes it all the time is not to wake us all the time.
+        quiet = quiet and not self._drops.changed()
         # First to be told of a change, then to look for one: so none comes in between.
         quiet = quiet and self._drops.watch() and not self._drops.changed()
         longest = REST_S if quiet else LOOK_S

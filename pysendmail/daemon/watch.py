@@ -20,14 +20,15 @@ class Watch:
         self._fd = -1  # the watch ends when it is closed
 
     def arm(self) -> bool:
-        """Have this process sent one SIGIO when a name comes into the directory; False where that
-        is not to be had. Once more before that is no more than once.
+        """Have this process sent one SIGIO when a name in the directory becomes another, as all do
+        that `drop_door` finishes; False where that is not to be had. Once more before that is no
+        more than once.
         """
         try:
             if self._fd < 0:
                 flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
                 self._fd = os.open(self._directory, flags)
-            fcntl.fcntl(self._fd, fcntl.F_NOTIFY, fcntl.DN_CREATE | fcntl.DN_RENAME)
+            fcntl.fcntl(self._fd, fcntl.F_NOTIFY, fcntl.DN_RENAME)
         except OSError:
             return False
         return True

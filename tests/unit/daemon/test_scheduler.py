@@ -122,6 +122,14 @@ def test_pause_is_long_where_nothing_is_to_be_seen() -> None:
     assert 0 < house.scheduler.pause() <= LOOK_S
 
 
+def test_directory_that_changes_all_the_time_is_not_watched() -> None:
+    class Restless(FakeDrops):
+        def watch(self) -> bool:
+            raise AssertionError
+
+    assert House(drops=Restless()).scheduler.pause() == LOOK_S
+
+
 def test_pause_is_short_while_a_connection_is_warm_or_an_entry_could_not_go() -> None:
     house = House(drops=QuietDrops())
     session, _ = house.relay.pool.borrow(house.relay.smarthosts[0], None)
