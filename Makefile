@@ -72,7 +72,7 @@ clients: $(VENV)/complete ## the tests with real programs that send mail, fetche
 	tests/clients/fetch
 	$(PYTEST) tests/clients
 
-fault: $(VENV)/complete ## the tests that kill, fill up and cut off
+fault: $(VENV)/complete ## the tests that kill, fill up and cut off; MESSAGE_MIB=300 DROP_FILES=50000
 	$(PYTEST) tests/fault
 
 power-cuts: $(VENV)/complete ## a power cut at every instant; up to STATES=2000 of one all are tried, else some
