@@ -78,7 +78,7 @@ clients: $(VENV)/complete ## the tests with real programs that send mail, fetche
 	tests/clients/fetch
 	$(PYTEST) tests/clients
 
-fault: $(VENV)/complete ## the tests that kill, fill up and cut off
+fault: $(VENV)/complete ## the tests that kill, fill up and cut off; MESSAGE_MIB=300 DROP_FILES=50000
 	$(PYTEST) tests/fault
 
 power-cuts: $(VENV)/complete ## a power cut at every instant; of which all states are tried, STATES=200000 of one at most

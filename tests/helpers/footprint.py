@@ -1,10 +1,11 @@
 """How much memory a process has had at most: the resident set, as the kernel counts it.
 
-`peak_of` is for a process that goes on, `run_weighed` for one that ends.
+`Footprint` is for a process that goes on, `Weighing` for one that ends.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -28,10 +29,11 @@ os._exit(os.waitstatus_to_exitcode(status) & 255)
 
 
 class Weighed:
-    """A program that has ended: `status`, `stderr`, and its `peak` in KiB."""
+    """A program that has ended: `status`, what it wrote, and its `peak` in KiB."""
 
-    def __init__(self, status: int, stderr: bytes, peak: int) -> None:
+    def __init__(self, status: int, stdout: bytes, stderr: bytes, peak: int) -> None:
         self.status = status
+        self.stdout = stdout
         self.stderr = stderr
         self.peak = peak
 
@@ -52,7 +54,7 @@ class Weighing:
                 env={"PATH": SEARCH_PATH, **env},
                 cwd="/",
                 stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 pass_fds=[tell],
                 user=uid,
@@ -67,39 +69,25 @@ class Weighing:
 
     def feed(self, chunks: Iterable[bytes]) -> None:
         """Write these to its standard input and end that; who does not read on is left alone."""
-        try:
+        with contextlib.suppress(BrokenPipeError):
             for chunk in chunks:
                 self.stdin.write(chunk)
+        with contextlib.suppress(BrokenPipeError):
             self.stdin.close()
-        except BrokenPipeError:
-            pass
 
     def end(self, seconds: float) -> Weighed:
         """Wait for its end; TimeoutExpired after so many seconds."""
         self._process.stdin = None
         try:
-            _, stderr = self._process.communicate(timeout=seconds)
-            return Weighed(self._process.returncode, stderr, int(os.read(self._told, 20)))
+            stdout, stderr = self._process.communicate(timeout=seconds)
+            peak = int(os.read(self._told, 20))
+            return Weighed(self._process.returncode, stdout, stderr, peak)
         except BaseException:
             self._process.kill()
             self._process.communicate()
             raise
         finally:
             os.close(self._told)
-
-
-def run_weighed(
-    argv: Sequence[str],
-    chunks: Iterable[bytes],
-    *,
-    env: Mapping[str, str],
-    uid: int | None = None,
-    seconds: float = 60.0,
-) -> Weighed:
-    """Run a program to its end in an environment of `env` and PATH alone."""
-    weighing = Weighing(argv, env=env, uid=uid)
-    weighing.feed(chunks)
-    return weighing.end(seconds)
 
 
 class Footprint:
