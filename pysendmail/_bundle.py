@@ -2,8 +2,9 @@
 
 To find, open and read each module by itself is most of what importing them costs, and importing
 them is most of what sendmail does. A bundle has their code in the order in which they need each
-other. It is for one version of Python: any other, and a checkout, which has no bundles, import the
-modules from their own files. That makes no other difference.
+other. It is for the Pythons that run the same bytecode, whose mark is in its name: any other, and a
+checkout, which has no bundles, import the modules from their own files, as is done where a bundle
+is not whole. That makes no other difference.
 
 The stub of sendmail runs this module's code before anything of ours is imported, so it imports
 nothing of ours itself.
@@ -14,6 +15,7 @@ from __future__ import annotations
 import marshal
 import sys
 from _frozen_importlib import ModuleSpec
+from _frozen_importlib_external import MAGIC_NUMBER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,13 +23,13 @@ if TYPE_CHECKING:
 
 
 def load_bundle(name: str) -> None:
-    """Import the modules of a bundle, where there is one that this Python can read."""
+    """Import the modules of a bundle, where there is one that is whole and this Python can read."""
     from pysendmail._paths import BUNDLES
 
     try:
-        with open(f"{BUNDLES}/{name}.{sys.implementation.cache_tag}", "rb") as file:
+        with open(f"{BUNDLES}/{name}.{MAGIC_NUMBER.hex()}", "rb") as file:
             _code, modules = marshal.loads(file.read())  # noqa: S302 - of the installation
-    except FileNotFoundError:
+    except (OSError, EOFError, ValueError, TypeError):
         return
     enter_modules(modules)
 

@@ -9,7 +9,7 @@ import __future__
 import ast
 import marshal
 import os
-import sys
+from importlib.util import MAGIC_NUMBER
 from types import CodeType
 
 from etc.installer.dependencies import run
@@ -34,7 +34,7 @@ def lay_bundles(fresh: str, final: str, python: str) -> None:
         at_start = at_start or order
         modules = [(module, *code_of(module, fresh, final)) for module in order]
         content = marshal.dumps((lean_code(f"{fresh}/{READER}", f"{final}/{READER}"), modules))
-        with open(f"{fresh}/bundles/{name}.{sys.implementation.cache_tag}", "wb") as file:
+        with open(f"{fresh}/bundles/{name}.{MAGIC_NUMBER.hex()}", "wb") as file:
             file.write(content)
 
 

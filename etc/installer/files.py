@@ -6,6 +6,8 @@ import hashlib
 import os
 import shutil
 
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # renameat2(2)
+
 
 class Link:
     """The content of a symbolic link."""
@@ -32,13 +34,34 @@ def write(path: str, content: Content, mode: int) -> None:
 
 
 def exchange(fresh: str, used: str) -> None:
-    """Put a new directory in the place of the one that is used."""
+    """Put a new directory in the place of the one that is used, if any, and remove that.
+
+    At no moment is there none, where kernel and file system can do that: a program that starts just
+    then would end with a traceback.
+    """
     old = f"{used}.old"
     shutil.rmtree(old, ignore_errors=True)
-    if os.path.isdir(used):
+    if not os.path.isdir(used):
+        os.rename(fresh, used)
+    elif swap(fresh, used):
+        shutil.rmtree(fresh, ignore_errors=True)
+    else:
         os.rename(used, old)
-    os.rename(fresh, used)
-    shutil.rmtree(old, ignore_errors=True)
+        os.rename(fresh, used)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def swap(one: str, other: str) -> bool:
+    """Let two paths change their places in one step; False where that cannot be done."""
+    try:
+        import ctypes  # which not every Python has
+
+        library = ctypes.CDLL(None)
+        names = os.fsencode(one), os.fsencode(other)
+        done: int = library.renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE)
+    except (ImportError, AttributeError):
+        return False
+    return done == 0
 
 
 def digest(content: Content) -> str:

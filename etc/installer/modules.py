@@ -28,14 +28,16 @@ main()
 
 # sendmail starts for each message: its modules come out of one file (pysendmail/_bundle.py).
 BUNDLE = """\
+from _frozen_importlib_external import MAGIC_NUMBER
 try:
-    with open({path!r} + sys.implementation.cache_tag, 'rb') as file:
+    with open({path!r} + MAGIC_NUMBER.hex(), 'rb') as file:
         from marshal import loads
         code, modules = loads(file.read())
+except (OSError, EOFError, ValueError, TypeError):
+    pass  # of another Python, or not whole: the modules are imported one by one
+else:
     exec(code)
     enter_modules(modules)
-except FileNotFoundError:
-    pass  # of another Python: the modules are imported one by one
 """
 
 # The kernel cuts a first line off after 127 octets (256 since Linux 5.1).

@@ -231,7 +231,7 @@ def leave(
     failures = check(request, content, limit=settings["message_size"])
     try:
         free = free_octets(drop_directory(settings["spool"]))
-        if shortage := find_shortage(free, content.size, settings["reserve"]):
+        if shortage := find_shortage(free, content.size, settings["reserve"], uid=posix.getuid()):
             raise Refused(EX_TEMPFAIL, f"cannot leave the message: {shortage}; {closed}".encode())
         drop(settings["spool"], request.queue_id, head, content.chunks())
     except OSError as error:

@@ -14,6 +14,7 @@ __all__ = [
     "DELIVERY_MODE",
     "DELIVERY_MODES",
     "MESSAGE_SIZE",
+    "MESSAGE_SIZE_HIGHEST",
     "RESERVE",
     "SOCKET",
     "SPOOL",
@@ -26,6 +27,7 @@ VARIABLE_PREFIX = "PYSENDMAIL_"
 
 WAIT_S = 30.0
 MESSAGE_SIZE = 50 * 1024**2
+MESSAGE_SIZE_HIGHEST = 4 * 1024**3  # no message was ever taken from a caller that is longer
 RESERVE = 16 * 1024**2
 DELIVERY_MODE = "interactive"
 DELIVERY_MODES = ("interactive", "background", "queue")

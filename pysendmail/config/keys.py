@@ -126,7 +126,8 @@ KEYS: tuple[Key, ...] = (
     Key("reserve", "size", format_size(defaults.RESERVE),
         "The space on the file system of the spool that new messages leave free. "
         "They are refused when it is reached; bounces and the records of attempts may use it, so "
-        "that a full disk does not end deliveries. One free inode counts as 16 KiB. 0: none.",
+        "that a full disk does not end deliveries. Root's messages leave half of it. One free "
+        "inode counts as 16 KiB. 0: none.",
         high=1024**4),
     Key("socket", "socket", defaults.SOCKET,
         "The socket through which sendmail hands mail to the daemon."),
@@ -141,7 +142,7 @@ KEYS: tuple[Key, ...] = (
         choices=defaults.DELIVERY_MODES),
     Key("message_size", "size", format_size(defaults.MESSAGE_SIZE),
         "The largest message that is taken from a caller.",
-        low=1024, high=4 * 1024**3),
+        low=1024, high=defaults.MESSAGE_SIZE_HIGHEST),
     Key("listen", "endpoints", "",
         "Where the daemon takes mail by SMTP, from programs that can do nothing else. "
         "Unset: nowhere. An IPv6 address stands in brackets, and so in quotes. A port below 1024 "

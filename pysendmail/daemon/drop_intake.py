@@ -9,6 +9,10 @@ sweep are made durable at its end: a power cut must not bring back what was deli
 torn file - no exit status 0 was ever given for one - and whatever cannot be read as a request is
 put aside into `broken/`; links, FIFOs and the like are removed. A file that a bug of ours chokes on
 may be mail that was answered with 0: it stays, and is looked at again after a pause.
+
+However many files somebody puts there, in each pass through the directory his take no longer than
+to look for those of all others took in the last (`TURN_S` at least), and the log gets a few lines
+and a count.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import os
 import stat
 import time
 
-from pysendmail.daemon.watch import watch
+from pysendmail.daemon.watch import Watch
 from pysendmail.message.content import FileSlice
 from pysendmail.spool.errors import SpoolError
 from pysendmail.submission.drop_door import WRITING
@@ -32,9 +36,12 @@ if TYPE_CHECKING:
     from pysendmail.submission.request import Request
 
 ROUND_S = 0.5
+TURN_S = 0.5  # for the files of one owner in one pass; of the others the next pass takes some
 SETTLED_S = 2.0
 CHOKED_S = 300.0  # how long a file rests that we could not take, for a reason nobody foresaw
 TOLD_LIMIT = 1000  # names of what cannot be moved away, so that each is told once
+NOTES = 20  # about how many files the log is told by name...
+NOTES_S = 600.0  # ... within so many seconds; of the others it gets the number
 ABANDONED_S = 24 * 3600.0  # a writer that takes longer than this has died
 
 
@@ -58,29 +65,46 @@ class DropIntake:
         self._take = take
         self._put_aside = put_aside
         self._note = note
-        self.watched = False  # somebody is told when a file comes in
+        self._watch: Watch | None = None
         self._seen = 0
         self._removed = False  # something, since the directory was last synced
         self._pass: Iterator[str] | None = None  # through the directory, where it goes on
         self._seen_by_pass = 0
+        self._turns: dict[int, float] = {}  # seconds that the files of an owner took in this pass
+        self._turn = TURN_S  # what they may take
+        self._spent = 0.0  # seconds in this pass
+        self._passed_over = False  # somebody's files, since he had had his turn
+        self._notes = 0  # since `_notes_since`
+        self._notes_since = float("-inf")
         self._told: set[str] = set()
         self._resting: dict[str, float] = {}  # what we choked on, and when its rest ends
 
-    def watch(self) -> None:
-        """Have SIGIO sent when a file comes in (see `watch`), where the kernel can."""
-        self.watched = watch(self._directory)
+    def hear(self) -> None:
+        """Take note that from now on SIGIO has a handler, so that `watch` may have it sent."""
+        self._watch = Watch(self._directory)
+
+    def watch(self) -> bool:
+        """Have SIGIO sent when the next file comes in; False where nobody would hear of it."""
+        return self._watch is not None and self._watch.arm()
 
     def changed(self) -> bool:
         """Tell whether the directory may have changed since the last sweep began.
 
-        A file whose rest is over counts as a change.
+        A file whose rest is over counts as a change, and so does what the log is still to be told.
         """
         if self._resting and min(self._resting.values()) <= time.monotonic():
+            return True
+        if self._notes > NOTES and time.monotonic() >= self._notes_since + NOTES_S:
             return True
         try:
             return os.stat(self._directory).st_mtime_ns != self._seen
         except OSError:
             return False
+
+    @property
+    def under_way(self) -> bool:
+        """Whether the next sweep has something left to do from the last one."""
+        return self._pass is not None or self._passed_over
 
     def holds_back(self) -> bool:
         """Tell whether a file rests that is to be looked at again."""
@@ -97,11 +121,15 @@ class DropIntake:
         if self._pass is None:
             self._seen_by_pass = os.stat(self._directory).st_mtime_ns
             self._pass = self._names()
+            looking = self._spent - sum(self._turns.values())
+            self._turn, self._spent = max(TURN_S, looking), 0.0
+            self._turns, self._passed_over = {}, False
             rested = time.monotonic()
             self._resting = {name: end for name, end in self._resting.items() if end > rested}
+        self._tell_number()
         trouble: OSError | SpoolError | None = None
         through = False
-        end = time.monotonic() + ROUND_S
+        began = time.monotonic()
         try:
             for name in self._pass:
                 try:
@@ -110,14 +138,15 @@ class DropIntake:
                     trouble = error
                 except Exception as error:  # a bug: this file must not keep the others waiting
                     self._resting[name] = time.monotonic() + CHOKED_S
-                    self._note(f"stays, internal error: {error!r}", name)
-                if time.monotonic() > end:
+                    self._tell(f"stays, internal error: {error!r}", name)
+                if time.monotonic() > began + ROUND_S:
                     break
             else:
                 through = True
         except OSError:
             self._pass = None  # the directory itself cannot be read: from the beginning then
             raise
+        self._spent += time.monotonic() - began
         if self._removed:
             try:
                 self._sync()
@@ -129,7 +158,7 @@ class DropIntake:
 
     def _finish_round(self, through: bool, trouble: Exception | None, now: float) -> None:
         """Note what has been seen: nothing for certain before a pass is through, all well."""
-        if trouble is not None:
+        if trouble is not None or self._passed_over:
             self._seen_by_pass = 0
         self._seen = 0
         if through:
@@ -143,7 +172,22 @@ class DropIntake:
         if name.startswith(WRITING):
             self._forget_abandoned(path, name, now)
         elif name not in self._resting:
+            self._take_in_turn(path, name)
+
+    def _take_in_turn(self, path: str, name: str) -> None:
+        """Take a file whose owner has time left in this pass."""
+        try:
+            owner = os.lstat(path).st_uid
+        except FileNotFoundError:
+            return  # its owner was quicker
+        if self._turns.get(owner, 0.0) >= self._turn:
+            self._passed_over = True
+            return
+        began = time.monotonic()
+        try:
             self._take_file(path, name)
+        finally:
+            self._turns[owner] = self._turns.get(owner, 0.0) + time.monotonic() - began
 
     def _names(self) -> Iterator[str]:
         with os.scandir(self._directory) as found:
@@ -205,6 +249,22 @@ class DropIntake:
         elif error.errno != errno.ENOENT:  # that would be an owner who was quicker
             raise error
 
+    def _tell(self, what: str, name: str) -> None:
+        """Tell the log of a file, or count it where many were told of already."""
+        self._tell_number()
+        if not self._notes:
+            self._notes_since = time.monotonic()
+        self._notes += 1
+        if self._notes <= NOTES:
+            self._note(what, name)
+
+    def _tell_number(self) -> None:
+        """Tell the log how many lines it was spared, when the time for that is over."""
+        if time.monotonic() >= self._notes_since + NOTES_S:
+            if self._notes > NOTES:
+                self._note(f"lines left out: {self._notes - NOTES}", "")
+            self._notes = 0
+
     def _set_aside(self, name: str, why: str) -> None:
         """Put a file aside; one that cannot be moved stays, and that is told once."""
         try:
@@ -212,14 +272,14 @@ class DropIntake:
         except OSError as error:
             if name not in self._told and len(self._told) < TOLD_LIMIT:
                 self._told.add(name)
-                self._note(f"put aside: {why}", name)
-                self._note(f"not put aside: {error.strerror}", name)
+                self._tell(f"put aside: {why}", name)
+                self._tell(f"not put aside: {error.strerror}", name)
         else:
-            self._note(f"put aside: {why}", name)
+            self._tell(f"put aside: {why}", name)
 
     def _reject(self, path: str, name: str, why: str) -> None:
         """Remove what no submitter of ours has written."""
-        self._note(f"removed: {why}", name)
+        self._tell(f"removed: {why}", name)
         try:
             os.unlink(path)
         except IsADirectoryError:

@@ -54,7 +54,7 @@ NEED_A_RESTART = (
     "spool", "socket", "connections", "listen", "listen_for", "listen_user",
     "listen_password_file",
 )  # fmt: skip
-LOOK_S = 30.0  # how often a daemon that nobody asks for anything looks at its spool
+LOOK_S = 15.0  # how often a daemon that nobody asks for anything looks at its spool
 LINGER_S = 20.0  # a burst of cron jobs finds the daemon that the first of them started
 
 
@@ -194,7 +194,7 @@ class Daemon:
 
         From then on each SIGIO is to become DROPPED; without it that is looked for every second.
         """
-        self._drops.watch()
+        self._drops.hear()
 
     def run(self) -> bool:
         """Serve until told to stop, or until nothing is left to do for one that may end then.

@@ -6,9 +6,9 @@ that others have waiting.
 
 A run is one worker's: it takes entry after entry, hands them to `relay.attempts`, which streams
 them over one session after the other, and settles each when its verdict comes. It begins with one
-run, and while those there are would be at the line for long they double, within what the workers
-have to spare. A run ends with the line, when no smarthost may be tried, after a reload, and when a
-caller waits for a worker.
+run; a long line is worth a second, and while those there are would be at it for long they double,
+within what the workers have to spare. A run ends with the line, when no smarthost may be tried,
+after a reload, and when a caller waits for a worker.
 
 An entry whose delivery fails in itself, or whose attempt cannot be recorded, rests for a while;
 what was delivered of it is remembered meanwhile and not sent again.
@@ -42,8 +42,10 @@ if TYPE_CHECKING:
 # How many due entries stand in line at most, and with how few left it is filled again.
 LINE, LOW = 500, 100
 # No further run where those under way need no longer for the line than this: near a smarthost they
-# keep a processor busy already, and more of them would only take it from each other.
+# keep a processor busy already, and more of them would only take it from each other. It takes two
+# to do that: while one waits for the disk or for an answer, the other goes on.
 SECONDS_PER_LINE = 1.0
+RUNS_NEARBY = 2
 # So long after runs began it shows how fast they are; a shorter time shows only what else the
 # machine does. While they have done nothing at all they wait for a smarthost that is far away.
 PACE_S, OPENING_S = 0.25, 0.05
@@ -98,8 +100,13 @@ class QueueRuns:
         with self._lock:
             starting = min(self._wanted(time.monotonic()), spare)
             self._runs += starting
-        for _ in range(starting):
-            state.workers.put(self._run)
+        for begun in range(starting):
+            try:
+                state.workers.put(self._run)
+            except RuntimeError:  # no thread to be had now
+                with self._lock:
+                    self._runs -= starting - begun
+                return
 
     def _wanted(self, now: float) -> int:
         """Return how many runs more the line is worth."""
@@ -108,7 +115,7 @@ class QueueRuns:
             wanted = min(waiting, 1)
         elif passed < (PACE_S if self._done else OPENING_S):
             return 0
-        elif waiting * passed > SECONDS_PER_LINE * self._done:
+        elif self._runs < RUNS_NEARBY or waiting * passed > SECONDS_PER_LINE * self._done:
             wanted = min(waiting // ENTRIES_PER_RUN, self._runs)
         else:
             wanted = 0
@@ -242,7 +249,7 @@ class QueueRuns:
             age=state.age(claim.entry.arrived),
             sync=False,
         )
-        del self._unrecorded[queue_id]
+        self._unrecorded.pop(queue_id, None)  # who claimed it since may have been quicker
         if over:
             self._removals.note()
 

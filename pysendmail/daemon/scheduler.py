@@ -17,7 +17,7 @@ from pysendmail.daemon.clock import STEP_S
 from pysendmail.daemon.queue_runs import QueueRuns
 from pysendmail.journal import ERROR, WARNING
 from pysendmail.relay import retry
-from pysendmail.spool.errors import EntryBusy, SpoolError
+from pysendmail.spool.errors import SpoolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 LOOK_S = 1.0  # how often the drop directory and the idle connections are looked at
 REST_S = 30.0  # the same when there is nothing to see, as far as we are told
+SHORTEST_S = LOOK_S / 20
 HOUSEKEEPING_S = 3600.0
-SWEEP_AT_ONCE, SWEEP_PAUSE_S = 50, 0.005  # so a sweep takes a quarter of one processor
+SWEEP_AT_ONCE, SWEEP_PAUSE_S = 20, 0.005  # so a sweep takes a tenth of one processor
+GIVE_WAY_S = 0.01  # the pause at each entry, while others are being delivered
 TELL_AGAIN_S = 600.0  # trouble that lasts
 LATEST = 48  # a notice that no attempt occasions is late by up to one such part of its time
 
@@ -46,7 +48,8 @@ class Scheduler:
         self.runs = QueueRuns(state)
         self._stopping = threading.Event()
         self._told: dict[str, float] = {}  # steps in trouble, and when that was told
-        self._next_sweep = float("-inf")  # by `time.monotonic`
+        self._next_sweep = float("-inf")  # by `time.monotonic`, as is the next
+        self._next_notice = float("inf")  # some sender may have to hear of what merely waits
         self._clock_ahead = state.look_at_clock()
 
     def run(self) -> None:
@@ -110,16 +113,20 @@ class Scheduler:
 
         What is due now and was not dispatched is being waited for already; not without a pause.
         """
+        if self._drops.under_way:
+            return SHORTEST_S
         state = self._state
         now, due = time.time(), state.spool.next_due()
         if not state.workers.spare:
             return LOOK_S
-        quiet = self._drops.watched and not self._drops.changed() and not state.relay.pool.warm()
-        longest = REST_S if quiet and (due is None or due > now) else LOOK_S
+        quiet = (due is None or due > now) and not state.relay.pool.warm()
+        # First to be told of a change, then to look for one: so none comes in between.
+        quiet = quiet and self._drops.watch() and not self._drops.changed()
+        longest = REST_S if quiet else LOOK_S
         if due is None:
             return longest
         pause = max(due - now, state.relay.pool.next_probe())
-        shortest = LOOK_S if self.runs.resting else LOOK_S / 20
+        shortest = LOOK_S if self.runs.resting else SHORTEST_S
         return min(max(pause, shortest), longest)
 
     def keep_house(self) -> None:
@@ -130,35 +137,46 @@ class Scheduler:
         step, self._clock_ahead = ahead - self._clock_ahead, ahead
         if abs(step) >= STEP_S:
             state.journal.event("", "clock was set", priority=WARNING, seconds=round(step))
-        if step <= -STEP_S or time.monotonic() >= self._next_sweep:
-            self._next_sweep = float("inf")
-            threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
+        steady = time.monotonic()
+        notices = steady >= self._next_notice and state.relay.pool.away()
+        if step <= -STEP_S or steady >= self._next_sweep or notices:
+            self._next_sweep, self._next_notice = steady + HOUSEKEEPING_S, float("inf")
+            try:
+                threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
+            except RuntimeError:
+                self._next_sweep = steady  # no thread to be had now
 
     def _sweep(self) -> None:
         """Sweep the spool beside all else: it reads every entry, and mail does not wait for it.
 
-        It pauses every few entries: reading without a pause would slow down what goes in and out.
+        It pauses every few entries, and at each while entries are delivered: what goes in and out
+        would have to share a processor with it. What a clock that was ahead would have wait for
+        that time to come is made due.
         """
         state = self._state
         seen = Inspection(state)
         looked_at = itertools.count(1)
 
         def look(entry: Entry) -> None:
-            if not next(looked_at) % SWEEP_AT_ONCE:
-                self._stopping.wait(SWEEP_PAUSE_S)
             seen.look(entry)
+            if self.runs.busy():
+                self._stopping.wait(GIVE_WAY_S)
+            elif not next(looked_at) % SWEEP_AT_ONCE:
+                self._stopping.wait(SWEEP_PAUSE_S)
 
         try:
             for found in state.spool.sweep(time.time(), look):
                 state.journal.event(
                     "", "swept", priority=WARNING, name=found.name, found=found.text
                 )
-            for queue_id in seen.stranded:
-                self._bring_back(queue_id)
+            if seen.stranded:
+                state.spool.expedite(seen.stranded)
+                why = "the clock was ahead"
+                state.journal.event("", "due at once", entries=len(seen.stranded), why=why)
         except (OSError, SpoolError) as error:
             state.journal.spool_trouble(error)
         finally:
-            self._next_sweep = time.monotonic() + seen.pause
+            self._next_notice = time.monotonic() + seen.pause
         if seen.overdue:
             state.workers.put(lambda: self.runs.deliver(self._unserved(seen.overdue)))
 
@@ -171,14 +189,6 @@ class Scheduler:
             if not self._state.relay.pool.away():
                 return
             yield queue_id
-
-    def _bring_back(self, queue_id: str) -> None:
-        """Make due what a clock that was ahead would have wait for that time to come."""
-        try:
-            self._state.spool.change(queue_id, "expedite")
-        except EntryBusy:
-            return  # it gets a new time from who has it in hand
-        self._state.journal.event(queue_id, "due at once", why="the clock was ahead")
 
 
 class Inspection:
@@ -200,7 +210,7 @@ class Inspection:
         self.overdue: list[str] = []
         fresh = retry.silence(age=0.0, warned=False, **self._notices)
         self._soonest = fresh / LATEST
-        self.pause = min(fresh, HOUSEKEEPING_S)
+        self.pause = fresh
 
     def look(self, entry: Entry) -> None:
         """Look at an entry that is in order."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 
+from pysendmail.config.defaults import MESSAGE_SIZE_HIGHEST
 from pysendmail.daemon.delivery import WaitedDelivery
 from pysendmail.daemon.settle import settle
 from pysendmail.daemon.shares import Hold, Shares
@@ -20,7 +21,7 @@ from pysendmail.spool.errors import SpoolError
 from pysendmail.submission.accept import Accepted, accept
 from pysendmail.submission.answer import Answer
 from pysendmail.submission.conclude import Submission
-from pysendmail.submission.exit_status import EX_TEMPFAIL, Refused
+from pysendmail.submission.exit_status import EX_TEMPFAIL, Refused, too_large
 from pysendmail.submission.request import INTERACTIVE, QUEUE
 from pysendmail.submission.submitter import find_submitter
 
@@ -72,6 +73,7 @@ class Submissions:
         """Take one submission; return the answer, and what is to be called once the caller has it.
 
         Until then what waits now is held: the threads that attempt it would hold up the answer.
+        What is only queued nobody attempts unasked, and who has his answer may ask.
         Raises Refused for a caller's mistake, NoRoom for more than he may `hold`.
         """
         state = self._state
@@ -97,6 +99,8 @@ class Submissions:
         recipients that are of no use. Raises OSError or SpoolError when the spool cannot take it
         now, and Refused for what sendmail would not have left there.
         """
+        if request.size > MESSAGE_SIZE_HIGHEST:
+            raise too_large(MESSAGE_SIZE_HIGHEST)
         accepted = self._accept(request, raw, find_submitter(uid))
         submission = self._submission(accepted)
         self._enter(accepted, submission, "from the drop directory", reserve=False)()
@@ -137,13 +141,12 @@ class Submissions:
 
         What is to be attempted at once does not wait behind a backlog.
         """
-        claim = submission.enter(why, claim=True, reserve=reserve)
+        claim = submission.enter(why, claim=accepted.mode != QUEUE, reserve=reserve)
 
         def let_go() -> None:
             if claim is not None:
                 claim.release()
-                if accepted.mode != QUEUE:
-                    self._state.arrivals.put(accepted.submitter.uid, accepted.request.queue_id)
+                self._state.arrivals.put(accepted.submitter.uid, accepted.request.queue_id)
 
         return let_go
 
@@ -157,17 +160,18 @@ class Submissions:
 
         def settle_late(claim: Claim, result: Attempt | None) -> None:
             hold.release()
-            if result is None:
-                claim.release()
-            else:
-                settle(
-                    claim,
-                    result,
-                    config=relay.config,
-                    journal=state.journal,
-                    now=time.time(),
-                    age=state.age(claim.entry.arrived),
-                )
+            try:
+                if result is not None:
+                    settle(
+                        claim,
+                        result,
+                        config=relay.config,
+                        journal=state.journal,
+                        now=time.time(),
+                        age=state.age(claim.entry.arrived),
+                    )
+            finally:
+                claim.release()  # also where the spool could not record it: nobody else would
 
         def enter() -> Claim | None:
             claim = submission.enter(

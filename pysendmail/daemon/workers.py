@@ -38,7 +38,10 @@ class Workers:
         self._closed = False
 
     def put(self, delivery: Callable[[], None], *, caller: int | None = None) -> None:
-        """Have a delivery run as soon as a thread is free; `caller` is the uid of who waits."""
+        """Have a delivery run as soon as a thread is free; `caller` is the uid of who waits.
+
+        Raises RuntimeError, with nothing put in line, where no thread at all is to be had.
+        """
         with self._changed:
             if caller is None:
                 self._waiting.append(delivery)
@@ -46,7 +49,11 @@ class Workers:
                 self._urgent.put(caller, delivery)
             unserved = len(self._urgent) + len(self._waiting) - self._idle
             if unserved > 0 and len(self._threads) < self._most and not self._closed:
-                self._start_thread()
+                try:
+                    self._start_thread()
+                except RuntimeError:
+                    self.withdraw(delivery)
+                    raise
             self._changed.notify()
 
     def withdraw(self, delivery: Callable[[], None]) -> bool:

@@ -85,10 +85,16 @@ class Content:
             yield bytes(self._memory[position : min(position + CHUNK, end)])
 
     def close(self) -> None:
-        """Forget the octets; the file, having no name, is gone with its descriptor."""
-        if self._fd >= 0:
-            posix.close(self._fd)
-            self._fd = -1
+        """Forget the octets; the file, having no name, is gone with its descriptor.
+
+        Raises nothing: nobody has relied on that file.
+        """
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            try:
+                posix.close(fd)
+            except OSError:
+                pass  # it is closed all the same (close(2))
         self._memory = bytearray()
         self._size = 0
 

@@ -171,14 +171,14 @@ class Driver:
     def _carry_out(self, step: bytes | Secret | Body | Chunk | Mark | Phase) -> Reply | bool | None:
         if isinstance(step, phases.Phase):
             return self._reply(step)
-        if isinstance(step, Body | Chunk):
+        if isinstance(step, bytes):
+            self._show_commands(step)
+            self._put(step)
+        elif isinstance(step, Body | Chunk):
             if self._trace is not None:
                 self._trace(b"C", b"[%d octets of message]" % len(step.octets))
             self._put(step.octets, message=isinstance(step, Body))
             return self._trouble is not None
-        if isinstance(step, bytes):
-            self._show_commands(step)
-            self._put(step)
         elif isinstance(step, Secret):
             self._keep_secret(step)
             if self._trace is not None:

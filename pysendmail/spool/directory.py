@@ -154,9 +154,8 @@ class DirectorySpool:
             file.close()
             self._store.index.put(queue_id, HELD)
             return None
-        if self._store.index.is_expedited(queue_id):
+        if self._store.index.claim(queue_id):
             file.entry = file.entry.changed(next_attempt=AT_ONCE)  # also when it is given back
-        self._store.index.put(queue_id, CLAIMED)
         return DirectoryClaim(self._store, file)
 
     # Looking

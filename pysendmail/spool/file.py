@@ -177,12 +177,15 @@ class EntryFile:
             return False
         return os.path.samestat(there, os.fstat(self._fd))
 
-    def close(self) -> None:
-        """Unlock and close. Idempotent; raises nothing: what was promised has been synced."""
+    def close(self, *, removed: bool = False) -> None:
+        """Unlock and close; nobody needs the lock of a file that is `removed`.
+
+        Idempotent; raises nothing: what was promised has been synced.
+        """
         if self._fd < 0:
             return
         fd, self._fd = self._fd, -1
-        if self._locked:
+        if self._locked and not removed:
             try:
                 # Not only by closing: a child between fork and exec has a copy of the descriptor.
                 fcntl.flock(fd, fcntl.LOCK_UN)

@@ -63,11 +63,12 @@ class Index:
                 if CLAIMED < time < HELD:
                     self._put(queue_id, AT_ONCE)
 
-    def is_expedited(self, queue_id: str) -> bool:
-        """Tell whether this entry is due at once, which its file may not say."""
+    def claim(self, queue_id: str) -> bool:
+        """Put an entry out of sight; tell whether it was expedited, which its file may not say."""
         with self._lock:
-            item = self._items.get(queue_id)
-            return item is not None and item[0] == AT_ONCE
+            before = self._items.get(queue_id)
+            self._put(queue_id, CLAIMED)
+            return before is not None and before[0] == AT_ONCE
 
     def refresh(self, queue_id: str, look: Callable[[str], float | None]) -> None:
         """Take over the time that `look` finds on disk; None is "gone", which a claim finds out.

@@ -191,7 +191,7 @@ class Store:
                 file = self._to_close.popleft()
             except IndexError:
                 return  # another thread was quicker
-            file.close()
+            file.close(removed=True)
 
     def flush_queue(self) -> None:
         """Return when what was moved into and removed from the queue so far is durable."""

@@ -140,8 +140,8 @@ class Submission:
 
     def _require_room(self) -> None:
         """Raise SpoolFull where the message would have to lie in the spool's reserve."""
-        size = self._accepted.message.size
-        if shortage := find_shortage(self._spool.free(), size, self._config.reserve):
+        size, uid = self._accepted.message.size, self._accepted.submitter.uid
+        if shortage := find_shortage(self._spool.free(), size, self._config.reserve, uid=uid):
             raise SpoolFull(shortage)
 
     def _enter_own(

@@ -83,8 +83,13 @@ def test_each_call_of_sendmail_fails_with_each_error(
     assert promised
     catcher.answer()
     site.daemon.start()
+    wait_until(
+        lambda: set(promised) <= {one.subject for one in catcher.received()},
+        seconds=60,
+        what=f"{len(promised)} messages",
+        evidence=site.evidence,
+    )
     site.wait_idle()
-    assert set(promised) <= {one.subject for one in catcher.received()}
 
 
 class Promises:
@@ -218,6 +223,7 @@ def test_daemon_in_trouble_for_a_while_keeps_its_promises_and_goes_on_by_itself(
         meanwhile.join()
     assert promises.send("after") == 0
     catcher.answer()
+    wait_until(lambda: not promises.broken(), what="all that was promised", evidence=site.evidence)
     site.wait_idle()
     assert (promises.odd, promises.broken()) == ([], [])
     assert max(promises.received().values()) == 1

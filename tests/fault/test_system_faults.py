@@ -88,8 +88,8 @@ def test_reserve_is_left_and_the_refusal_says_so(
     if door == "daemon":
         site.daemon.start()
     catcher.stop()
-    filler = fill(volume.seen, leave=1_000_000)
     uid = 12001 if door == "drop" else None
+    filler = fill(volume.seen, leave=1_000_000 if uid else 500_000)
     done = site.send("refused", "user@example.net", uid=uid)
     assert done.returncode == 75
     assert b"kept in reserve (reserve)" in done.stderr
@@ -102,13 +102,27 @@ def test_reserve_is_left_and_the_refusal_says_so(
     assert [one.subject for one in catcher.wait_for(1)] == [b"taken"]
 
 
+def test_root_gets_his_mail_through_where_users_have_filled_all_but_the_reserve(
+    room: Room, catcher: Catcher, volume: Volume
+) -> None:
+    site = room()
+    site.daemon.start()
+    catcher.stop()
+    fill(volume.seen, leave=1_000_000)
+    assert site.send("alice", "user@example.net", uid=12001).returncode == 75
+    assert site.send("root", "user@example.net").returncode == 0
+    catcher.start()
+    site.flush()
+    assert [one.subject for one in catcher.wait_for(1)] == [b"root"]
+
+
 @on_any_volume
 def test_inodes_are_kept_in_reserve_too(room: Room, catcher: Catcher, volume: Volume) -> None:
     site = room()
     site.daemon.start()
     catcher.stop()
     (volume.seen / "many").mkdir()
-    for number in range(950):
+    for number in range(970):
         (volume.seen / "many" / f"{number}").touch()
     done = site.send("refused", "user@example.net")
     assert (done.returncode, b"reserve" in done.stderr) == (75, True)

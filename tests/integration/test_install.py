@@ -15,10 +15,12 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 import pytest
 
+from etc.installer import files
 from etc.installer.dependencies import fetch_dependencies, find_dependencies, hint
 from pysendmail import __version__
 from pysendmail.submission.socket_door import is_served
@@ -30,6 +32,10 @@ NAMES = (
     "lib/sendmail", "sbin/send-mail", "bin/mailq", "bin/newaliases", "bin/runq", "bin/hoststat",
     "bin/purgestat", "bin/rmail",
 )  # fmt: skip
+BUILT_IN = {  # of the interpreter itself: no file is looked for
+    "from _frozen_importlib_external import MAGIC_NUMBER",
+    "from marshal import loads",
+}
 UNCHECKED_HASH = 0b01  # the flags word of bytecode, PEP 552
 
 
@@ -112,7 +118,7 @@ def test_program_has_an_absolute_interpreter_without_site(prefix: Path, name: st
 def test_program_itself_imports_nothing_but_sys_and_ours(prefix: Path, name: str) -> None:
     tree = ast.parse((prefix / name).read_text())
     imported = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
-    assert {ast.unparse(node) for node in imported} - {"from marshal import loads"} == {
+    assert {ast.unparse(node) for node in imported} - BUILT_IN == {
         "import sys",
         "from pysendmail._paths import DEPENDENCIES",
         f"from pysendmail.command.{Path(name).name} import main",
@@ -138,15 +144,44 @@ def test_sendmail_finds_its_modules_in_bundles(prefix: Path, tmp_path: Path) -> 
     made("install", PREFIX=copy)
     assert modules_looked_for(copy, "-odq", "root@example.com") == []
     assert len(list((copy / "var/spool/pysendmail/queue").iterdir())) == 1
-    shutil.rmtree(copy / "lib/pysendmail/bundles")  # as another Python finds it
+    for bundle in (copy / "lib/pysendmail/bundles").iterdir():
+        bundle.rename(bundle.with_suffix(".00000d0a"))  # as one with other bytecode finds them
     assert "pysendmail.submission.direct" in modules_looked_for(copy, "-odq", "root@example.com")
     assert len(list((copy / "var/spool/pysendmail/queue").iterdir())) == 2
+
+
+@pytest.mark.parametrize("step", ["one", "two"])
+def test_new_directory_takes_the_place_of_the_one_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    used, fresh = tmp_path / "used", tmp_path / "fresh"
+    for directory in (used, fresh):
+        directory.mkdir()
+        (directory / directory.name).touch()
+    if step == "two":
+        monkeypatch.setattr(files, "swap", lambda *_: False)
+    elif files.swap(str(used), str(fresh)) and files.swap(str(used), str(fresh)):
+        monkeypatch.delattr(os, "rename")
+    else:
+        pytest.skip("a file system that cannot exchange two names")
+    files.exchange(str(fresh), str(used))
+    assert everything_in(tmp_path) == {"used", "used/fresh"}
+
+
+def test_sendmail_does_without_bundles_that_are_not_whole(tmp_path: Path) -> None:
+    made("install", PREFIX=tmp_path)
+    for bundle in (tmp_path / "lib/pysendmail/bundles").iterdir():
+        os.truncate(bundle, bundle.stat().st_size // 2)
+    assert "pysendmail.submission.direct" in modules_looked_for(
+        tmp_path, "-odq", "root@example.com"
+    )
+    assert len(list((tmp_path / "var/spool/pysendmail/queue").iterdir())) == 1
 
 
 @pytest.mark.parametrize("bundle", ["sendmail", "drop_door", "direct_door", "spool"])
 def test_bundle_holds_each_module_with_its_place(prefix: Path, bundle: str) -> None:
     private = prefix / "lib/pysendmail"
-    content = (private / "bundles" / f"{bundle}.{sys.implementation.cache_tag}").read_bytes()
+    content = (private / "bundles" / f"{bundle}.{MAGIC_NUMBER.hex()}").read_bytes()
     _reader, modules = marshal.loads(content)
     names = [name for name, _directory, _code in modules]
     assert len(names) == len(set(names)) > 5

@@ -100,12 +100,16 @@ class Pysendmail(Peer):
     def listing(self) -> list[str]:
         return ["mailq"]
 
-    def fill(self, count: int, *, due_after: str = "1d") -> None:
-        """See `Peer.fill`; nothing is due, without a flush, until so long has passed."""
+    def fill(self, count: int, *, due_after: str = "4h") -> None:
+        """See `Peer.fill`; nothing is due, without a flush, until so long has passed.
+
+        That is no longer than `retry_longest` has it by default: a daemon would take it for the
+        work of a clock that was ahead.
+        """
         self.smarthost.stop()
         self.stop()
         port = ReservedPort()
-        keys = {"delivery_mode": "queue", "retry_first": due_after, "retry_longest": "1d"}
+        keys = {"delivery_mode": "queue", "retry_first": due_after}
         self.configure(listen=f"127.0.0.1:{port.number}", **keys)
         self.start()
         fill_by_smtp(self.place, port.number, count)

@@ -80,11 +80,14 @@ def make_state(
 class FakeDrops:
     """A drop directory that always has changed; `sweep` does what it is told."""
 
-    watched = False
+    under_way = False
 
     def __init__(self, sweep: Callable[[], None] = lambda: None) -> None:
         self._sweep = sweep
         self.sweeps = 0
+
+    def watch(self) -> bool:
+        return False
 
     def changed(self) -> bool:
         return True

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pysendmail.daemon import drop_intake
-from pysendmail.daemon.drop_intake import DropIntake
+from pysendmail.daemon.drop_intake import NOTES, DropIntake
 from pysendmail.daemon.lifecycle import put_aside
 from pysendmail.submission.drop_door import drop, make_drop_directory
 from pysendmail.submission.request import Request, format_request
@@ -197,3 +197,34 @@ def test_any_number_of_unfinished_files_keeps_nobody_waiting_for_ever(
     for _ in range(300):
         house.sweep()
     assert house.taken == [("0000000000000A", ALICE)]
+
+
+def test_any_number_of_files_of_one_user_keeps_nobody_elses_from_its_turn(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drop_intake, "TURN_S", 1e-9)  # for one file
+    for number in range(20):
+        house.drop(MALLORY, f"{number:014X}")
+    house.drop(ALICE, "F" * 14)
+    house.sweep()
+    assert sorted(uid for _, uid in house.taken) == [ALICE, MALLORY]
+    assert house.intake.under_way
+    while house.intake.under_way:
+        assert house.intake.changed()
+        house.sweep()
+    assert len(house.taken) == 21
+
+
+def test_any_number_of_files_that_are_no_mail_gets_a_few_lines_and_a_count(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with acting_as(MALLORY):
+        for number in range(3 * NOTES):
+            (house.drops / f"junk-{number}").touch(0o640)
+    house.sweep()
+    assert len(os.listdir(house.broken)) == 3 * NOTES
+    assert len(house.notes) == NOTES
+    monkeypatch.setattr(drop_intake, "NOTES_S", 0.0)
+    assert house.intake.changed()
+    house.sweep()
+    assert house.notes[NOTES:] == [(f"lines left out: {2 * NOTES}", "")]

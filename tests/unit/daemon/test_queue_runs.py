@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from pysendmail.daemon.queue_runs import ENTRIES_PER_RUN, LINE, Ahead
+from pysendmail.daemon import queue_runs
+from pysendmail.daemon.queue_runs import ENTRIES_PER_RUN, LINE, PACE_S, Ahead
 from pysendmail.daemon.removals import REMOVALS_PER_SYNC
 from pysendmail.daemon.scheduler import LOOK_S
 from pysendmail.daemon.workers import Workers
@@ -41,6 +42,21 @@ def delivered_ids(house: House) -> list[str]:
     return [recipient.removesuffix("@y") for [recipient] in house.relay.delivered]
 
 
+def test_entry_for_which_there_was_no_thread_is_attempted_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    house = House()
+    enter(house.spool, FIRST)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "Thread", refuse)
+        house.runs.fill()
+    assert not house.relay.used
+    house.run(lambda: house.spool.count() == 0)
+
+
 def test_entry_in_hand_is_known_as_such() -> None:
     began, go = threading.Event(), threading.Event()
 
@@ -60,6 +76,25 @@ def test_entry_in_hand_is_known_as_such() -> None:
     wait_until(lambda: not house.scheduler.busy())
     assert not house.scheduler.attempting(FIRST)
     assert len(house.relay.used) == 1
+
+
+def test_entry_that_another_run_settles_right_afterwards_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = House(FakeRelay(make_peer=lambda: Peer({"MAIL": "451 later"})))
+    enter(house.spool, FIRST, arrived=FUTURE)
+    settle, runs = queue_runs.settle, [house.runs]
+
+    def settle_and_go_on(*arguments: Any, **facts: Any) -> bool:
+        over = settle(*arguments, **facts)
+        if runs:
+            runs.pop().deliver([FIRST])
+        return over
+
+    monkeypatch.setattr(queue_runs, "settle", settle_and_go_on)
+    house.runs.deliver([FIRST])
+    assert house.spool.find(FIRST).attempts == 2
+    assert "worker failed" not in house.names()
 
 
 def test_nothing_is_claimed_while_every_smarthost_is_away() -> None:
@@ -207,13 +242,30 @@ def test_long_line_that_stands_still_is_worth_more_sessions() -> None:
     assert len(house.relay.used) == 3
 
 
-def test_long_line_that_moves_on_goes_over_one_session() -> None:
+def test_pace_of_a_line_that_moves_on_is_not_looked_at_too_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The first peer answers at once; whoever asked for a second would wait for it in vain."""
+    monkeypatch.setattr(queue_runs, "PACE_S", PATIENCE_S)
     house = House(FakeRelay([Peer()], make_peer=Gate(2)), spool=MemorySpool())
     ids = fill_queue(house, 4 * ENTRIES_PER_RUN)  # all that one session carries
     house.run(lambda: house.spool.count() == 0)
     assert delivered_ids(house) == ids
     assert len(house.relay.used) == 1
+
+
+@pytest.mark.parametrize(
+    ("running", "done", "wanted"),
+    [(1, 10 * LINE, 1), (2, 10 * LINE, 0), (2, 10, 2)],
+    ids=["one that is fast", "two that are fast", "two that are slow"],
+)
+def test_long_line_is_worth_two_sessions_and_more_where_they_are_slow(
+    running: int, done: int, wanted: int
+) -> None:
+    runs = House().runs
+    runs._line.extend(f"{number:014X}" for number in range(LINE))
+    runs._runs, runs._done, runs._paced = running, done, 1000.0
+    assert runs._wanted(1000.0 + PACE_S) == wanted
 
 
 def test_next_delivery_is_at_hand_and_no_more_than_that() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from pysendmail.daemon import scheduler as module
-from pysendmail.daemon.scheduler import LOOK_S, REST_S
+from pysendmail.daemon.scheduler import GIVE_WAY_S, LOOK_S, REST_S
 from pysendmail.relay.policy import POLICY
-from pysendmail.spool.errors import EntryBusy, SpoolFull
+from pysendmail.spool.errors import SpoolFull
 from pysendmail.spool.memory import MemorySpool
 from tests.helpers.waiting import wait_until
 from tests.unit.daemon.house import PATIENCE_S, FakeDrops, FakeRelay, House
@@ -106,7 +106,8 @@ def test_pause_ends_with_the_next_entry() -> None:
 class QuietDrops(FakeDrops):
     """A drop directory that is watched, and into which nothing comes."""
 
-    watched = True
+    def watch(self) -> bool:
+        return True
 
     def changed(self) -> bool:
         return False
@@ -193,6 +194,27 @@ def test_house_is_kept_beside_all_else() -> None:
     assert not spool.swept.is_set()
 
 
+def test_sweep_for_which_there_was_no_thread_is_made_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Swept(MemorySpool):
+        swept = threading.Event()
+
+        def sweep(self, now: float, look: Any = None) -> list[Any]:
+            self.swept.set()
+            return []
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    house = House(spool=Swept())
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "Thread", refuse)
+        house.scheduler.keep_house()
+    house.scheduler.keep_house()
+    assert house.spool.swept.wait(PATIENCE_S)
+
+
 def test_sweep_of_a_long_queue_leaves_the_processor_to_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -213,16 +235,15 @@ def test_entry_whose_time_a_fast_clock_has_set_is_brought_back() -> None:
     assert "due at once" in house.names()
 
 
-def test_entry_in_hand_is_not_brought_back() -> None:
-    class Busy(MemorySpool):
-        asked = threading.Event()
-
-        def change(self, queue_id: str, action: str) -> bool:
-            self.asked.set()
-            raise EntryBusy(queue_id)
-
-    house = House(spool=Busy())
-    enter(house.spool, FIRST, next_attempt=FUTURE)
-    house.run(house.spool.asked.is_set)
-    assert "due at once" not in house.names()
-    assert "spool trouble" not in house.names()
+@pytest.mark.parametrize(("busy", "pauses"), [(True, 2), (False, 0)], ids=["busy", "idle"])
+def test_sweep_gives_way_to_a_run_of_the_queue(
+    busy: bool, pauses: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House()
+    enter(house.spool, FIRST)
+    enter(house.spool, SECOND)
+    given: list[float] = []
+    monkeypatch.setattr(house.runs, "busy", lambda: busy)
+    monkeypatch.setattr(house.scheduler._stopping, "wait", given.append)
+    house.scheduler._sweep()
+    assert given == [GIVE_WAY_S] * pauses

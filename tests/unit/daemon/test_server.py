@@ -7,6 +7,7 @@ import os
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -26,6 +27,7 @@ from pysendmail.submission.exit_status import Refused
 from pysendmail.submission.request import (
     BACKGROUND,
     HEAD_LIMIT,
+    QUEUE,
     format_head,
     format_request,
 )
@@ -244,6 +246,24 @@ def test_what_waits_is_attempted_once_its_caller_has_been_answered(house: House)
     wait_until(house.server.idle)
     with spool.claim(QUEUE_ID) as claim:
         assert not claim.entry.reasons
+
+
+def test_flush_finds_what_was_queued_by_a_caller_who_has_just_been_answered(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool, flushed = house.state.spool, threading.Event()
+    format_answer = module.format_answer
+
+    def flush(answer: Any) -> bytes:
+        spool.expedite([QUEUE_ID])
+        flushed.set()
+        return format_answer(answer)
+
+    monkeypatch.setattr(module, "format_answer", flush)
+    assert house.submit(mode=QUEUE).status == 0
+    assert flushed.is_set()
+    wait_until(house.server.idle)
+    assert spool.due(time.time(), 1) == [QUEUE_ID]
 
 
 class Troubled(Submissions):

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from pysendmail.config.defaults import MESSAGE_SIZE_HIGHEST
 from pysendmail.daemon.state import State
 from pysendmail.daemon.submissions import Submissions
 from pysendmail.spool.errors import SpoolFull
-from pysendmail.spool.memory import MemorySpool
+from pysendmail.spool.memory import MemoryClaim, MemorySpool
 from pysendmail.submission.exit_status import Refused
 from pysendmail.submission.submitter import find_submitter
 from tests.helpers.waiting import wait_until
@@ -161,6 +162,26 @@ def test_attempt_that_fails_in_itself_too_late_gives_the_entry_back() -> None:
     assert state.spool.claim(QUEUE_ID) is not None
 
 
+def test_verdict_that_cannot_be_recorded_too_late_gives_the_entry_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go = threading.Event()
+
+    def slow_peer() -> Peer:
+        assert go.wait(PATIENCE_S)
+        return Peer({"RCPT": "450 4.2.1 busy"})
+
+    def fail(*_: object, **__: object) -> None:
+        raise SpoolFull("no room")
+
+    monkeypatch.setattr(MemoryClaim, "settle", fail)
+    state = make_state(FakeRelay(make_peer=slow_peer), wait=0.5)
+    assert submit(state).status == 0
+    go.set()
+    wait_until(lambda: "worker failed" in names(state))
+    assert state.spool.claim(QUEUE_ID) is not None
+
+
 def test_attempt_that_fails_in_itself_leaves_the_message_in_the_spool() -> None:
     state = make_state(FakeRelay([ZeroDivisionError()]))
     assert submit(state).status == 0
@@ -204,6 +225,13 @@ def test_dropped_is_durable_and_not_attempted_here() -> None:
     state = make_state()
     Submissions(state).take_dropped(request(BOB), raw(), 0)
     assert state.spool.count() == 1
+
+
+def test_dropped_giant_that_no_configuration_allows_is_no_mail() -> None:
+    state = make_state()
+    with pytest.raises(Refused, match="larger"):
+        Submissions(state).take_dropped(request(BOB, size=MESSAGE_SIZE_HIGHEST + 1), raw(), 0)
+    assert state.spool.count() == 0
 
 
 def test_dropped_twice_is_entered_once() -> None:

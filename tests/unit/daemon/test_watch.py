@@ -8,19 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from pysendmail.daemon.watch import watch
+from pysendmail.daemon.watch import Watch
 
 WATCHER = """
 import signal, sys
-from pysendmail.daemon.watch import watch
+from pysendmail.daemon.watch import Watch
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
-print(watch(sys.argv[1]), flush=True)
-while signal.sigwait([signal.SIGIO]):
-    print("told", flush=True)
+watch = Watch(sys.argv[1])
+while True:
+    print(watch.arm() and watch.arm(), flush=True)
+    signal.sigwait([signal.SIGIO])
 """
 
 
-def test_each_name_that_comes_in_is_told(tmp_path: Path) -> None:
+def test_what_comes_in_is_told_each_time_that_was_asked_for(tmp_path: Path) -> None:
     drops, elsewhere = tmp_path / "drop", tmp_path / "elsewhere"
     drops.mkdir()
     elsewhere.touch()
@@ -36,10 +37,10 @@ def test_each_name_that_comes_in_is_told(tmp_path: Path) -> None:
                 lambda: elsewhere.rename(drops / "moved in"),
             ):
                 come_in()
-                assert watcher.stdout.readline() == b"told\n"
+                assert watcher.stdout.readline() == b"True\n"
         finally:
             watcher.kill()
 
 
 def test_what_cannot_be_watched_is_said_to_be_so(tmp_path: Path) -> None:
-    assert not watch(str(tmp_path / "nowhere"))
+    assert not Watch(str(tmp_path / "nowhere")).arm()

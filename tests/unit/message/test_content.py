@@ -62,6 +62,20 @@ def test_content_in_a_file_leaves_no_name_and_no_descriptor(tmp_path: Path) -> N
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def test_content_whose_file_cannot_be_closed_well_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def close(fd: int) -> None:
+        os.close(fd)
+        raise OSError
+
+    content = filled(b"some", memory=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(posix, "close", close)
+        content.close()
+    assert content.size == 0
+
+
 def test_content_forgotten_without_close_gives_back_its_descriptor() -> None:
     before = len(os.listdir("/proc/self/fd"))
     filled(b"x" * 100, memory=1)

@@ -68,8 +68,10 @@ def test_refresh_leaves_what_was_expedited_but_hides_what_is_held():
     index.refresh("waits", lambda _: 10.0)
     index.refresh("held", lambda _: HELD)
     assert index.due(0.0, 5) == ["waits"]
-    assert index.is_expedited("waits")
-    assert not index.is_expedited("held")
+    assert index.claim("waits")
+    assert not index.claim("waits")
+    assert not index.claim("unknown")
+    assert index.due(1e12, 5) == []
 
 
 @given(
