@@ -1,9 +1,9 @@
-"""Fixtures for all tests: a certificate authority of their own."""
+"""Fixtures for all tests: a certificate authority of their own, and no configuration."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,19 @@ from hypothesis import HealthCheck, settings
 # A busy machine is no fault of an example.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the tests from the configuration of this machine, who may have pysendmail installed.
+
+    A test that says nothing of a smarthost would send by the machine's.
+    """
+    nowhere = str(tmp_path_factory.mktemp("configuration") / "pysendmail.yaml")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pysendmail.config.defaults.CONFIG_PATH", nowhere)
+        patch.setattr("pysendmail.config.load.CONFIG_PATH", nowhere)
+        yield
 
 
 @pytest.fixture(scope="session")

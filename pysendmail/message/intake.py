@@ -218,7 +218,7 @@ def header_size(readable: Readable) -> int:
     size, end = 0, b"\n"
     for chunk in readable.chunks():
         text = end + chunk.replace(b"\0", b"")
-        if not size and not begins_header(text[1:]):
+        if not size and not begins_header(text[1:].replace(b"\r", b" ")):  # as it is taken in
             return 0
         empty = [place + 1 for mark in EMPTY_LINES if (place := text.find(mark)) >= 0]
         size += min(empty, default=len(text)) - len(end)
