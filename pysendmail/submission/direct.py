@@ -150,6 +150,13 @@ class LazySpool:
         """Return how many octets there is room for."""
         return self._open().free()
 
+    def wake(self) -> None:
+        """Have a daemon that works with this spool look at it, if there is one."""
+        try:
+            self._open().wake()
+        except SpoolError:
+            pass  # what has to wait is durable, and the daemon looks now and then
+
     def _open(self) -> Spool:
         if self._spool is None:
             load_bundle("spool")
@@ -192,6 +199,8 @@ def finish(
     else:
         submission.enter("as asked")
         answer = Answer(0)
-    if spool.used and accepted.mode != QUEUE and config.linger:
-        start(environ)
+    if spool.used:
+        spool.wake()  # whoever listens elsewhere was not asked
+        if accepted.mode != QUEUE and config.linger:
+            start(environ)
     return answer

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from pysendmail.relay.policy import POLICY
 from pysendmail.relay.smarthost import NONE, Smarthost
+from pysendmail.spool.directory import DirectorySpool
 from pysendmail.submission import direct
 from pysendmail.submission.direct import (
     LazySpool,
@@ -89,6 +91,16 @@ def test_message_waits_where_no_smarthost_is_configured(tmp_path: Path) -> None:
     asked = request(b"bob@example.net")
     assert submit_direct(asked, raw(), environ(tmp_path), uid=os.getuid()).status == 0
     assert os.listdir(tmp_path / "spool" / "queue") == [QUEUE_ID]
+
+
+def test_daemon_that_listens_elsewhere_hears_of_what_waits(tmp_path: Path) -> None:
+    asked = request(b"bob@example.net", mode=b"b")
+    with closing(DirectorySpool.create(str(tmp_path / "spool"))) as spool:
+        spool.wait(0)
+        assert spool.due(4e9, 10) == []
+        assert submit_direct(asked, raw(), environ(tmp_path), uid=os.getuid()).status == 0
+        assert spool.wait(20)
+        assert spool.due(4e9, 10) == [QUEUE_ID]
 
 
 @pytest.mark.parametrize(
