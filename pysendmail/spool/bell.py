@@ -36,9 +36,9 @@ class Bell:
         os.eventfd_write(self._event, 1)
 
     def ring_anywhere(self) -> None:
-        """Wake the waiter: of this process when it ever waited, else of whichever process does."""
+        """Wake the waiter: of this process, and where it never waited of whichever process does."""
+        self.ring_here()  # also a waiter who is about to wait for the first time
         if self._fifo >= 0:
-            self.ring_here()
             return
         try:
             fifo = os.open(FIFO, os.O_WRONLY | SAFE, dir_fd=self._directory)

@@ -532,6 +532,11 @@ class SpoolContract:
         assert spool.wait(30) is True
         assert spool.wait(0) is False
 
+    def test_wake_before_the_very_first_wait_is_not_lost(self, spool):
+        spool.wake()
+        assert spool.wait(30) is True
+        assert spool.wait(0) is False
+
     def test_wake_ends_a_wait_in_another_thread(self, spool):
         spool.wait(0)
         found = []
