@@ -66,7 +66,8 @@ class Places:
         """Let `host` and `port` lead to the port `found_at`."""
         self._ports[host, port] = found_at
 
-    def _look_up(self, host: str, port: int, *args: Any, **options: Any) -> Any:
-        if (host, port) in self._ports:
-            host, port = "127.0.0.1", self._ports[host, port]
+    def _look_up(self, host: bytes | str, port: int, *args: Any, **options: Any) -> Any:
+        name = host if isinstance(host, str) else host.decode()
+        if (name, port) in self._ports:
+            host, port = "127.0.0.1", self._ports[name, port]
         return self._ask_system(host, port, *args, **options)

@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from pysendmail.smtp.server.content import ContentReader
 from tests.helpers.waiting import ReservedPort, wait_until
@@ -109,7 +110,8 @@ class Weigher:
             self._listener = None
         with self._changed:
             for connection in self._connections:
-                connection.shutdown(socket.SHUT_RDWR)
+                with suppress(OSError):  # the other side has ended it already
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """End everything."""
