@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import shutil
 import socket
-import subprocess
-import tempfile
 import threading
 from collections.abc import Sequence
 
-from tests.helpers.people import why_not
+from tests.helpers.private_etc import PrivateEtc, why_not
 
 __all__ = ["NOERROR", "NXDOMAIN", "SERVFAIL", "Names", "why_not"]
 
@@ -25,13 +22,6 @@ RESPONSE = 0x8180
 A = b"\0\1"
 PORT = 53
 END = b""  # no question
-
-SCRIPT = """
-mount --bind "$0/resolv.conf" /etc/resolv.conf
-mount --bind "$0/nsswitch.conf" /etc/nsswitch.conf
-echo ready
-exec sleep infinity
-"""
 
 
 class Names:
@@ -55,29 +45,19 @@ class Names:
             raise
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
-        self._directory = tempfile.mkdtemp(prefix="names-")
         host = self._socket.getsockname()[0]
-        for name, text in (
-            ("resolv.conf", f"nameserver {host}\noptions timeout:1 attempts:1\n"),
-            ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
-        ):
-            with open(f"{self._directory}/{name}", "w", encoding="ascii") as file:
-                file.write(text)
-        keeper = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "/bin/sh", "-euc", SCRIPT]
-        self._keeper = subprocess.Popen([*keeper, self._directory], stdout=subprocess.PIPE)
-        assert self._keeper.stdout is not None
-        assert self._keeper.stdout.readline() == b"ready\n"
+        self._etc = PrivateEtc({
+            "resolv.conf": f"nameserver {host}\noptions timeout:1 attempts:1\n",
+            "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+        })
 
     def within(self, uid: int = 0) -> Sequence[str]:
         """Return what has to stand before a command so that it asks us for names."""
-        assert not uid
-        return ["nsenter", f"--mount=/proc/{self._keeper.pid}/ns/mnt", "--"]
+        return self._etc.within(uid)
 
     def close(self) -> None:
         """End both."""
-        self._keeper.kill()
-        self._keeper.communicate()
-        shutil.rmtree(self._directory)
+        self._etc.close()
         self.answers.set()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ending:
             ending.sendto(END, self._socket.getsockname())

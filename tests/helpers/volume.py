@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.helpers.people import why_not
+from tests.helpers.private_etc import why_not
 
 __all__ = ["CannotMount", "Volume", "why_not"]
 
