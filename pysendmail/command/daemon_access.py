@@ -11,6 +11,8 @@ import grp
 import os
 import pwd
 
+from pysendmail.daemon.control import known_groups
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,11 +71,7 @@ def acting_as(uid: int, gid: int) -> Iterator[None]:
     """As root, have the rights of a user for a while; those of root where we may not do without."""
     before, groups = os.getegid(), os.getgroups()
     try:
-        all_of_his = os.getgrouplist(pwd.getpwuid(uid).pw_name, gid)
-    except KeyError:
-        all_of_his = [gid]
-    try:
-        os.setgroups(all_of_his)
+        os.setgroups(known_groups(uid, gid))
         os.setegid(gid)
         os.seteuid(uid)
     except PermissionError:

@@ -106,9 +106,14 @@ def has_group_of_its_own() -> bool:
 
 
 def groups_of(uid: int, gid: int) -> list[int]:
-    """Return all groups of a user, as the system's databases have them."""
+    """Return the groups by which a user may be trusted."""
     if gid == 0 or os.getegid() == 0:
         return []  # a daemon of root's group trusts root alone, not everybody whose group is root's
+    return known_groups(uid, gid)
+
+
+def known_groups(uid: int, gid: int) -> list[int]:
+    """Return all groups of a user, his first one and what the databases tell of others."""
     try:
         return os.getgrouplist(pwd.getpwuid(uid).pw_name, gid)
     except KeyError:

@@ -2,9 +2,8 @@
 
 A delivery is urgent while a caller waits for its verdict; those of several callers are taken in
 turns. But a share of the workers belongs to the queue, so that callers who never cease cannot keep
-it waiting. Threads are started as the work asks
-for them, up to a bound, and stay. A delivery that raises is reported and its thread goes on: one
-bad message never stops the others.
+it waiting. Threads are started as the work asks for them, up to a bound, and stay. A delivery that
+raises is reported and its thread goes on: one bad message never stops the others.
 """
 
 from __future__ import annotations

@@ -10,12 +10,7 @@ time and memory are too. The file itself: alias_file.py.
 
 from __future__ import annotations
 
-from pysendmail.message.address import (
-    Mailbox,
-    comparable,
-    parse_mailbox,
-    qualify,
-)
+from pysendmail.message.address import Mailbox, comparable, parse_mailbox, qualify
 from pysendmail.message.alias_syntax import MISCONFIGURED
 from pysendmail.message.envelope import RECIPIENTS_LIMIT
 from pysendmail.message.outcome import FAILED, Outcome
