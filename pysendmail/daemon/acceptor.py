@@ -1,5 +1,9 @@
 """Accepting connections: a thread for each, and no more of them than there is room for.
 
+A few threads wait at the sockets. The kernel wakes one of them for a connection, which serves it
+itself: to start a thread for it, or to hand it to one, takes longer than most of what is asked. The
+last one to be woken sees to it that there is another.
+
 `Acceptor` is the part of a server that knows nothing of what is said. Who asks for more connections
 than are his is closed at once; a connection that cannot be served ends no other.
 """
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 
 
 SLOWEST_OCTETS_S = 10_000.0  # who sends a message more slowly than this holds a place for nothing
+SPARE = 2  # threads that go on waiting when nobody comes
 
 
 class Acceptor:
@@ -45,6 +50,7 @@ class Acceptor:
         self._changed = threading.Condition()
         self._connections: Counter[Peer] = Counter()
         self._listening = True
+        self._at_sockets = 0  # threads that wait there
         self.closing = os.eventfd(0, os.EFD_CLOEXEC)  # readable once stopped, to all who poll
 
     def identify(self, connection: socket.socket) -> Peer | None:
@@ -63,19 +69,12 @@ class Acceptor:
         raise NotImplementedError
 
     def run(self) -> None:
-        """Accept connections until `close`; one that cannot be served ends no other."""
-        # Never shut down: a listening socket that systemd keeps would be dead for our successor.
-        poll = select.poll()
+        """Serve until `close`, with as many threads more as it takes."""
         for listener in self._listeners.values():
             listener.setblocking(False)
-            poll.register(listener, select.POLLIN)
-        poll.register(self.closing, select.POLLIN)
-        while True:
-            for fd, _event in poll.poll():
-                if fd == self.closing:
-                    self._stop_listening()
-                    return
-                self._accept_one(self._listeners[fd])
+        with self._changed:
+            self._at_sockets += 1
+        self._wait_and_serve(self._new_wait(), stays=True)
 
     def stop(self) -> None:
         """Accept nobody any more."""
@@ -110,6 +109,38 @@ class Acceptor:
         with self._changed:
             return self._connections.total()
 
+    def _new_wait(self) -> select.epoll:
+        """Return what one thread waits at: of several, one is woken for a connection."""
+        # The listeners are never shut down to wake anybody: those that systemd keeps would be dead
+        # for our successor.
+        wait = select.epoll()
+        for fd in self._listeners:
+            wait.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        wait.register(self.closing, select.EPOLLIN)
+        return wait
+
+    def _wait_and_serve(self, wait: select.epoll, *, stays: bool) -> None:
+        """Serve one connection after the other, until `close` or, if it is not one that `stays`,
+        until there are enough that wait without this thread.
+        """
+        with wait:
+            while True:
+                for fd, _event in wait.poll():
+                    if fd == self.closing:
+                        self._stop_listening()
+                        return
+                    if taken := self._accept_one(self._listeners[fd]):
+                        self._serve(*taken)
+                        if not self._come_back(stays=stays):
+                            return
+
+    def _come_back(self, *, stays: bool) -> bool:
+        """Tell whether a thread that has served is to wait once more, and count it then."""
+        with self._changed:
+            needed = stays or self._at_sockets < SPARE
+            self._at_sockets += needed
+            return needed
+
     def _stop_listening(self) -> None:
         with self._changed:
             for listener in self._listeners.values():
@@ -117,38 +148,56 @@ class Acceptor:
             self._listening = False
             self._changed.notify_all()
 
-    def _accept_one(self, listener: socket.socket) -> None:
+    def _accept_one(self, listener: socket.socket) -> tuple[socket.socket, Peer] | None:
+        """Return a connection that is to be served, None where there is none."""
         try:
-            self._accept(listener)
+            return self._accept(listener)
         except BlockingIOError:
-            pass  # the caller has gone again
+            pass  # the caller has gone again, or another thread was quicker
         except (OSError, RuntimeError) as error:  # no descriptors, no threads: some come free
             self._journal.event("", "cannot accept", priority=ERROR, said=str(error))
             threading.Event().wait(0.1)
+        return None
 
-    def _accept(self, listener: socket.socket) -> None:
-        """Accept one connection and give it a thread, or close it."""
+    def _accept(self, listener: socket.socket) -> tuple[socket.socket, Peer] | None:
+        """Accept one connection and leave the sockets to others, or close it."""
         with self._changed:
             if not self._listening:
-                return
+                return None
             connection, _ = listener.accept()
             try:
                 peer = self.identify(connection)
-                if peer is None or not self._admit(peer):
-                    if peer is not None:
-                        self.turn_away(connection)
-                    connection.close()
-                    return
+                if peer is not None and self._admit(peer):
+                    try:
+                        self._leave_sockets()
+                    except BaseException:
+                        self._leave(peer)
+                        raise
+                    return connection, peer
+                if peer is not None:
+                    self.turn_away(connection)
+                connection.close()
+                return None
             except BaseException:
                 connection.close()
                 raise
+
+    def _leave_sockets(self) -> None:
+        """Let the calling thread serve; raises OSError or RuntimeError where nobody would wait."""
+        if self._at_sockets > 1:
+            self._at_sockets -= 1
+            return
+        wait = self._new_wait()
         try:
             threading.Thread(
-                target=self._serve, args=(connection, peer), name=self._name, daemon=True
+                target=self._wait_and_serve,
+                args=(wait,),
+                kwargs={"stays": False},
+                name=self._name,
+                daemon=True,
             ).start()
-        except BaseException:
-            connection.close()
-            self._leave(peer)
+        except RuntimeError:
+            wait.close()
             raise
 
     def _admit(self, peer: Peer) -> bool:

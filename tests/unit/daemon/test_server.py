@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from pysendmail.daemon import server as module
+from pysendmail.daemon.acceptor import SPARE
 from pysendmail.daemon.listener import bind
 from pysendmail.daemon.scheduler import Scheduler
 from pysendmail.daemon.server import Malformed, Server, read_content, read_head, stream
@@ -443,6 +444,23 @@ def test_connection_without_a_thread_for_it_is_closed_and_ends_no_other(
         wait_until(lambda: "cannot accept" in house.names())
     assert house.server.idle()
     assert house.submit().status == 0
+
+
+def test_a_few_threads_stay_for_the_connections_that_come_next(house: House) -> None:
+    def threads() -> set[threading.Thread]:
+        return {one for one in threading.enumerate() if one.name == "submission"}
+
+    others = threads()
+    clients = [house.connect() for _ in range(10)]
+    wait_until(lambda: house.server.served() == len(clients))
+    assert len(threads() - others) >= len(clients)
+    for client in clients:
+        client.close()
+    wait_until(lambda: house.server.idle() and len(threads() - others) <= SPARE)
+    kept = threads()
+    assert house.submit().status == 0
+    wait_until(house.server.idle)
+    assert threads() <= kept
 
 
 # --- reading
