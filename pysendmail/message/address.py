@@ -16,7 +16,7 @@ from __future__ import annotations
 from itertools import pairwise  # built in: costs nothing
 
 from pysendmail.message.envelope import RECIPIENTS_LIMIT
-from pysendmail.message.lexer import ATOM, DOMAIN_LITERAL, QUOTED, STRAY, tokens_of
+from pysendmail.message.lexer import ATOM, BLANKS, DOMAIN_LITERAL, QUOTED, STRAY, tokens_of
 from pysendmail.message.outcome import printable
 
 TYPE_CHECKING = False
@@ -85,6 +85,8 @@ def parse_list(text: bytes) -> tuple[list[Mailbox], list[bytes]]:
 
     What stands behind RECIPIENTS_LIMIT of both is one more element that is none.
     """
+    if plain := plain_mailbox(text):
+        return [plain], []
     mailboxes: list[Mailbox] = []
     bad: list[bytes] = []
     element = Element()
@@ -105,6 +107,21 @@ def parse_list(text: bytes) -> tuple[list[Mailbox], list[bytes]]:
             element.add(token)
     element.settle(text, len(text), mailboxes, bad)
     return mailboxes, bad
+
+
+def plain_mailbox(text: bytes) -> Mailbox | None:
+    """Return the one mailbox in `text` where that is seen without looking at each octet.
+
+    That is most of all address lists: an address, or a bare name, and nothing else.
+    """
+    address = text.removesuffix(b"\r\n").strip(BLANKS)
+    local, at, domain = address.partition(b"@")
+    if local.translate(None, ATEXT + b".") or not is_usable(local, LOCAL_LIMIT):
+        return None
+    if at and not (is_domain(domain) and is_usable(domain, DOMAIN_LIMIT)):
+        return None
+    start = text.index(address)
+    return Mailbox(local, domain, start=start, end=start + len(address))
 
 
 def parse_lists(texts: Iterable[bytes]) -> tuple[list[Mailbox], list[bytes]]:
@@ -326,5 +343,9 @@ def domain_part(text: bytes, tokens: list[Token]) -> bytes:
     if not are_joined_by_dots(text, tokens) or any(token.kind == QUOTED for token in tokens):
         return b""
     domain = b"".join([text[token.start : token.end] for token in tokens]).removesuffix(b".")
-    usable = all(domain.split(b".")) and not domain.translate(None, DOMAIN_OCTETS)
-    return domain if usable else b""
+    return domain if is_domain(domain) else b""
+
+
+def is_domain(name: bytes) -> bool:
+    """Tell whether this may stand behind an @ and is no address literal."""
+    return all(name.split(b".")) and not name.translate(None, DOMAIN_OCTETS)

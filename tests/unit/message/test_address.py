@@ -233,6 +233,14 @@ def test_anything_gives_only_addresses_that_are_safe_on_a_command_line(text: byt
     assert all(element and element in text for element in bad)
 
 
+@given(st.lists(st.sampled_from([b"a", b".", b"@", b"-", b" ", b"\t", b"\xc3\xa9", b"\xc3"])))
+def test_a_plain_address_is_what_its_tokens_say(parts: list[bytes]) -> None:
+    """A comment behind an address means nothing, but has it read token by token."""
+    text = b"".join(parts)
+    plain, _ = parse_list(text + b"\r\n")
+    assert plain == parse_list(text + b"()")[0]
+
+
 @given(st.text(min_size=1, max_size=20).map(str.encode))
 def test_local_part_in_quotes_is_read_back(local: bytes) -> None:
     quoted = b'"' + local.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"@x'
