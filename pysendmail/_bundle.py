@@ -40,10 +40,10 @@ def enter_modules(modules: list[tuple[str, str, CodeType]]) -> None:
     for name, directory, code in modules:
         if name not in sys.modules:
             module = sys.modules[name] = type(sys)(name)
-            module.__spec__ = ModuleSpec(name, None, origin=code.co_filename)
             module.__file__ = code.co_filename
             module.__package__ = name if directory else name.rpartition(".")[0]
             if directory:
+                module.__spec__ = ModuleSpec(name, None, origin=code.co_filename)
                 module.__path__ = module.__spec__.submodule_search_locations = [directory]
             entered.append((module, code))
     # A package comes behind those of its modules that it imports itself: they need it before.

@@ -26,8 +26,11 @@ from pysendmail.command.{module} import main
 main()
 """
 
-# sendmail starts for each message: its modules come out of one file (pysendmail/_bundle.py).
+# sendmail starts for each message: its modules come out of one file (pysendmail/_bundle.py), and
+# what they leave behind is looked for only in a process that does a lot.
 BUNDLE = """\
+from gc import set_threshold
+set_threshold(20_000)
 from _frozen_importlib_external import MAGIC_NUMBER
 try:
     with open({path!r} + MAGIC_NUMBER.hex(), 'rb') as file:

@@ -110,7 +110,7 @@ def deliver(options: Options, environ: Mapping[str, str]) -> int:
     """
     quiet = options.error_mode == asked.QUIET
     try:
-        answer = take(options, environ)
+        answer, more = take(options, environ)
     except Refused as refused:
         if quiet:
             return refused.status
@@ -119,18 +119,21 @@ def deliver(options: Options, environ: Mapping[str, str]) -> int:
         say(1, line)
     for line in answer.errors if not quiet else ():
         say(2, b"sendmail: " + line)
-    if options.dots:
+    if more:
         drain()
     return answer.status
 
 
-def take(options: Options, environ: Mapping[str, str]) -> Answer:
-    """Read the message and hand it to somebody who answers for it; raises Refused."""
+def take(options: Options, environ: Mapping[str, str]) -> tuple[Answer, bool]:
+    """Read the message and hand it to somebody who answers for it; raises Refused.
+
+    Returns the answer, and whether the caller may have more to write than the message.
+    """
     settings, trouble = settings_of(environ)
     limit = settings["message_size"]
     content = Content(memory=MEMORY, directory=drop_directory(settings["spool"]))
     try:
-        read_message(content, limit=limit, dots=options.dots)
+        more = read_message(content, limit=limit, dots=options.dots)
     except TooLarge as error:
         raise too_large(limit) from error
     except Unreadable as error:
@@ -138,7 +141,7 @@ def take(options: Options, environ: Mapping[str, str]) -> Answer:
     except OSError as error:
         raise Refused(EX_TEMPFAIL, b"cannot keep the message: %b" % str(error).encode()) from error
     request = request_of(options, environ, size=content.size)
-    return hand_over(request, content, environ, settings, trouble)
+    return hand_over(request, content, environ, settings, trouble), more
 
 
 def converse(options: Options, environ: Mapping[str, str]) -> int:

@@ -66,11 +66,11 @@ def tell(line: bytes) -> None:
         raise Refused(EX_IOERR, f"cannot write the answer: {error.strerror}".encode()) from error
 
 
-def read_message(content: Content, *, limit: int, dots: bool) -> None:
+def read_message(content: Content, *, limit: int, dots: bool) -> bool:
     """Read standard input into `content`; `dots` tells whether a line of one dot ends it.
 
-    Raises TooLarge beyond `limit` octets, Unreadable when standard input fails, and OSError when
-    the content cannot be kept.
+    Returns whether one did, so that there may be more behind it. Raises TooLarge beyond `limit`
+    octets, Unreadable when standard input fails, and OSError when the content cannot be kept.
     """
     reader = Undotter() if dots else None
     while chunk := read_chunk():
@@ -78,11 +78,12 @@ def read_message(content: Content, *, limit: int, dots: bool) -> None:
         if content.size > limit:
             raise TooLarge
         if reader and reader.ended:
-            return
+            return True
     if reader:
         content.write(reader.finish())
         if content.size > limit:
             raise TooLarge
+    return False
 
 
 def read_chunk() -> bytes:

@@ -203,7 +203,7 @@ def _read_trusted(path: str) -> bytes:
         status = posix.fstat(descriptor)
         if status.st_uid not in (0, posix.geteuid()) or status.st_mode & _OTHERS_WRITE:
             raise PermissionError(f"{path} may be someone else's work")
-        return posix.read(descriptor, SNAPSHOT_LIMIT)
+        return posix.read(descriptor, min(status.st_size, SNAPSHOT_LIMIT))
     finally:
         posix.close(descriptor)
 

@@ -69,9 +69,11 @@ def is_served(path: str) -> bool:
 
 def send(connection: _socket.socket, head: bytes, content: Iterable[bytes]) -> None:
     """Send the request. A daemon that refuses it early has answered: that answer is read."""
+    chunks = iter(content)
     try:
-        connection.sendall(head)
-        for chunk in content:
+        # Together with what comes first of the message: the daemon is woken once for most of them.
+        connection.sendall(head + next(chunks, b""))
+        for chunk in chunks:
             connection.sendall(chunk)
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.ECONNRESET):
