@@ -46,6 +46,26 @@ def test_entry_that_comes_later_is_delivered() -> None:
     thread.join(PATIENCE_S)
 
 
+@pytest.mark.parametrize(("patience", "waits"), [(PATIENCE_S, 4), (0.0, 0)])
+def test_new_messages_wait_for_those_that_come_with_them(
+    monkeypatch: pytest.MonkeyPatch, patience: float, waits: int
+) -> None:
+    house, coming, waited = House(), ["B", "C", "D"], []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        if coming:
+            house.state.arrivals.put(1000, coming.pop())
+
+    monkeypatch.setattr(module, "GATHERING_S", patience)
+    monkeypatch.setattr(house.scheduler._stopping, "wait", wait)
+    house.scheduler.gather()
+    assert not waited
+    house.state.arrivals.put(1000, "A")
+    house.scheduler.gather()
+    assert len(waited) == waits
+
+
 def test_clock_that_is_set_back_by_days_keeps_no_entry_waiting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
