@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 
 from pysendmail.daemon.clock import Clock
 from pysendmail.daemon.turns import Turns
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from pysendmail.message.aliases import Aliases, Source
     from pysendmail.relay.policy import Rule
     from pysendmail.relay.smarthost import Smarthost
-    from pysendmail.smtp import Client
     from pysendmail.spool.contract import Spool
 
 
@@ -39,9 +39,6 @@ class Relay:
     __slots__ = ("config", "pool", "smarthosts")
 
     def __init__(self, config: Config, password: bytes | None, journal: Journal) -> None:
-        def open_one(smarthost: Smarthost, deadline: float | None) -> Client:
-            return open_session(smarthost, hostname=config.hostname, deadline=deadline)
-
         def hear(smarthost: Smarthost, rule: Rule, text: bytes) -> None:
             event = "smarthost needs attention" if rule.alarm else "smarthost away"
             priority = ERROR if rule.alarm else WARNING
@@ -51,7 +48,7 @@ class Relay:
         self.smarthosts = smarthosts_of(config, password)
         self.pool = Pool(
             self.smarthosts,
-            open_one,
+            partial(open_session, hostname=config.hostname),
             hear,
             connections=config.connections,
             messages_per_connection=config.messages_per_connection,

@@ -1,7 +1,8 @@
 """One breaker for each smarthost: a dead one is probed by one message, not by ten thousand.
 
 States: *closed* (deliveries flow), *open* (nobody may try before `until`), *probing* (one delivery
-is trying). A breaker opens at the first trouble of reach "session" and stays open twice as long
+is trying). Once the probe is *greeted*, others may come along so far as to be ready when it has
+succeeded. A breaker opens at the first trouble of reach "session" and stays open twice as long
 after each probe that fails. When a probe succeeds it closes, and `width` - how many may use the
 smarthost at once - doubles from one by each success, so that after trouble the backlog comes back
 as a slope and not as a wall.
@@ -18,12 +19,13 @@ LONGEST_PAUSE_S = 300.0
 class Breaker:
     """The health of one smarthost."""
 
-    __slots__ = ("_pause", "_probing", "_widest", "trouble", "until", "width")
+    __slots__ = ("_pause", "_probing", "greeted", "trouble", "until", "widest", "width")
 
     def __init__(self, *, widest: int) -> None:
-        self._widest = widest
+        self.widest = widest
         self._pause = 0.0
         self._probing = False
+        self.greeted = False
         self.until = 0.0
         self.width = widest
         self.trouble = b""
@@ -34,29 +36,35 @@ class Breaker:
         return not self._pause
 
     def admits(self, now: float) -> bool:
-        """Tell whether a delivery may try now; does not take the probe's place."""
-        return self.closed or (not self._probing and now >= self.until)
+        """Tell whether a delivery may try now, if only so far as to come along with the probe; does
+        not take the probe's place.
+        """
+        return self.closed or self.greeted or (not self._probing and now >= self.until)
 
     def enter(self) -> None:
         """Take note that a delivery tries: an open breaker's probe is under way."""
         self._probing = not self.closed
 
+    def greet(self) -> None:
+        """Take note that the smarthost greets a delivery."""
+        self.greeted = self._probing
+
     def leave(self) -> None:
         """Take note that a delivery gave up before it learned anything of the smarthost."""
-        self._probing = False
+        self._probing = self.greeted = False
 
     def succeeded(self) -> None:
         """Take note that the smarthost answered as one who works."""
         self._pause = 0.0
-        self._probing = False
+        self._probing = self.greeted = False
         self.trouble = b""
-        self.width = min(self.width * 2, self._widest)
+        self.width = min(self.width * 2, self.widest)
 
     def failed(self, now: float, trouble: bytes) -> None:
         """Take note of a trouble that reaches the whole session."""
         if self.closed or now >= self.until:  # not one of many that fail together
             self._pause = min(max(self._pause * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S)
-        self._probing = False
+        self._probing = self.greeted = False
         self.until = now + self._pause
         self.width = 1
         self.trouble = trouble

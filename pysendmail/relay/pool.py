@@ -6,6 +6,10 @@ where the kernel already knows, and by the attempt otherwise. Each smarthost has
 is open, `borrow` raises Away at once, so that nobody waits for a smarthost that is known to be
 dead. Each has a rate, too, past which `borrow` does the same.
 
+When a smarthost comes back, the sessions that a backlog asks for are opened while one message shows
+whether it works: connected and secured, no further. So nothing more than that has been tried in
+vain, no password above all, and no time is lost.
+
 Used by many threads; one lock, never held while anything is sent or awaited from the network.
 """
 
@@ -26,18 +30,22 @@ if TYPE_CHECKING:
     from pysendmail.relay.smarthost import Smarthost
     from pysendmail.smtp import Client
 
+# How long a session that was opened ahead waits for proof: longer than most smarthosts take for a
+# message, and not so long that they would end it.
+AHEAD_S = 3.0
+
 
 class Pool:
     """The sessions of all smarthosts of one configuration.
 
-    `open_session(smarthost, deadline)` opens one; `hear(smarthost, rule, text)` is told of each
-    trouble that reaches a session.
+    `open_session(smarthost, deadline=, greeted=, before_login=)` opens one (`session` says how);
+    `hear(smarthost, rule, text)` is told of each trouble that reaches a session.
     """
 
     def __init__(
         self,
         smarthosts: Sequence[Smarthost],
-        open_session: Callable[[Smarthost, float | None], Client],
+        open_session: Callable[..., Client],
         hear: Callable[[Smarthost, Rule, bytes], None],
         *,
         connections: int,
@@ -108,16 +116,29 @@ class Pool:
         and the exceptions of the SMTP core when a new session cannot be opened.
         """
         line = self._lines[id(smarthost)]
-        self._take_place(line, deadline)
-        while (client := self._take_idle(line)) is not None:
+        ahead = self._take_place(line, deadline)
+        while not ahead and (client := self._take_idle(line)) is not None:
             if client.usable():
                 return client, True
             line.served.pop(id(client), None)
             client.close()
+
+        def greeted() -> None:
+            with self._changed:
+                line.breaker.greet()
+
+        def before_login() -> None:
+            nonlocal ahead
+            if ahead:
+                self._await_proof(line)
+                ahead = False
+
         try:
-            client = self._open_session(smarthost, deadline)
+            client = self._open_session(
+                smarthost, deadline=deadline, greeted=greeted, before_login=before_login
+            )
         except BaseException:
-            self._free_place(line)
+            self._free_place(line, ahead=ahead)
             raise
         line.served[id(client)] = 0
         return client, False
@@ -201,7 +222,8 @@ class Pool:
             self._idle_timeout = 0.0
         self.sweep()
 
-    def _take_place(self, line: Line, deadline: float | None) -> None:
+    def _take_place(self, line: Line, deadline: float | None) -> bool:
+        """Take a place for one session; return whether it is opened ahead, beside the probe's."""
         with self._changed:
             while line.breaker.closed and line.busy >= line.breaker.width:
                 left = None if deadline is None else deadline - self._clock()
@@ -210,14 +232,36 @@ class Pool:
                 self._changed.wait(left)
             if not line.breaker.admits(self._clock()):
                 raise Away(b"%b is away: %b" % (line.smarthost.name, line.breaker.trouble))
+            ahead = line.breaker.greeted
+            if ahead and line.busy >= line.breaker.widest:
+                raise Away(b"all connections to %b are busy" % line.smarthost.name)
             if not self.another(line.smarthost):
                 raise Away(b"%b has had its messages for now" % line.smarthost.name)
             line.breaker.enter()
             line.busy += 1
+            line.ahead += ahead
+            return ahead
 
-    def _free_place(self, line: Line) -> None:
+    def _await_proof(self, line: Line) -> None:
+        """Wait until the smarthost is known to work and one more session may be used.
+
+        Raises Away when it does not come to that in time. Nobody comes along with that probe then.
+        """
+        breaker, end = line.breaker, self._clock() + AHEAD_S
+        with self._changed:
+            while not (breaker.closed and line.busy - line.ahead < breaker.width):
+                left = end - self._clock()
+                if left <= 0 or not (breaker.closed or breaker.greeted):
+                    breaker.greeted = False
+                    text = breaker.trouble or b"it is slow"
+                    raise Away(b"%b is away: %b" % (line.smarthost.name, text))
+                self._changed.wait(left)
+            line.ahead -= 1
+
+    def _free_place(self, line: Line, *, ahead: bool = False) -> None:
         with self._changed:
             line.busy -= 1
+            line.ahead -= ahead
             if not line.busy:
                 line.breaker.leave()  # nobody is left who could be the probe
             self._changed.notify_all()
@@ -228,15 +272,19 @@ class Pool:
 
 
 class Line:
-    """One smarthost's sessions: those that are idle, how many are busy, what each has served."""
+    """One smarthost's sessions: those that are idle, how many are busy, what each has served.
 
-    __slots__ = ("breaker", "busy", "idle", "rate", "served", "smarthost")
+    Of those that are busy some may be `ahead`: opened before the smarthost is known to work.
+    """
+
+    __slots__ = ("ahead", "breaker", "busy", "idle", "rate", "served", "smarthost")
 
     def __init__(self, smarthost: Smarthost, breaker: Breaker, rate: Rate) -> None:
         self.smarthost = smarthost
         self.breaker = breaker
         self.rate = rate
         self.busy = 0
+        self.ahead = 0
         self.idle: list[tuple[Client, float]] = []
         self.served: dict[int, int] = {}
 

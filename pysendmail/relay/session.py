@@ -28,9 +28,19 @@ OPENING_S = 60.0
 
 
 def open_session(
-    smarthost: Smarthost, *, hostname: bytes, deadline: float | None, trace: Trace | None = None
+    smarthost: Smarthost,
+    *,
+    hostname: bytes,
+    deadline: float | None,
+    trace: Trace | None = None,
+    greeted: Callable[[], None] | None = None,
+    before_login: Callable[[], None] | None = None,
 ) -> Client:
-    """Return a client after EHLO, STARTTLS and AUTH; `deadline` is a monotonic second or None."""
+    """Return a client after EHLO, STARTTLS and AUTH; `deadline` is a monotonic second or None.
+
+    `greeted` and `before_login` are called when the session has come so far; what they raise ends
+    it.
+    """
     limit = time.monotonic() + OPENING_S
     deadline = limit if deadline is None else min(limit, deadline)
     config = smarthost.tls_config
@@ -54,6 +64,8 @@ def open_session(
     login = smarthost.login
     try:
         client.greeting()
+        if greeted is not None:
+            greeted()
         authenticate(
             client,
             host=hostname,
@@ -65,6 +77,7 @@ def open_session(
             authz=login.authzid,
             creds=creds,
             cleartext_allowed=smarthost.cleartext_allowed,
+            before_login=before_login,
         )
     except BaseException:
         client.close()

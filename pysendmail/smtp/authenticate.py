@@ -19,7 +19,7 @@ from .sasl import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from .client import Client
@@ -40,6 +40,7 @@ def authenticate(
     authz: bytes = b"",
     creds: Sequence[tuple[bytes, bytes]] = (),
     cleartext_allowed: bool = False,
+    before_login: Callable[[], None] | None = None,
 ) -> None:
     """Introduce us as `host`, secure the link and log in.
 
@@ -53,7 +54,8 @@ def authenticate(
     EXTERNAL counts only if `tls_config` has a client certificate. `sasl_params` are
     `(name, value, critical)`, see `sasl.parameters`; `digest-uri` and `gssapi-acceptor` are made
     from `tls_peer`, or else from `host`. `cleartext_allowed` lets a secret go over an unverified
-    link.
+    link. `before_login` is called when the link is as secure as it gets, login or not; what it
+    raises comes out of here.
 
     Raises `UsageError` for parameters and credentials of no use, `MissingExtension` for STARTTLS
     or AUTH, `TlsError`, `AuthenticationError` where no mechanism fits, and whatever the commands
@@ -67,6 +69,8 @@ def authenticate(
     preferred = _preferred(sasl_mechs, getattr(tls_config, "certificate_file", None))
     _check_critical(parameters, preferred)
     _secure(client, host, tls_config, tls_required, tls_peer)
+    if before_login is not None:
+        before_login()
     if credentials or (sasl_mechs and any(name in WITHOUT_CREDENTIALS for name in preferred)):
         client.auth(_choose(client, preferred, credentials, parameters, cleartext_allowed))
 

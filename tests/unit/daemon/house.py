@@ -49,7 +49,7 @@ class FakeRelay:
             clock=clock,
         )
 
-    def _open(self, smarthost: Smarthost, deadline: float | None) -> Client:
+    def _open(self, smarthost: Smarthost, **_hooks: object) -> Client:
         peer = self.peers.pop(0) if self.peers else self.make_peer()
         if isinstance(peer, Exception):
             raise peer

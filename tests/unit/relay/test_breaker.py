@@ -42,6 +42,18 @@ def test_only_one_probes() -> None:
     assert breaker.admits(200.0)
 
 
+def test_others_may_come_along_with_a_probe_that_was_greeted() -> None:
+    breaker = Breaker(widest=10)
+    breaker.greet()
+    assert not breaker.greeted  # it is no probe
+    breaker.failed(100.0, b"refused")
+    breaker.enter()
+    breaker.greet()
+    assert breaker.admits(100.0)
+    breaker.failed(100.0, b"refused")
+    assert not breaker.admits(100.0)
+
+
 def test_pause_doubles_by_each_failed_probe_up_to_the_longest() -> None:
     breaker, now, pauses = Breaker(widest=10), 100.0, []
     for _ in range(8):

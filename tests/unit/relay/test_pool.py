@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 
 import pytest
 
 from pysendmail.message.outcome import DEFERRED
+from pysendmail.relay import pool as module
 from pysendmail.relay.attempt import attempt
+from pysendmail.relay.breaker import FIRST_PAUSE_S
 from pysendmail.relay.offer import Away
 from pysendmail.relay.policy import POLICY, Rule
 from pysendmail.relay.pool import Pool
@@ -28,6 +32,7 @@ class FakeClient:
         self.broken = False
         self.extensions = Extensions()
         self.good = True
+        self.logged_in = False
         self.said_quit = False
         self.closed = False
 
@@ -50,6 +55,7 @@ class House:
         self.opened: list[FakeClient] = []
         self.heard: list[tuple[Smarthost, Rule, bytes]] = []
         self.trouble: Exception | None = None
+        self.greets = False  # the smarthost, in time for others to come along
         facts = {
             "connections": 8,
             "messages_per_connection": 100,
@@ -65,11 +71,46 @@ class House:
             **facts,  # type: ignore[arg-type]
         )
 
-    def open(self, smarthost: Smarthost, deadline: float | None) -> FakeClient:
+    def open(
+        self,
+        smarthost: Smarthost,
+        *,
+        deadline: float | None,
+        greeted: Callable[[], None],
+        before_login: Callable[[], None],
+    ) -> FakeClient:
         if self.trouble:
             raise self.trouble
-        self.opened.append(FakeClient())
-        return self.opened[-1]
+        client = FakeClient()
+        self.opened.append(client)
+        if self.greets:
+            greeted()
+        before_login()
+        client.logged_in = True
+        return client
+
+    def probe(self) -> FakeClient:
+        """Fail, and begin to find out whether that is over: one is greeted again."""
+        self.fail()
+        self.greets = True
+        self.clock.now += FIRST_PAUSE_S
+        client, _warm = self.borrow()
+        return client
+
+    def open_ahead(self) -> Future[FakeClient]:
+        """Borrow one more beside the probe's: what the future waits for is that it may be used."""
+        future: Future[FakeClient] = Future()
+
+        def borrow() -> None:
+            try:
+                future.set_result(self.borrow()[0])
+            except Away as away:
+                future.set_exception(away)
+
+        before = len(self.opened)
+        threading.Thread(target=borrow, daemon=True).start()
+        wait_until(lambda: len(self.opened) > before or future.done())
+        return future
 
     def borrow(self, smarthost: Smarthost | None = None, *, within: float = 0.0):
         return self.pool.borrow(smarthost or self.alpha, self.clock.now + within)
@@ -238,11 +279,58 @@ def test_delivery_from_before_the_trouble_does_not_end_the_probe() -> None:
     house.borrow()
 
 
+def test_sessions_opened_beside_the_probe_are_used_once_it_has_succeeded() -> None:
+    house = House()
+    house.probe()
+    ahead = [house.open_ahead() for _ in range(6)]
+    assert [client.logged_in for client in house.opened] == [True] + [False] * 6
+    for used in (1, 3, 6):  # the probe's own is one of the 2, 4, 8 that may be used
+        house.pool.answered(house.alpha)
+        wait_until(lambda used=used: sum(one.done() for one in ahead) == used)
+    assert all(client.logged_in for client in house.opened)
+
+
+def test_no_password_is_tried_beside_a_probe_that_fails() -> None:
+    house = House()
+    probe = house.probe()
+    ahead = [house.open_ahead() for _ in range(3)]
+    house.fail()
+    for one in ahead:
+        with pytest.raises(Away, match="refused"):
+            one.result(PATIENCE_S)
+    house.pool.give_back(house.alpha, probe, 0)
+    assert not any(client.logged_in for client in house.opened[1:])
+    house.clock.now += 2 * FIRST_PAUSE_S
+    house.borrow()
+
+
+def test_nobody_comes_along_with_a_probe_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AHEAD_S", 0.0)
+    house = House()
+    house.probe()
+    with pytest.raises(Away, match="refused"):
+        house.open_ahead().result(PATIENCE_S)
+    with pytest.raises(Away):
+        house.borrow()
+    assert len(house.opened) == 2
+
+
+def test_no_more_are_opened_ahead_than_may_be_used() -> None:
+    house = House(connections=3)
+    house.probe()
+    ahead = [house.open_ahead() for _ in range(2)]
+    with pytest.raises(Away, match="busy"):
+        house.borrow()
+    for _ in range(2):
+        house.pool.answered(house.alpha)
+    assert all(one.result(PATIENCE_S).logged_in for one in ahead)
+
+
 def test_repeated_530_at_mail_doubles_the_pause() -> None:
     clock, alpha, pauses = Clock(), smarthost("alpha"), []
     pool = Pool(
         (alpha,),
-        lambda smarthost, deadline: session(Peer({"MAIL": "530 5.7.0 log in"})),
+        lambda smarthost, **_hooks: session(Peer({"MAIL": "530 5.7.0 log in"})),
         lambda *facts: None,
         connections=8,
         messages_per_connection=100,

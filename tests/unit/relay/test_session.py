@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pysendmail.config.errors import ConfigError
+from pysendmail.relay.offer import Away
 from pysendmail.relay.policy import POLICY, opening_trouble
 from pysendmail.relay.session import open_session
 from pysendmail.relay.smarthost import IMPLICIT, NONE, OPPORTUNISTIC, REQUIRED, Login, Smarthost
@@ -36,6 +37,27 @@ def smarthost(server: LyingServer, **options: object) -> Smarthost:
 
 def starttls(context: ssl.SSLContext) -> tuple[Step, ...]:
     return (say("220 hi"), *HELLO, hear(), say("220 go"), turn_to_tls(context), *HELLO)
+
+
+def test_session_may_be_ended_when_it_is_secure_and_before_the_password_is_sent(
+    server_tls_context: TlsContext, ca_file: Path
+) -> None:
+    def stop() -> None:
+        raise Away(b"not now")
+
+    heard_before: list[int] = []
+    with LyingServer(*starttls(server_tls_context("127.0.0.1"))) as server:
+        options = {"login": Login(b"u", b"p"), "ca_file": str(ca_file)}
+        with pytest.raises(Away):
+            open_session(
+                smarthost(server, tls=REQUIRED, **options),
+                hostname=b"me",
+                deadline=None,
+                greeted=lambda: heard_before.append(len(server.heard)),
+                before_login=stop,
+            )
+    assert heard_before == [0]
+    assert server.heard == [b"EHLO me", b"STARTTLS", b"EHLO me"]
 
 
 def test_session_in_clear_is_ready_and_has_no_deadline() -> None:
