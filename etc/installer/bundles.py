@@ -4,7 +4,6 @@ How they are read is told in pysendmail/_bundle.py.
 """
 
 from __future__ import annotations
-import __future__
 
 import ast
 import marshal
@@ -59,17 +58,42 @@ def code_of(module: str, fresh: str, final: str) -> tuple[str, CodeType]:
 
 
 def lean_code(path: str, named: str) -> CodeType:
-    """Return the code of a source file, without docstrings and without the import of `__future__`.
-
-    That module has a file of its own in Python's library, which would be looked for.
-    """
+    """Return the code of a source file, without what is for people and type checkers alone."""
     with open(path, encoding="utf-8") as file:
-        tree = ast.parse(file.read())
-    tree.body = [
-        statement
-        for statement in tree.body
-        if not (isinstance(statement, ast.ImportFrom) and statement.module == "__future__")
-    ]
-    flags = __future__.annotations.compiler_flag
-    code: CodeType = compile(tree, named, "exec", flags=flags, dont_inherit=True, optimize=2)
+        tree = Lean().visit(ast.parse(file.read()))
+    code: CodeType = compile(tree, named, "exec", dont_inherit=True, optimize=2)
     return code
+
+
+class Lean(ast.NodeTransformer):
+    """Takes annotations out of a module, what is imported for them, and the import of `__future__`.
+
+    That one has a file of its own in Python's library, which would be looked for. Docstrings are
+    left to the compiler.
+    """
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        """Drop the import of `__future__`."""
+        return None if node.module == "__future__" else node
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        """Drop what stands below `if TYPE_CHECKING:`."""
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return None
+        return self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        """Leave of an annotated assignment the assignment."""
+        if node.value is None:
+            return None
+        return ast.copy_location(ast.Assign([node.target], self.visit(node.value)), node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Drop the type that a function returns."""
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        """Drop the type of a parameter."""
+        node.annotation = None
+        return node

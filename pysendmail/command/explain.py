@@ -14,12 +14,9 @@ import time
 
 from pysendmail.command import modes
 from pysendmail.command.options import parse_options
+from pysendmail.command.private_configuration import use_private_configuration
 from pysendmail.command.sendmail import MEMORY, request_of
-from pysendmail.command.settings import (
-    may_write_spool,
-    settings_of,
-    use_private_configuration,
-)
+from pysendmail.command.settings import may_write_spool, settings_of
 from pysendmail.command.stdin import TooLarge, Unreadable, read_message, tell
 from pysendmail.config.errors import UnreadableConfigError
 from pysendmail.config.load import load

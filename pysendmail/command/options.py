@@ -224,8 +224,10 @@ def parse_notify(value: bytes) -> tuple[bytes, ...]:
 
 def parse_envid(value: bytes) -> bytes:
     """Return the envelope id of -V; callers give it plain or as xtext (RFC 3461 section 4)."""
+    from pysendmail.submission.request_parser import is_envid  # most callers give none
+
     envid = without_xtext(value)
-    if not asked.is_envid(envid):
+    if not is_envid(envid):
         raise usage(b"-V: an envelope id is 1 to 100 printable characters")
     return envid
 

@@ -18,11 +18,7 @@ from pysendmail._bundle import load_bundle
 from pysendmail.command import modes
 from pysendmail.command.caller import decoded, encoded, environment
 from pysendmail.command.options import parse_options
-from pysendmail.command.settings import (
-    may_write_spool,
-    settings_of,
-    use_private_configuration,
-)
+from pysendmail.command.settings import may_write_spool, settings_of
 from pysendmail.command.stdin import (
     TooLarge,
     Unreadable,
@@ -91,6 +87,8 @@ def run(program: bytes, words: list[bytes]) -> int:
     environ: MutableMapping[str, str] = environment()
     if options.configuration is not None:
         from os import environ  # what is imported and started later goes by it, too
+
+        from pysendmail.command.private_configuration import use_private_configuration
 
         use_private_configuration(environ, decoded(options.configuration))
     if options.mode == modes.DELIVER:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pysendmail.message.outcome import printable
 from pysendmail.submission.exit_status import EX_USAGE, Refused
 
 TYPE_CHECKING = False
@@ -12,6 +11,8 @@ if TYPE_CHECKING:
 
 def usage(text: bytes) -> Refused:
     """Return the error for a command line that cannot be obeyed."""
+    from pysendmail.message.outcome import printable  # for who has made a mistake
+
     return Refused(EX_USAGE, printable(text))
 
 

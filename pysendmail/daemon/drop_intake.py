@@ -23,11 +23,12 @@ import stat
 import time
 
 from pysendmail.daemon.watch import Watch
-from pysendmail.message.content import FileSlice
+from pysendmail.message.slices import FileSlice
 from pysendmail.spool.errors import SpoolError
 from pysendmail.submission.drop_door import WRITING
 from pysendmail.submission.exit_status import Refused
-from pysendmail.submission.request import HEAD_LIMIT, SUBMIT, parse_request, split_head
+from pysendmail.submission.request import HEAD_LIMIT, SUBMIT
+from pysendmail.submission.request_parser import parse_request, split_head
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

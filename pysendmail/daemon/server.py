@@ -18,14 +18,8 @@ from pysendmail.daemon.status import report
 from pysendmail.daemon.submissions import nothing_waits
 from pysendmail.submission.answer import ERROR, EXIT, Answer, format_answer, format_record
 from pysendmail.submission.exit_status import EX_TEMPFAIL, EX_USAGE, Refused, too_large
-from pysendmail.submission.request import (
-    ASK_QUEUE,
-    ASK_STATUS,
-    HEAD_LIMIT,
-    SUBMIT,
-    parse_request,
-    split_head,
-)
+from pysendmail.submission.request import ASK_QUEUE, ASK_STATUS, HEAD_LIMIT, SUBMIT
+from pysendmail.submission.request_parser import parse_request, split_head
 from pysendmail.submission.submitter import find_submitter
 
 TYPE_CHECKING = False

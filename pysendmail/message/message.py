@@ -8,7 +8,7 @@ body.
 
 from __future__ import annotations
 
-from pysendmail.message.content import Octets, Slice
+from pysendmail.message.slices import Octets, Slice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ import os
 import stat
 from collections import deque
 
-from pysendmail.message.content import FileSlice, Octets
 from pysendmail.message.message import MessageError, parse_message
+from pysendmail.message.slices import FileSlice, Octets
 from pysendmail.spool import codec
 from pysendmail.spool.disk import SAFE
 from pysendmail.spool.errors import BrokenEntry, EntryBusy

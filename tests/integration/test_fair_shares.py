@@ -13,9 +13,9 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from pysendmail.daemon.server import CONNECTIONS
-from pysendmail.message.content import Octets
 from pysendmail.message.envelope import Envelope, Recipient
 from pysendmail.message.message import Message, format_field
+from pysendmail.message.slices import Octets
 from pysendmail.spool.directory import DirectorySpool
 from pysendmail.spool.disk import Disk
 from pysendmail.submission.request import Request, format_request

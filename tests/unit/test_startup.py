@@ -19,7 +19,7 @@ import pytest
 from pysendmail.config.load import load
 from pysendmail.config.snapshot import write_snapshot
 from pysendmail.submission.drop_door import make_drop_directory
-from pysendmail.submission.request import parse_request, split_head
+from pysendmail.submission.request_parser import parse_request, split_head
 
 REPOSITORY = str(Path(__file__).parents[2])
 PATIENCE_S = 30.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pysendmail.command import modes, o_options, options, queue_run
 from pysendmail.command.sendmail import request_of
 from pysendmail.submission.exit_status import EX_USAGE, Refused
-from pysendmail.submission.request import format_request, parse_request, split_head
+from pysendmail.submission.request import format_request
+from pysendmail.submission.request_parser import parse_request, split_head
 from tests.fuzz.targets.target import Target
 
 MODES = {*modes.PROGRAMS.values(), *modes.MODES.values(), modes.RUNNER, modes.HELP, modes.VERSION}

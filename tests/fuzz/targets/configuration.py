@@ -14,7 +14,8 @@ from pysendmail.config.keys import KEYS, Config
 from pysendmail.config.load import Loaded, load
 from pysendmail.config.snapshot import PUBLIC_DEFAULTS, public_settings
 from pysendmail.message.aliases import Aliases
-from pysendmail.message.content import Content, Octets
+from pysendmail.message.content import Content
+from pysendmail.message.slices import Octets
 from pysendmail.smtp.arguments import check_address, is_host
 from pysendmail.smtp.transport import pin, proxy  # noqa: F401
 from pysendmail.submission.accept import accept

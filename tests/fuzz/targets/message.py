@@ -20,11 +20,12 @@ from pysendmail.message.address import (
     unquoted,
 )
 from pysendmail.message.aliases import Aliases
-from pysendmail.message.content import Content, Octets
+from pysendmail.message.content import Content
 from pysendmail.message.intake import STRIPPED, MessageTooLarge, read_message, strip
 from pysendmail.message.lexer import tokens_of
 from pysendmail.message.message import Message, parse_message
 from pysendmail.message.phrase import format_phrase
+from pysendmail.message.slices import Octets
 from pysendmail.smtp.arguments import check_address
 from pysendmail.submission.accept import accept
 from pysendmail.submission.exit_status import EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Refused

@@ -9,7 +9,8 @@ from pysendmail.message.address import parse_mailbox
 from pysendmail.smtp.arguments import check_address
 from pysendmail.smtp.reply import Reply, ReplyParser
 from pysendmail.smtp.server import Profile, Session, Transaction
-from pysendmail.submission.request import Request, format_request, parse_request, split_head
+from pysendmail.submission.request import Request, format_request
+from pysendmail.submission.request_parser import parse_request, split_head
 from pysendmail.submission.smtp_door import is_address, wishes_of
 from tests.fuzz.targets.target import Target, cut
 

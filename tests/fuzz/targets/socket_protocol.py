@@ -7,9 +7,9 @@ import os
 from pysendmail.daemon.control import NoRunner, Viewer, respond
 from pysendmail.daemon.drop_intake import read_request
 from pysendmail.daemon.server import Malformed, read_head
-from pysendmail.message.content import Octets
 from pysendmail.message.envelope import Envelope, Recipient
 from pysendmail.message.message import Message
+from pysendmail.message.slices import Octets
 from pysendmail.spool.memory import MemorySpool
 from pysendmail.submission.answer import ERROR, EXIT, OUTPUT, Answer, format_answer, format_record
 from pysendmail.submission.request import (
@@ -18,9 +18,8 @@ from pysendmail.submission.request import (
     Request,
     format_head,
     format_request,
-    parse_request,
-    split_head,
 )
+from pysendmail.submission.request_parser import parse_request, split_head
 from pysendmail.submission.socket_door import AnswerLost, answer_of, receive
 from tests.fuzz.targets.target import Pieces, Target, cut
 

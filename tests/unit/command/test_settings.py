@@ -11,11 +11,8 @@ from pathlib import Path
 import pytest
 
 from pysendmail._paths import SOCKET
-from pysendmail.command.settings import (
-    may_write_spool,
-    settings_of,
-    use_private_configuration,
-)
+from pysendmail.command.private_configuration import use_private_configuration
+from pysendmail.command.settings import may_write_spool, settings_of
 from pysendmail.config.errors import ConfigError
 from pysendmail.config.load import load
 from pysendmail.config.snapshot import write_snapshot

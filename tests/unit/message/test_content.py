@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pysendmail.message import content as module
-from pysendmail.message.content import Content, FileSlice, Slice, open_unnamed, open_unnamed_in
+from pysendmail.message import unnamed as module
+from pysendmail.message.content import Content
+from pysendmail.message.slices import FileSlice, Slice
+from pysendmail.message.unnamed import open_unnamed, open_unnamed_in
 
 
 def filled(data: bytes, *, memory: int, directory: Path | None = None) -> Content:

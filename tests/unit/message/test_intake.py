@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pysendmail.message.content import Content, Octets
+from pysendmail.message.content import Content
 from pysendmail.message.envelope import RECIPIENTS_LIMIT
 from pysendmail.message.intake import (
     FIELDS_LIMIT,
@@ -22,6 +22,7 @@ from pysendmail.message.intake import (
     strip,
 )
 from pysendmail.message.message import Message
+from pysendmail.message.slices import Octets
 
 
 def take(chunks: Iterable[bytes], limit: int = 10_000_000) -> Message:

@@ -51,6 +51,19 @@ def test_way_is_ehlo_starttls_ehlo_auth() -> None:
     ]  # fmt: skip
 
 
+def test_last_word_before_the_login_is_its_callers() -> None:
+    def stop() -> None:
+        raise KeyError("not now")
+
+    peer = TlsPeer(GREETING, IN_CLEAR, b"220 go\r\n", UNDER_TLS)
+    with pytest.raises(KeyError):
+        authenticate(
+            Client(peer, peer), host=b"me", tls_config="context", tls_peer="mx", user=b"u",
+            creds=PASSWORD, before_login=stop,
+        )  # fmt: skip
+    assert peer.writes == [b"EHLO me\r\n", b"STARTTLS\r\n", b"EHLO me\r\n"]
+
+
 def test_client_prefers_not_the_server() -> None:
     peer = TlsPeer(GREETING, UNDER_TLS, b"334 \r\n", b"334 \r\n", b"235 ok\r\n")
     peer.tls_endpoint, peer.tls_verified = "implicit", True

@@ -13,10 +13,8 @@ from pysendmail.submission.request import (
     Request,
     format_head,
     format_request,
-    is_envid,
-    parse_request,
-    split_head,
 )
+from pysendmail.submission.request_parser import is_envid, parse_request, split_head
 from tests.unit.submission.samples import QUEUE_ID
 
 TEXT = st.binary(max_size=40).map(lambda value: value.replace(b"\0", b""))
