@@ -26,6 +26,7 @@ from tests.bench.measuring import (
 )
 from tests.bench.peers import Peer, Pysendmail, installed
 from tests.bench.smarthosts import Sink
+from tests.helpers.waiting import wait_until
 
 MESSAGES, AT_ONCE = 400, 20
 IN_MEMORY = "/dev/shm"  # for what the smarthost keeps: it does not wait for the disk
@@ -89,12 +90,15 @@ def storm_of_ours(ours: Pysendmail, messages: list[Path], kept: Path) -> float:
     ours.start()
     seconds = ours.stopwatch.flood(ours.queueing(), messages, at_once=AT_ONCE)
     sink.wait(len(messages))
+    # It is killed: what it has not been told yet it would send once more.
+    wait_until(lambda: not ours.status()["waiting"], what="the queue to be empty")
     ours.stop()
     sink.stop()  # all its files are written
-    found = [SUBJECT.findall(path.read_bytes()) for path in kept.iterdir()]
-    assert Counter(name for names in found for name in names) == Counter(
-        path.name.encode() for path in messages
-    ), "lost or doubled"
+    found = Counter(
+        name for path in kept.iterdir() for name in SUBJECT.findall(path.read_bytes())
+    )
+    wanted = Counter(path.name.encode() for path in messages)
+    assert found == wanted, f"lost: {wanted - found}; too often: {found - wanted}"
     for path in kept.iterdir():
         path.unlink()
     sink.start()

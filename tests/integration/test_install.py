@@ -34,6 +34,7 @@ NAMES = (
 )  # fmt: skip
 BUILT_IN = {  # of the interpreter itself: no file is looked for
     "from _frozen_importlib_external import MAGIC_NUMBER",
+    "from gc import set_threshold",
     "from marshal import loads",
 }
 UNCHECKED_HASH = 0b01  # the flags word of bytecode, PEP 552
