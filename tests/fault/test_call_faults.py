@@ -6,6 +6,7 @@ message delivered in the end, who is told anything else has one line; and the da
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from pysendmail.daemon.acceptor import SPARE
 from pysendmail.message.queue_id import new_queue_id
 from pysendmail.submission.drop_door import drop
 from pysendmail.submission.request import Request, format_request
@@ -210,6 +212,9 @@ def test_daemon_in_trouble_for_a_while_keeps_its_promises_and_goes_on_by_itself(
 ) -> None:
     assert promises.send("before") == 0
     wait_until(lambda: promises.is_settled("before"))
+    silent = [socket.socket(socket.AF_UNIX) for _ in range(SPARE)]
+    for caller in silent:  # the threads that wait have somebody to serve: it takes new ones
+        caller.connect(site.socket)
     names = ",".join(f"?{call}" for call in calls.split())
     faults = Faults(site.daemon.pid, failing(names, error, "1+"))
     meanwhile = threading.Thread(target=lambda: [promises.send(f"{n}", "-odi") for n in range(2)])
@@ -221,6 +226,8 @@ def test_daemon_in_trouble_for_a_while_keeps_its_promises_and_goes_on_by_itself(
     finally:
         faults.end()
         meanwhile.join()
+        for caller in silent:
+            caller.close()
     assert promises.send("after") == 0
     catcher.answer()
     wait_until(lambda: not promises.broken(), what="all that was promised", evidence=site.evidence)

@@ -99,12 +99,14 @@ class Faults:
         assert self._strace.stderr is not None
         said = self._strace.stderr.readline()
         assert b" attached" in said, said
-        self._ended_with = ""
+        self._ended_with: str | None = None
 
     @property
     def calls(self) -> str:
         """The calls that were traced so far."""
-        return self._ended_with or self._log.read_text(errors="replace")
+        if self._ended_with is not None:
+            return self._ended_with
+        return self._log.read_text(errors="replace")
 
     def count(self) -> int:
         """Return how many calls were made to fail so far."""
