@@ -69,8 +69,8 @@ def tell(line: bytes) -> None:
 def read_message(content: Content, *, limit: int, dots: bool) -> bool:
     """Read standard input into `content`; `dots` tells whether a line of one dot ends it.
 
-    Returns whether one did, so that there may be more behind it. Raises TooLarge beyond `limit`
-    octets, Unreadable when standard input fails, and OSError when the content cannot be kept.
+    Returns whether there may be more behind it. Raises TooLarge beyond `limit` octets, Unreadable
+    when standard input fails, and OSError when the content cannot be kept.
     """
     reader = Undotter() if dots else None
     while chunk := read_chunk():

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 SLOWEST_OCTETS_S = 10_000.0  # who sends a message more slowly than this holds a place for nothing
-SPARE = 2  # threads that go on waiting when nobody comes
+SPARE = 2  # so many threads, and the first one, go on waiting when nobody comes
 
 
 class Acceptor:

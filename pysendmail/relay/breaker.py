@@ -19,12 +19,12 @@ LONGEST_PAUSE_S = 300.0
 class Breaker:
     """The health of one smarthost."""
 
-    __slots__ = ("_pause", "_probing", "greeted", "trouble", "until", "widest", "width")
+    __slots__ = ("_pause", "greeted", "probing", "trouble", "until", "widest", "width")
 
     def __init__(self, *, widest: int) -> None:
         self.widest = widest
         self._pause = 0.0
-        self._probing = False
+        self.probing = False
         self.greeted = False
         self.until = 0.0
         self.width = widest
@@ -39,24 +39,28 @@ class Breaker:
         """Tell whether a delivery may try now, if only so far as to come along with the probe; does
         not take the probe's place.
         """
-        return self.closed or self.greeted or (not self._probing and now >= self.until)
+        return self.closed or self.greeted or (not self.probing and now >= self.until)
 
     def enter(self) -> None:
         """Take note that a delivery tries: an open breaker's probe is under way."""
-        self._probing = not self.closed
+        self.probing = not self.closed
 
     def greet(self) -> None:
         """Take note that the smarthost greets a delivery."""
-        self.greeted = self._probing
+        self.greeted = self.probing
+
+    def leave_alone(self) -> None:
+        """Take note that somebody came along in vain: nobody else does with this probe."""
+        self.greeted = False
 
     def leave(self) -> None:
         """Take note that a delivery gave up before it learned anything of the smarthost."""
-        self._probing = self.greeted = False
+        self.probing = self.greeted = False
 
     def succeeded(self) -> None:
         """Take note that the smarthost answered as one who works."""
         self._pause = 0.0
-        self._probing = self.greeted = False
+        self.probing = self.greeted = False
         self.trouble = b""
         self.width = min(self.width * 2, self.widest)
 
@@ -64,7 +68,7 @@ class Breaker:
         """Take note of a trouble that reaches the whole session."""
         if self.closed or now >= self.until:  # not one of many that fail together
             self._pause = min(max(self._pause * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S)
-        self._probing = self.greeted = False
+        self.probing = self.greeted = False
         self.until = now + self._pause
         self.width = 1
         self.trouble = trouble

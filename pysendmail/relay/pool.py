@@ -7,10 +7,8 @@ is open, `borrow` raises Away at once, so that nobody waits for a smarthost that
 dead. Each has a rate, too, past which `borrow` does the same.
 
 When a smarthost comes back, the sessions that a backlog asks for are opened while one message shows
-whether it works: connected and secured, no further. So nothing more than that has been tried in
-vain, no password above all, and no time is lost.
-
-Used by many threads; one lock, never held while anything is sent or awaited from the network.
+whether it works: connected and secured, no further. So no time is lost, and what has been done in
+vain where it does not work is no more than that, and never a password.
 """
 
 from __future__ import annotations
@@ -19,33 +17,48 @@ import threading
 import time
 
 from pysendmail.relay.breaker import Breaker
-from pysendmail.relay.offer import Away
+from pysendmail.relay.offer import Away, told
 from pysendmail.relay.rate import Rate
+from pysendmail.smtp import SmtpError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Protocol
 
     from pysendmail.relay.policy import Rule
     from pysendmail.relay.smarthost import Smarthost
     from pysendmail.smtp import Client
 
-# How long a session that was opened ahead waits for proof: longer than most smarthosts take for a
+    class OpenSession(Protocol):
+        """Opens a session, as `session.open_session` does."""
+
+        def __call__(
+            self,
+            smarthost: Smarthost,
+            /,
+            *,
+            deadline: float | None,
+            greeted: Callable[[], None],
+            before_login: Callable[[], None],
+        ) -> Client:
+            """Return a client that is ready; both calls are made on the way."""
+
+# How long a session that was opened beside waits for proof: longer than most smarthosts take for a
 # message, and not so long that they would end it.
-AHEAD_S = 3.0
+BESIDE_S = 3.0
 
 
 class Pool:
     """The sessions of all smarthosts of one configuration.
 
-    `open_session(smarthost, deadline=, greeted=, before_login=)` opens one (`session` says how);
     `hear(smarthost, rule, text)` is told of each trouble that reaches a session.
     """
 
     def __init__(
         self,
         smarthosts: Sequence[Smarthost],
-        open_session: Callable[..., Client],
+        open_session: OpenSession,
         hear: Callable[[Smarthost, Rule, bytes], None],
         *,
         connections: int,
@@ -116,29 +129,33 @@ class Pool:
         and the exceptions of the SMTP core when a new session cannot be opened.
         """
         line = self._lines[id(smarthost)]
-        ahead = self._take_place(line, deadline)
-        while not ahead and (client := self._take_idle(line)) is not None:
+        beside = self._take_place(line, deadline)
+        while not beside and (client := self._take_idle(line)) is not None:
             if client.usable():
                 return client, True
             line.served.pop(id(client), None)
             client.close()
 
         def greeted() -> None:
-            with self._changed:
-                line.breaker.greet()
+            if not beside:
+                with self._changed:
+                    line.breaker.greet()
 
         def before_login() -> None:
-            nonlocal ahead
-            if ahead:
-                self._await_proof(line)
-                ahead = False
+            nonlocal beside
+            if beside:
+                self._await_proof(line, deadline)
+                beside = False
 
         try:
             client = self._open_session(
                 smarthost, deadline=deadline, greeted=greeted, before_login=before_login
             )
-        except BaseException:
-            self._free_place(line, ahead=ahead)
+        except BaseException as error:
+            self._free_place(line, beside=beside)
+            if beside and isinstance(error, SmtpError):
+                # The probe finds out for all; one connection may be all that it is given.
+                raise Away(told(error)) from error
             raise
         line.served[id(client)] = 0
         return client, False
@@ -223,7 +240,7 @@ class Pool:
         self.sweep()
 
     def _take_place(self, line: Line, deadline: float | None) -> bool:
-        """Take a place for one session; return whether it is opened ahead, beside the probe's."""
+        """Take a place for one session; return whether it is opened beside, beside the probe's."""
         with self._changed:
             while line.breaker.closed and line.busy >= line.breaker.width:
                 left = None if deadline is None else deadline - self._clock()
@@ -232,37 +249,47 @@ class Pool:
                 self._changed.wait(left)
             if not line.breaker.admits(self._clock()):
                 raise Away(b"%b is away: %b" % (line.smarthost.name, line.breaker.trouble))
-            ahead = line.breaker.greeted
-            if ahead and line.busy >= line.breaker.widest:
+            beside = line.breaker.greeted
+            if beside and line.busy >= line.breaker.widest:
                 raise Away(b"all connections to %b are busy" % line.smarthost.name)
-            if not self.another(line.smarthost):
-                raise Away(b"%b has had its messages for now" % line.smarthost.name)
+            if not beside:
+                self._count(line)
             line.breaker.enter()
             line.busy += 1
-            line.ahead += ahead
-            return ahead
+            line.beside += beside
+            return beside
 
-    def _await_proof(self, line: Line) -> None:
+    def _await_proof(self, line: Line, deadline: float | None) -> None:
         """Wait until the smarthost is known to work and one more session may be used.
 
-        Raises Away when it does not come to that in time. Nobody comes along with that probe then.
+        Raises Away when it does not work or that takes long. Once it works, the wait is for a turn,
+        as it is for all.
         """
-        breaker, end = line.breaker, self._clock() + AHEAD_S
+        breaker, end = line.breaker, self._clock() + BESIDE_S
         with self._changed:
-            while not (breaker.closed and line.busy - line.ahead < breaker.width):
-                left = end - self._clock()
-                if left <= 0 or not (breaker.closed or breaker.greeted):
-                    breaker.greeted = False
-                    text = breaker.trouble or b"it is slow"
+            while not (breaker.closed and line.busy - line.beside < breaker.width):
+                limits = [] if breaker.closed else [end]
+                limits += [] if deadline is None else [deadline]
+                left = min(limits) - self._clock() if limits else None
+                if not (breaker.closed or breaker.probing) or (left is not None and left <= 0):
+                    text = breaker.trouble or b"all connections are busy"
                     raise Away(b"%b is away: %b" % (line.smarthost.name, text))
                 self._changed.wait(left)
-            line.ahead -= 1
+            self._count(line)
+            line.beside -= 1
 
-    def _free_place(self, line: Line, *, ahead: bool = False) -> None:
+    def _count(self, line: Line) -> None:
+        """Count one message; raises Away past the rate."""
+        if not self.another(line.smarthost):
+            raise Away(b"%b has had its messages for now" % line.smarthost.name)
+
+    def _free_place(self, line: Line, *, beside: bool = False) -> None:
         with self._changed:
             line.busy -= 1
-            line.ahead -= ahead
-            if not line.busy:
+            line.beside -= beside
+            if beside:
+                line.breaker.leave_alone()
+            if line.busy == line.beside:
                 line.breaker.leave()  # nobody is left who could be the probe
             self._changed.notify_all()
 
@@ -274,17 +301,17 @@ class Pool:
 class Line:
     """One smarthost's sessions: those that are idle, how many are busy, what each has served.
 
-    Of those that are busy some may be `ahead`: opened before the smarthost is known to work.
+    Of those that are busy some may be `beside`: opened before the smarthost is known to work.
     """
 
-    __slots__ = ("ahead", "breaker", "busy", "idle", "rate", "served", "smarthost")
+    __slots__ = ("beside", "breaker", "busy", "idle", "rate", "served", "smarthost")
 
     def __init__(self, smarthost: Smarthost, breaker: Breaker, rate: Rate) -> None:
         self.smarthost = smarthost
         self.breaker = breaker
         self.rate = rate
         self.busy = 0
-        self.ahead = 0
+        self.beside = 0
         self.idle: list[tuple[Client, float]] = []
         self.served: dict[int, int] = {}
 

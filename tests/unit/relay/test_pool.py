@@ -97,13 +97,13 @@ class House:
         client, _warm = self.borrow()
         return client
 
-    def open_ahead(self) -> Future[FakeClient]:
+    def open_beside(self) -> Future[FakeClient]:
         """Borrow one more beside the probe's: what the future waits for is that it may be used."""
         future: Future[FakeClient] = Future()
 
         def borrow() -> None:
             try:
-                future.set_result(self.borrow()[0])
+                future.set_result(self.borrow(within=60.0)[0])
             except Away as away:
                 future.set_exception(away)
 
@@ -282,20 +282,20 @@ def test_delivery_from_before_the_trouble_does_not_end_the_probe() -> None:
 def test_sessions_opened_beside_the_probe_are_used_once_it_has_succeeded() -> None:
     house = House()
     house.probe()
-    ahead = [house.open_ahead() for _ in range(6)]
+    beside = [house.open_beside() for _ in range(6)]
     assert [client.logged_in for client in house.opened] == [True] + [False] * 6
     for used in (1, 3, 6):  # the probe's own is one of the 2, 4, 8 that may be used
         house.pool.answered(house.alpha)
-        wait_until(lambda used=used: sum(one.done() for one in ahead) == used)
+        wait_until(lambda used=used: sum(one.done() for one in beside) == used)
     assert all(client.logged_in for client in house.opened)
 
 
 def test_no_password_is_tried_beside_a_probe_that_fails() -> None:
     house = House()
     probe = house.probe()
-    ahead = [house.open_ahead() for _ in range(3)]
+    beside = [house.open_beside() for _ in range(3)]
     house.fail()
-    for one in ahead:
+    for one in beside:
         with pytest.raises(Away, match="refused"):
             one.result(PATIENCE_S)
     house.pool.give_back(house.alpha, probe, 0)
@@ -305,25 +305,65 @@ def test_no_password_is_tried_beside_a_probe_that_fails() -> None:
 
 
 def test_nobody_comes_along_with_a_probe_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "AHEAD_S", 0.0)
+    monkeypatch.setattr(module, "BESIDE_S", 0.0)
     house = House()
     house.probe()
     with pytest.raises(Away, match="refused"):
-        house.open_ahead().result(PATIENCE_S)
+        house.open_beside().result(PATIENCE_S)
     with pytest.raises(Away):
         house.borrow()
     assert len(house.opened) == 2
 
 
-def test_no_more_are_opened_ahead_than_may_be_used() -> None:
+def test_next_one_probes_when_the_probe_ends_without_a_verdict() -> None:
+    house = House()
+    probe = house.probe()
+    beside = house.open_beside()
+    house.pool.give_back(house.alpha, probe, 1)
+    with pytest.raises(Away):
+        beside.result(PATIENCE_S)
+    _client, _warm = house.borrow()
+    assert not house.pool.states()[0][1]
+    house.pool.answered(house.alpha)
+    assert house.pool.states()[0][1]
+
+
+def test_trouble_of_a_session_beside_the_probe_is_nobodys_and_ends_no_other() -> None:
+    house = House()
+    house.probe()
+    beside = house.open_beside()
+    house.trouble = ConnectError("too many", ())
+    with pytest.raises(Away, match="too many"):
+        house.borrow()
+    with pytest.raises(Away):  # and nobody else comes along
+        house.borrow()
+    assert not house.heard[1:]
+    house.pool.answered(house.alpha)
+    assert beside.result(PATIENCE_S).logged_in
+
+
+def test_once_the_smarthost_works_sessions_beside_wait_for_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = House()
+    house.probe()
+    beside = [house.open_beside() for _ in range(3)]
+    house.pool.answered(house.alpha)
+    wait_until(lambda: any(one.done() for one in beside))
+    house.clock.now += 2 * module.BESIDE_S
+    house.pool.answered(house.alpha)
+    assert all(one.result(PATIENCE_S).logged_in for one in beside)
+
+
+def test_no_more_are_opened_beside_than_may_be_used() -> None:
     house = House(connections=3)
     house.probe()
-    ahead = [house.open_ahead() for _ in range(2)]
+    beside = [house.open_beside() for _ in range(2)]
     with pytest.raises(Away, match="busy"):
         house.borrow()
     for _ in range(2):
         house.pool.answered(house.alpha)
-    assert all(one.result(PATIENCE_S).logged_in for one in ahead)
+    assert all(one.result(PATIENCE_S).logged_in for one in beside)
 
 
 def test_repeated_530_at_mail_doubles_the_pause() -> None:
