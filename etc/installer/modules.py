@@ -54,7 +54,7 @@ from pysendmail._paths import DEPENDENCIES
 sys.path.extend(DEPENDENCIES)
 from pysendmail.config.errors import ConfigError
 from pysendmail.config.load import load
-from pysendmail.config.snapshot import write_snapshot
+from pysendmail.config.snapshot_writer import write_snapshot
 from pysendmail.spool.directory import DirectorySpool
 DirectorySpool.create(spool).close()
 try:

@@ -17,7 +17,7 @@ from pysendmail.command.stdin import say, tell
 from pysendmail.config.errors import ConfigError, UnreadableConfigError
 from pysendmail.config.load import load
 from pysendmail.config.secrets import credential_path, read_listen_password, read_password
-from pysendmail.config.snapshot import write_snapshot
+from pysendmail.config.snapshot_writer import write_snapshot
 from pysendmail.daemon.dropped import dropped_entries
 from pysendmail.daemon.volume import volatile_spool
 from pysendmail.message.alias_file import read_aliases

@@ -22,7 +22,7 @@ from pysendmail.config.defaults import CONFIG_VARIABLE
 from pysendmail.config.errors import ConfigError
 from pysendmail.config.load import load
 from pysendmail.config.secrets import read_listen_password, read_password
-from pysendmail.config.snapshot import write_snapshot
+from pysendmail.config.snapshot_writer import write_snapshot
 from pysendmail.daemon.lifecycle import (
     DROPPED,
     FLUSH,

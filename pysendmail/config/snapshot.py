@@ -6,7 +6,8 @@ nobody else can write it, and the YAML file's (mtime, size, inode), our version 
 with it; else the YAML is parsed: slower, never wrong.
 
 It never holds a secret, and tells nobody more than the YAML file itself would: of a file that not
-everyone may read it holds only the settings that every caller of sendmail needs.
+everyone may read it holds only the settings that every caller of sendmail needs. `snapshot_writer`
+makes it.
 """
 
 from __future__ import annotations
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TypedDict
 
-    from pysendmail.config.load import Loaded
-    from pysendmail.config.settings import Settings
     from pysendmail.config.values import Value
 
     class PublicSettings(TypedDict):
@@ -52,7 +51,7 @@ PUBLIC_DEFAULTS: dict[str, Value] = {
 
 SNAPSHOT_LIMIT = 1024**2
 
-_MAGIC = ("pysendmail configuration", __version__, sys.hexversion)
+MAGIC = ("pysendmail configuration", __version__, sys.hexversion)
 _OTHERS_WRITE = 0o022
 
 
@@ -111,32 +110,11 @@ def read_snapshot(config_path: str, *, old: bool = False) -> Snapshot | None:
         magic, identity, values, complete = content
     except (OSError, ValueError, EOFError, TypeError):
         return None
-    if magic != _MAGIC:
+    if magic != MAGIC:
         return None
     if not old and identity != (status.st_mtime_ns, status.st_size, status.st_ino):
         return None
     return Snapshot(values, complete=complete)
-
-
-def write_snapshot(loaded: Loaded) -> bool:
-    """Write the snapshot of a configuration just loaded; False when it came from no YAML file.
-
-    Raises OSError when the directory cannot be written, which does no harm.
-    """
-    if loaded.file is None:
-        return False
-    values, complete = _divulgable(loaded.file)
-    content = marshal.dumps((_MAGIC, loaded.file.identity, values, complete))
-    path = snapshot_path(loaded.path)
-    # written under another name: a reader sees the old one or the new one, whole
-    temporary = f"{path}.{posix.getpid()}"
-    try:
-        _write_new(temporary, content)
-        posix.rename(temporary, path)
-    except OSError:
-        _remove(temporary)
-        raise
-    return True
 
 
 def snapshot_path(config_path: str) -> str:
@@ -206,30 +184,3 @@ def _read_trusted(path: str) -> bytes:
         return posix.read(descriptor, min(status.st_size, SNAPSHOT_LIMIT))
     finally:
         posix.close(descriptor)
-
-
-def _divulgable(settings: Settings) -> tuple[dict[str, Value], bool]:
-    from pysendmail.config.keys import KEYS
-
-    names = {key.name for key in KEYS if not key.secret}
-    if not settings.readable_by_all:
-        names &= PUBLIC_DEFAULTS.keys()
-    values = {name: value for name, value in settings.values.items() if name in names}
-    return values, len(values) == len(settings.values)
-
-
-def _write_new(path: str, content: bytes) -> None:
-    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC
-    descriptor = posix.open(path, flags, 0o644)
-    try:
-        posix.fchmod(descriptor, 0o644)  # whatever the umask: every caller of sendmail reads it
-        posix.write(descriptor, content)
-    finally:
-        posix.close(descriptor)
-
-
-def _remove(path: str) -> None:
-    try:
-        posix.unlink(path)
-    except OSError:
-        pass  # it was never made

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from pysendmail.config.load import load
-from pysendmail.config.snapshot import write_snapshot
+from pysendmail.config.snapshot_writer import write_snapshot
 from pysendmail.submission.drop_door import make_drop_directory
 from pysendmail.submission.request_parser import parse_request, split_head
 

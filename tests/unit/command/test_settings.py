@@ -15,7 +15,7 @@ from pysendmail.command.private_configuration import use_private_configuration
 from pysendmail.command.settings import may_write_spool, settings_of
 from pysendmail.config.errors import ConfigError
 from pysendmail.config.load import load
-from pysendmail.config.snapshot import write_snapshot
+from pysendmail.config.snapshot_writer import write_snapshot
 from pysendmail.submission.exit_status import EX_CONFIG, EX_NOPERM, Refused
 
 NOBODY = 65534

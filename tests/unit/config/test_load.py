@@ -12,7 +12,8 @@ from pysendmail.config.checks import find_doubts
 from pysendmail.config.errors import ConfigError, UnreadableConfigError
 from pysendmail.config.keys import KEYS, Config
 from pysendmail.config.load import load
-from pysendmail.config.snapshot import snapshot_path, write_snapshot
+from pysendmail.config.snapshot import snapshot_path
+from pysendmail.config.snapshot_writer import write_snapshot
 
 from .conftest import GOOD_YAML
 

@@ -18,8 +18,8 @@ from pysendmail.config.snapshot import (
     public_settings,
     read_snapshot,
     snapshot_path,
-    write_snapshot,
 )
+from pysendmail.config.snapshot_writer import write_snapshot
 
 from .conftest import GOOD_YAML
 
