@@ -240,18 +240,15 @@ class Pool:
         self.sweep()
 
     def _take_place(self, line: Line, deadline: float | None) -> bool:
-        """Take a place for one session; return whether it is opened beside, beside the probe's."""
+        """Take a place for one session; return whether it is opened beside the probe's."""
         with self._changed:
             while line.breaker.closed and line.busy >= line.breaker.width:
-                left = None if deadline is None else deadline - self._clock()
-                if left is not None and left <= 0:
-                    raise Away(b"all connections to %b are busy" % line.smarthost.name)
-                self._changed.wait(left)
+                self._wait(deadline, line.full())
             if not line.breaker.admits(self._clock()):
-                raise Away(b"%b is away: %b" % (line.smarthost.name, line.breaker.trouble))
+                raise line.away()
             beside = line.breaker.greeted
             if beside and line.busy >= line.breaker.widest:
-                raise Away(b"all connections to %b are busy" % line.smarthost.name)
+                raise line.full()
             if not beside:
                 self._count(line)
             line.breaker.enter()
@@ -266,17 +263,24 @@ class Pool:
         as it is for all.
         """
         breaker, end = line.breaker, self._clock() + BESIDE_S
+        soon = end if deadline is None else min(end, deadline)
         with self._changed:
             while not (breaker.closed and line.busy - line.beside < breaker.width):
-                limits = [] if breaker.closed else [end]
-                limits += [] if deadline is None else [deadline]
-                left = min(limits) - self._clock() if limits else None
-                if not (breaker.closed or breaker.probing) or (left is not None and left <= 0):
-                    text = breaker.trouble or b"all connections are busy"
-                    raise Away(b"%b is away: %b" % (line.smarthost.name, text))
-                self._changed.wait(left)
+                if breaker.closed:
+                    self._wait(deadline, line.full())
+                elif breaker.probing:
+                    self._wait(soon, line.away())
+                else:
+                    raise line.away()
             self._count(line)
             line.beside -= 1
+
+    def _wait(self, until: float | None, late: Away) -> None:
+        """Wait for a change; raises `late` where that time is past."""
+        left = None if until is None else until - self._clock()
+        if left is not None and left <= 0:
+            raise late
+        self._changed.wait(left)
 
     def _count(self, line: Line) -> None:
         """Count one message; raises Away past the rate."""
@@ -314,6 +318,14 @@ class Line:
         self.beside = 0
         self.idle: list[tuple[Client, float]] = []
         self.served: dict[int, int] = {}
+
+    def away(self) -> Away:
+        """Return what there is to say while the smarthost is not known to work."""
+        return Away(b"%b is away: %b" % (self.smarthost.name, self.breaker.trouble))
+
+    def full(self) -> Away:
+        """Return what there is to say where no place came free."""
+        return Away(b"all connections to %b are busy" % self.smarthost.name)
 
     def pause(self, now: float) -> float:
         """Return the seconds until the smarthost may be tried, for all that is known now."""
