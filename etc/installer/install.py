@@ -63,6 +63,7 @@ def install(places: Places, *, dependencies: str, extras: list[str], divert: boo
             "or have it moved aside: make install DIVERT=yes"
         )
     fresh = places.staged(f"{places.private}.new")
+    os.makedirs(places.staged("/"), exist_ok=True)  # a DESTDIR that is new
     try:
         for path in (*contents, places.private):
             manifest.make_directory(os.path.dirname(path))

@@ -96,7 +96,7 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A DESTDIR with an installation below /usr, not to be changed."""
-    destdir = tmp_path_factory.mktemp("package")
+    destdir = tmp_path_factory.mktemp("package") / "new"
     made("install", DESTDIR=destdir)
     return destdir
 
