@@ -6,9 +6,9 @@ that others have waiting.
 
 A run is one worker's: it takes entry after entry, hands them to `relay.attempts`, which streams
 them over one session after the other, and settles each when its verdict comes. It begins with one
-run; a long line is worth a second, and while those there are would be at it for long they double,
-within what the workers have to spare. A run ends with the line, when no smarthost may be tried,
-after a reload, and when a caller waits for a worker.
+run, and while those there are would be at the line for long they double, within what the workers
+have to spare. A run ends with the line, when no smarthost may be tried, after a reload, and when a
+caller waits for a worker.
 
 An entry whose delivery fails in itself, or whose attempt cannot be recorded, rests for a while;
 what was delivered of it is remembered meanwhile and not sent again.
@@ -42,10 +42,8 @@ if TYPE_CHECKING:
 # How many due entries stand in line at most, and with how few left it is filled again.
 LINE, LOW = 500, 100
 # No further run where those under way need no longer for the line than this: near a smarthost they
-# keep a processor busy already, and more of them would only take it from each other. It takes two
-# to do that: while one waits for the disk or for an answer, the other goes on.
+# keep a processor busy already, and more of them would only take it from each other.
 SECONDS_PER_LINE = 1.0
-RUNS_NEARBY = 2
 # So long after runs began it shows how fast they are; a shorter time shows only what else the
 # machine does. While they have done nothing at all they wait for a smarthost that is far away.
 PACE_S, OPENING_S = 0.25, 0.05
@@ -115,7 +113,7 @@ class QueueRuns:
             wanted = min(waiting, 1)
         elif passed < (PACE_S if self._done else OPENING_S):
             return 0
-        elif self._runs < RUNS_NEARBY or waiting * passed > SECONDS_PER_LINE * self._done:
+        elif waiting * passed > SECONDS_PER_LINE * self._done:
             wanted = min(waiting // ENTRIES_PER_RUN, self._runs)
         else:
             wanted = 0
