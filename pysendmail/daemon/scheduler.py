@@ -32,7 +32,8 @@ REST_S = 30.0  # the same when there is nothing to see, as far as we are told
 SHORTEST_S = LOOK_S / 20
 MOMENT_S, GATHERING_S = 0.02, 1.0  # new messages that come so soon after one another share a run
 HOUSEKEEPING_S = 3600.0
-SWEEP_AT_ONCE, SWEEP_PAUSE_S = 20, 0.005  # so a sweep takes a tenth of one processor
+# After so many entries a sweep pauses, so that it takes no more than a tenth of one processor.
+SWEEP_AT_ONCE, SWEEP_SHARE = 20, 0.1
 GIVE_WAY_S = 0.01  # the pause at each entry, while others are being delivered
 TELL_AGAIN_S = 600.0  # trouble that lasts
 LATEST = 48  # a notice that no attempt occasions is late by up to one such part of its time
@@ -171,13 +172,16 @@ class Scheduler:
         state = self._state
         seen = Inspection(state)
         looked_at = itertools.count(1)
+        rested = time.thread_time()
 
         def look(entry: Entry) -> None:
+            nonlocal rested
             seen.look(entry)
             if self.runs.busy():
                 self._stopping.wait(GIVE_WAY_S)
             elif not next(looked_at) % SWEEP_AT_ONCE:
-                self._stopping.wait(SWEEP_PAUSE_S)
+                self._stopping.wait((time.thread_time() - rested) / SWEEP_SHARE)
+                rested = time.thread_time()
 
         try:
             for found in state.spool.sweep(time.time(), look):

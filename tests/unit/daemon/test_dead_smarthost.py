@@ -56,7 +56,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr("time.time", clock)
     monkeypatch.setattr("time.monotonic", clock)
-    monkeypatch.setattr("pysendmail.daemon.scheduler.SWEEP_PAUSE_S", 0)
+    monkeypatch.setattr("pysendmail.daemon.scheduler.SWEEP_SHARE", float("inf"))
     monkeypatch.setattr("pysendmail.daemon.scheduler.GIVE_WAY_S", 0)
     return clock
 

@@ -243,16 +243,18 @@ def test_sweep_for_which_there_was_no_thread_is_made_later(
     assert house.spool.swept.wait(PATIENCE_S)
 
 
-def test_sweep_of_a_long_queue_leaves_the_processor_to_others(
+def test_sweep_of_a_long_queue_takes_a_tenth_of_one_processor(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "SWEEP_AT_ONCE", 2)
     house, pauses = House(), []
     monkeypatch.setattr(house.scheduler._stopping, "wait", pauses.append)
+    readings = iter([1.0, 1.5, 1.5, 1.75, 1.75])  # at the start, and before and after each pause
+    monkeypatch.setattr("time.thread_time", lambda: next(readings))
     for number in range(5):
         enter(house.spool, f"{number:014X}")
-    house.scheduler.keep_house()
-    wait_until(lambda: len(pauses) == 2)
+    house.scheduler._sweep()
+    assert pauses == [5.0, 2.5]
 
 
 @pytest.mark.trap(27)
