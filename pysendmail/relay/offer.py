@@ -8,8 +8,6 @@ goes over the next one. So does what was under way behind the message that a ses
 
 from __future__ import annotations
 
-from collections import deque
-
 from pysendmail import smtp
 from pysendmail.message.outcome import printable
 from pysendmail.relay.forms import Forms
@@ -111,8 +109,8 @@ class Offers:
         self._remote = smarthost.host.encode()
         self._sessions = sessions
         self._deadline = deadline
-        self._again: deque[Part] = deque()  # to be offered before anything new
-        self._unreadable: deque[Part] = deque()  # of deliveries with an error, not offered
+        self._again: list[Part] = []  # to be offered before anything new
+        self._unreadable: list[Part] = []  # of deliveries with an error, not offered
         self._dsn = False  # whether it takes over what was asked about reports (RFC 3461)
 
     def make(self, deliveries: Iterator[Offered]) -> Iterator[Offered]:
@@ -124,11 +122,11 @@ class Offers:
             else:
                 yield from self._carry(*opened, part, deliveries)
                 while self._unreadable:
-                    yield from _finish(self._unreadable.popleft())
+                    yield from _finish(self._unreadable.pop(0))
 
     def _next(self, deliveries: Iterator[Offered]) -> Part | None:
         if self._again:
-            return self._again.popleft()
+            return self._again.pop(0)
         offered = next(deliveries, None)
         return None if offered is None else Part(offered, offered.ledger.open)
 
@@ -156,12 +154,12 @@ class Offers:
         """Stream deliveries over one session for as long as it lasts and has room."""
         client.deadline = self._deadline
         self._dsn = b"DSN" in client.extensions
-        under_way: deque[Part] = deque()
+        under_way: list[Part] = []
         carried, unheard, reported, over = 0, warm, False, False
         verdicts = client.stream(self._transactions(client, first, deliveries, under_way))
         try:
             for verdict in verdicts:
-                part = under_way.popleft()
+                part = under_way.pop(0)
                 carried += 1
                 if (unheard and gone_cold(verdict)) or (over and unseen(verdict)):
                     self._again.append(part)
@@ -180,7 +178,7 @@ class Offers:
         client: smtp.Client,
         part: Part | None,
         deliveries: Iterator[Offered],
-        under_way: deque[Part],
+        under_way: list[Part],
     ) -> Iterator[smtp.Transaction]:
         room = self._sessions.room(self._smarthost, client)
         while part is not None:
@@ -196,7 +194,7 @@ class Offers:
                 room -= 1
             part = self._next(deliveries) if room > 0 else None
             if part is not None and not self._sessions.another(self._smarthost):
-                self._again.appendleft(part)
+                self._again.insert(0, part)
                 return
 
     def _fit(self, part: Part, extensions: Extensions) -> None:
@@ -208,7 +206,7 @@ class Offers:
         rest = part.recipients[most:]
         if rest:
             part.recipients = part.recipients[:most]
-            self._again.appendleft(Part(part.offered, rest))
+            self._again.insert(0, Part(part.offered, rest))
 
     # --- verdicts
 

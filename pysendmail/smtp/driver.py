@@ -21,8 +21,6 @@ where it waits.
 
 from __future__ import annotations
 
-from collections import deque
-
 from . import phases
 from .errors import (
     ConnectionLost,
@@ -109,7 +107,7 @@ class Driver:
         if self.broken:
             raise UsageError("the session is over")
         self._unspoken = True
-        told: deque[Any] = deque()
+        told: list[Any] = []
         try:
             step = next(dialogue)
             while True:
@@ -386,7 +384,7 @@ def _is_challenge(reply: Reply, phase: Phase) -> bool:
     return reply.code == 334 and phase is phases.AUTH
 
 
-def _taken_from(told: deque[Any]) -> Iterator[Any]:
+def _taken_from(told: list[Any]) -> Iterator[Any]:
     """Yield one after the other, and take it away."""
     while told:
-        yield told.popleft()
+        yield told.pop(0)

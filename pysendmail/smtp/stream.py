@@ -32,8 +32,6 @@ raised but what the caller's iterable raises.
 
 from __future__ import annotations
 
-from collections import deque
-
 from . import phases
 from .arguments import format_envelope
 from .body import binary_blocks, chunk_blocks, data_blocks
@@ -87,8 +85,9 @@ class Stream:
         pipelining = b"PIPELINING" in extensions
         self._limit = (COMMANDS_HEARD if hearing else COMMANDS) if pipelining else 1
         self._chunking = b"CHUNKING" in extensions
-        self._expected: deque[tuple[Phase, _Delivery, int]] = deque()
-        self._under_way: deque[_Delivery] = deque()
+        # Of what is under way there is little: lists are quick enough to take the first from.
+        self._expected: list[tuple[Phase, _Delivery, int]] = []
+        self._under_way: list[_Delivery] = []
         self.reset_needed = reset
         self.usable = True
 
@@ -202,7 +201,7 @@ class Stream:
             yield from self._hear_one()
 
     def _hear_one(self) -> Dialogue[None]:
-        phase, delivery, index = self._expected.popleft()
+        phase, delivery, index = self._expected.pop(0)
         if phase is not phases.FINAL:
             reply: Reply = yield phase
             delivery.note(reply, phase, index)
@@ -235,7 +234,7 @@ class Stream:
 
     def _conclude(self) -> Dialogue[None]:
         """Tell the verdict of the delivery that has been under way longest."""
-        delivery = self._under_way.popleft()
+        delivery = self._under_way.pop(0)
         self.reset_needed = bool(self._under_way) or not delivery.transcript.taken
         yield Told(delivery.verdict(None))
 

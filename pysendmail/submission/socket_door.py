@@ -5,8 +5,8 @@ handed over - and `AnswerLost` when the connection broke or stayed silent before
 whole: then the daemon may or may not have the message, and the queue id in the request keeps it
 from having it twice.
 
-This module and only this one uses `_socket`, the C module below `socket`: importing `socket` would
-double the time that sendmail takes to start (docs/decisions.md).
+It uses `_socket`, the C module below `socket`: importing `socket` would nearly double the time that
+sendmail takes to start (docs/decisions.md).
 """
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ paths, so that the page need not show where it was tried.
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import io
 import re
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,8 +59,8 @@ class Places:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._ports: dict[tuple[str, int], int] = {}
-        self._ask_system = socket.getaddrinfo
-        monkeypatch.setattr(socket, "getaddrinfo", self._look_up)
+        self._ask_system = _socket.getaddrinfo
+        monkeypatch.setattr(_socket, "getaddrinfo", self._look_up)
 
     def put(self, host: str, port: int, found_at: int) -> None:
         """Let `host` and `port` lead to the port `found_at`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import base64
 import contextlib
 import re
@@ -96,14 +97,14 @@ def greeting_anywhere() -> Iterator[int]:
 def test_name_of_the_server_is_looked_up_by_the_proxy(
     proxy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look_up = socket.getaddrinfo
+    look_up = _socket.getaddrinfo
 
     def only_literal(host: bytes, *arguments: Any, **options: Any) -> Any:
         assert host == b"127.0.0.1", "looked up here"
         return look_up(host, *arguments, **options)
 
     with greeting_anywhere() as port:
-        monkeypatch.setattr(socket, "getaddrinfo", only_literal)
+        monkeypatch.setattr(_socket, "getaddrinfo", only_literal)
         client = connect(("localhost", port), proxy=proxy)
         assert client.greeting().lines == (b"found",)
         client.close()

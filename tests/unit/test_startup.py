@@ -1,7 +1,8 @@
 """What sendmail loads: its start is most of what a submission costs, so this is held by a test.
 
 The program runs as an installation's stub runs it (`python -IS`), and says what is in sys.modules
-when it leaves: after the first door (a daemon that answers) and the third (the drop directory).
+when it leaves: after the first door (a daemon that answers), the second (it delivers by itself) and
+the third (the drop directory).
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from pysendmail.config.load import load
 from pysendmail.config.snapshot_writer import write_snapshot
+from pysendmail.spool.directory import DirectorySpool
 from pysendmail.submission.drop_door import make_drop_directory
 from pysendmail.submission.request_parser import parse_request, split_head
+from tests.helpers.catcher import Catcher
 
 REPOSITORY = str(Path(__file__).parents[2])
 PATIENCE_S = 30.0
@@ -60,10 +64,14 @@ class Site:
         (self.spool / "queue").touch(mode=0o600)  # not to be entered, not even by root
         self.socket = str(directory / "s")
         self.configuration = directory / "pysendmail.yaml"
-        self.configuration.write_text(
-            f"smarthost: smtp://127.0.0.1:1\nspool: {self.spool}\nsocket: {self.socket}\n"
-            "origin: example.org\nhostname: host.example.org\n"
-        )
+        self.configure(smarthost="smtp://127.0.0.1:1")
+
+    def configure(self, **keys: str) -> None:
+        """Write the configuration, with these keys besides, and its snapshot."""
+        keys |= {"spool": str(self.spool), "socket": self.socket}
+        keys |= {"origin": "example.org", "hostname": "host.example.org"}
+        text = "".join(f"{key}: {value}\n" for key, value in keys.items())
+        self.configuration.write_text(text)
         self.configuration.chmod(0o644)
         assert write_snapshot(load({}, str(self.configuration)))
 
@@ -159,6 +167,20 @@ def test_third_door_loads_nothing_dear(site: Site, argv: Sequence[str]) -> None:
     assert "pysendmail.submission.mistakes" in modules
     [left] = (site.spool / "drop").iterdir()
     assert left.read_bytes().endswith(b"\0\0" + MESSAGE[:-2] + b"\n")
+
+
+def test_second_door_loads_little_that_is_dear(site: Site) -> None:
+    """Over TLS it takes `ssl`, which draws in most of the rest."""
+    (site.spool / "queue").unlink()
+    DirectorySpool.create(str(site.spool)).close()
+    with closing(Catcher()) as smarthost:
+        site.configure(smarthost=smarthost.url, tls="none")
+        done, modules = site.sendmail("-odi", "-f", "ann@example.org", "bob@example.net")
+        [received] = smarthost.wait_for(1)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert received.recipients == (b"bob@example.net",)
+    assert "pysendmail.submission.direct" in modules
+    assert modules & (TOO_DEAR | {"collections", "threading"}) <= {"os"}
 
 
 def test_smtp_on_standard_input_loads_nothing_dear(site: Site) -> None:

@@ -23,7 +23,7 @@ from .tcp import open_tcp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from socket import socket
+    from _socket import socket
     from typing import Any
 
 SOCKS5, HTTP = "socks5", "http"

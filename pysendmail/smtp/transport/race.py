@@ -7,6 +7,7 @@ one `poll` waits for all of them, so there are no threads, and none that lost ou
 
 from __future__ import annotations
 
+import _socket
 import errno
 import os
 import select
@@ -18,7 +19,6 @@ from .poll import milliseconds_until
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from socket import socket
 
     from .resolve import Candidate
 
@@ -66,7 +66,7 @@ class Race:
         self._next_launch = 0.0
         self._poll = select.poll()
 
-    def run(self) -> socket | None:
+    def run(self) -> _socket.socket | None:
         """Return the socket of the winner, None where all failed; raises `TimeoutError`."""
         while self._waiting or self._in_flight:
             now = time.monotonic()
@@ -89,12 +89,10 @@ class Race:
 
     def _launch(self, candidate: Candidate, now: float) -> None:
         """Begin an attempt; the next one is due after the delay, or now where this one failed."""
-        import socket
-
         family, address = candidate
         shown = format_host_port(*address[:2])
         try:
-            sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+            sock = _socket.socket(family, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
         except OSError as error:
             self.reasons.append((shown, os.strerror(error.errno or 0)))
             return
@@ -103,7 +101,7 @@ class Race:
         try:
             sock.setblocking(False)
             # Our writes are whole already; waiting to join them would cost a round trip.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
             if self._source_address is not None:
                 sock.bind((self._source_address, 0))
             sock.connect(address)
@@ -117,10 +115,8 @@ class Race:
             return
         self._next_launch = now + self._delay
 
-    def _wait(self, now: float) -> socket | None:
+    def _wait(self, now: float) -> _socket.socket | None:
         """Wait until an attempt ends, one expires or the next is due; return the winner."""
-        import socket
-
         if not self._in_flight:
             return None
         moments = [self._deadline, *(attempt.until for attempt in self._in_flight.values())]
@@ -128,7 +124,7 @@ class Race:
             moments.append(self._next_launch)
         for descriptor, _ in self._poll.poll(milliseconds_until(min(moments))):
             sock = self._in_flight[descriptor].sock
-            error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            error = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
             if not error:
                 del self._in_flight[descriptor]
                 return sock
@@ -157,7 +153,7 @@ class Race:
 class _Attempt:
     __slots__ = ("shown", "sock", "until")
 
-    def __init__(self, sock: socket, shown: str, until: float) -> None:
+    def __init__(self, sock: _socket.socket, shown: str, until: float) -> None:
         self.sock = sock
         self.shown = shown
         self.until = until

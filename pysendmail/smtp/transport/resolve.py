@@ -10,6 +10,8 @@ Raises `OSError`, `TimeoutError` among them, and `ValueError` for what cannot be
 
 from __future__ import annotations
 
+import _socket
+import _thread
 import time
 
 TYPE_CHECKING = False
@@ -21,38 +23,38 @@ if TYPE_CHECKING:
 
 def resolve(host: str, port: int, until: float) -> list[Candidate]:
     """Return the addresses of `host`, in the order the system prefers (RFC 6724)."""
-    import socket
-
     # As text it would be encoded by `idna`, which takes longer to import than the rest of us.
     name = host.encode() if host.isascii() else host
     try:
-        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except socket.gaierror as error:
-        if error.errno != socket.EAI_NONAME:
+        found = _socket.getaddrinfo(
+            name, port, type=_socket.SOCK_STREAM, flags=_socket.AI_NUMERICHOST
+        )
+    except _socket.gaierror as error:
+        if error.errno != _socket.EAI_NONAME:
             raise
         found = _ask_resolver(name, port, until)
     return [(family, address) for family, _, _, _, address in found]
 
 
 def _ask_resolver(host: bytes | str, port: int, until: float) -> list[Any]:
-    import socket
-    import threading
-
     answers: list[list[Any]] = []
     faults: list[Exception] = []
+    asking = _thread.allocate_lock()  # held until there is an answer
 
     def ask() -> None:
         try:
-            answers.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            answers.append(_socket.getaddrinfo(host, port, type=_socket.SOCK_STREAM))
         except (OSError, ValueError) as error:
             faults.append(error)
+        finally:
+            asking.release()
 
-    thread = threading.Thread(target=ask, name=f"resolving {host!r}", daemon=True)
+    asking.acquire()
     try:
-        thread.start()
+        _thread.start_new_thread(ask, ())
     except RuntimeError as error:  # no more threads to be had
         raise OSError(str(error)) from error
-    thread.join(min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX))
+    asking.acquire(timeout=min(max(0.0, until - time.monotonic()), _thread.TIMEOUT_MAX))
     if faults:
         raise faults[0]
     if not answers:

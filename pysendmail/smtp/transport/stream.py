@@ -19,8 +19,8 @@ from .tls import TlsProperties
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
+    from _socket import socket
     from collections.abc import Callable
-    from socket import socket
 
     from .tls import TlsConfig
 
@@ -107,12 +107,18 @@ class SocketStream:
             raise
 
     def _start_tls(self, config: TlsConfig, server_hostname: str) -> None:
+        import socket
         import ssl
 
+        # `ssl` takes over one of this class, which takes the other one for blocking.
+        plain = socket.socket(fileno=self._socket.fileno())
+        self._socket.detach()
+        self._socket = plain
+        plain.setblocking(False)
         # A root dot belongs to DNS, not into a certificate (RFC 6066 section 3).
         name = encode_name(server_hostname.removesuffix("."))
         endpoint = config.context().wrap_socket(
-            self._socket,
+            plain,
             server_hostname=name,
             do_handshake_on_connect=False,
             suppress_ragged_eofs=False,  # a connection that is cut is not one that has ended

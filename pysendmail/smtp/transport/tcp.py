@@ -6,6 +6,7 @@ Every address that the name has is tried, those of the two families in turns (se
 
 from __future__ import annotations
 
+import _socket
 import time
 
 from .. import phases
@@ -15,8 +16,6 @@ from .resolve import resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from socket import socket
-
     from .resolve import Candidate
 
 
@@ -28,7 +27,7 @@ def open_tcp(
     deadline: float | None = None,
     source_address: str | None = None,
     delay: float = ATTEMPT_DELAY_S,
-) -> socket:
+) -> _socket.socket:
     """Return a socket connected to one of the addresses of `host`.
 
     `seconds` bounds the resolver, and each address; `deadline`, a moment of `time.monotonic`, all
@@ -71,11 +70,9 @@ def _addresses_of(host: str, port: int, seconds: float, deadline: float | None) 
 
 
 def _of_family(candidates: list[Candidate], host: str, source_address: str) -> list[Candidate]:
-    import socket
-
-    family = socket.AF_INET6 if ":" in source_address else socket.AF_INET
+    family = _socket.AF_INET6 if ":" in source_address else _socket.AF_INET
     try:
-        socket.inet_pton(family, source_address)
+        _socket.inet_pton(family, source_address)
     except (OSError, ValueError):
         raise UsageError(f"source_address {source_address!r}: expected an IP address") from None
     matching = [candidate for candidate in candidates if candidate[0] == family]

@@ -6,6 +6,7 @@ import gc
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -48,7 +49,7 @@ def outcome(race: Race) -> tuple[str, int] | None:
         race.close()
     if winner is None:
         return None
-    with winner:
+    with closing(winner):
         return winner.getpeername()[:2]
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import _socket
+import _thread
 import socket
 import threading
 import time
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -38,15 +41,15 @@ class Resolver:
 
 
 def install(monkeypatch: pytest.MonkeyPatch, resolver: Resolver) -> Resolver:
-    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    monkeypatch.setattr(_socket, "getaddrinfo", resolver)
     return resolver
 
 
 def test_literal_address_needs_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(_thread: threading.Thread) -> None:
+    def start(*_: Any) -> None:
         raise AssertionError("a thread for a literal address")
 
-    monkeypatch.setattr(threading.Thread, "start", start)
+    monkeypatch.setattr(_thread, "start_new_thread", start)
     assert resolve("192.0.2.1", 25, 0.0) == [(socket.AF_INET, ("192.0.2.1", 25))]
     assert resolve("2001:db8::1", 25, 0.0) == [(socket.AF_INET6, ("2001:db8::1", 25, 0, 0))]
 
@@ -54,7 +57,7 @@ def test_literal_address_needs_no_resolver(monkeypatch: pytest.MonkeyPatch) -> N
 def test_every_address_of_a_name_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     with refusing() as first, answering() as second:
         install(monkeypatch, Resolver((socket.AF_INET, first), (socket.AF_INET, second)))
-        with open_tcp("mx.example", 25, seconds=10) as sock:
+        with closing(open_tcp("mx.example", 25, seconds=10)) as sock:
             assert sock.getpeername() == second
             assert not sock.getblocking()
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
@@ -119,11 +122,11 @@ def test_impossible_name_is_a_connect_error(host: str) -> None:
 def test_system_without_a_thread_to_spare_is_a_connect_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def start(_thread: threading.Thread) -> None:
+    def start(*_: Any) -> None:
         raise RuntimeError("can't start new thread")
 
     install(monkeypatch, Resolver())
-    monkeypatch.setattr(threading.Thread, "start", start)
+    monkeypatch.setattr(_thread, "start_new_thread", start)
     with pytest.raises(ConnectError, match="new thread"):
         open_tcp("mx.example", 25, seconds=5)
 
@@ -134,7 +137,7 @@ def test_other_faults_of_a_literal_address_are_not_taken_for_a_name(
     def refuse(*_arguments: Any, **_options: Any) -> None:
         raise socket.gaierror(socket.EAI_MEMORY, "Memory allocation failure")
 
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(_socket, "getaddrinfo", refuse)
     with pytest.raises(ConnectError, match="Memory"):
         open_tcp("192.0.2.1", 25, seconds=5)
 
@@ -143,7 +146,7 @@ def test_source_address_is_used_for_its_own_family_only(monkeypatch: pytest.Monk
     with answering() as address:
         other = (socket.AF_INET6, ("::1", address[1], 0, 0))
         install(monkeypatch, Resolver(other, (socket.AF_INET, address)))
-        with open_tcp("mx.example", 25, seconds=10, source_address="127.0.0.3") as sock:
+        with closing(open_tcp("mx.example", 25, seconds=10, source_address="127.0.0.3")) as sock:
             assert sock.getsockname()[0] == "127.0.0.3"
         install(monkeypatch, Resolver(other))
         with pytest.raises(ConnectError, match=r"family of source_address 127\.0\.0\.3"):
