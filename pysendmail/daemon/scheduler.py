@@ -179,6 +179,7 @@ class Scheduler:
             seen.look(entry)
             if self.runs.busy():
                 self._stopping.wait(GIVE_WAY_S)
+                rested = time.thread_time()
             elif not next(looked_at) % SWEEP_AT_ONCE:
                 self._stopping.wait((time.thread_time() - rested) / SWEEP_SHARE)
                 rested = time.thread_time()
