@@ -257,6 +257,22 @@ def test_sweep_of_a_long_queue_takes_a_tenth_of_one_processor(
     assert pauses == [5.0, 2.5]
 
 
+def test_sweep_does_not_rest_for_what_it_did_while_mail_was_delivered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "SWEEP_AT_ONCE", 1)
+    house, pauses = House(), []
+    monkeypatch.setattr(house.scheduler._stopping, "wait", pauses.append)
+    busy = iter([True, False])
+    monkeypatch.setattr(house.runs, "busy", lambda: next(busy))
+    readings = iter([1.0, 9.0, 9.5, 9.5])  # at the start, after the first entry, around the pause
+    monkeypatch.setattr("time.thread_time", lambda: next(readings))
+    enter(house.spool, FIRST)
+    enter(house.spool, SECOND)
+    house.scheduler._sweep()
+    assert pauses == [GIVE_WAY_S, 5.0]
+
+
 @pytest.mark.trap(27)
 def test_entry_whose_time_a_fast_clock_has_set_is_brought_back() -> None:
     house = House()
