@@ -116,10 +116,14 @@ class Driver:
                     step = dialogue.send(None)
                     continue
                 try:
-                    if told and isinstance(step, phases.Phase) and not self._parser.has_line:
-                        self._write_out()
-                        yield from _taken_from(told)
-                    answer = self._carry_out(step)
+                    answer: Reply | bool | None
+                    if isinstance(step, phases.Phase):
+                        if told and not self._parser.has_line:
+                            self._write_out()
+                            yield from _taken_from(told)
+                        answer = self._reply(step)
+                    else:
+                        answer = self._say(step)
                 except SmtpError as trouble:
                     self.broken = True
                     self._outbox = Outbox()  # nothing is said any more
@@ -166,24 +170,23 @@ class Driver:
                 self.broken = True
         return not self.broken
 
-    def _carry_out(self, step: bytes | Secret | Body | Chunk | Mark | Phase) -> Reply | bool | None:
-        if isinstance(step, phases.Phase):
-            return self._reply(step)
+    def _say(self, step: bytes | Secret | Body | Chunk | Mark) -> bool | None:
         if isinstance(step, bytes):
             self._show_commands(step)
             self._put(step)
-        elif isinstance(step, Body | Chunk):
-            if self._trace is not None:
-                self._trace(b"C", b"[%d octets of message]" % len(step.octets))
-            self._put(step.octets, message=isinstance(step, Body))
-            return self._trouble is not None
+        elif isinstance(step, Mark):
+            if self._trouble is None:
+                self._outbox.mark(step)
         elif isinstance(step, Secret):
             self._keep_secret(step)
             if self._trace is not None:
                 self._trace(b"C", step.octets[: step.shown] + b" ***")
             self._put(step.octets)
-        elif self._trouble is None:
-            self._outbox.mark(step)
+        else:
+            if self._trace is not None:
+                self._trace(b"C", b"[%d octets of message]" % len(step.octets))
+            self._put(step.octets, message=isinstance(step, Body))
+            return self._trouble is not None
         return None
 
     def _keep_secret(self, line: Secret) -> None:

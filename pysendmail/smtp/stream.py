@@ -118,12 +118,6 @@ class Stream:
 
     # --- saying
 
-    def _say(
-        self, line: bytes, phase: Phase, delivery: _Delivery, index: int = 0
-    ) -> Dialogue[None]:
-        yield line
-        yield from self._expect(phase, delivery, index)
-
     def _expect(self, phase: Phase, delivery: _Delivery, index: int = 0) -> Dialogue[None]:
         """Expect one more answer; hear some where too many are due."""
         self._expected.append((phase, delivery, index))
@@ -131,21 +125,28 @@ class Stream:
             yield from self._hear(self._limit // 2)
 
     def _say_envelope(self, delivery: _Delivery) -> Dialogue[None]:
+        """Say all that comes before the message: at once where so many answers may be due."""
+        commands = delivery.commands
         if self.reset_needed:
-            yield from self._say(b"RSET\r\n", phases.RESET, delivery)
+            commands = [(b"RSET\r\n", phases.RESET, 0), *commands]
         self.reset_needed = True
-        yield from self._say(delivery.mail, phases.MAIL, delivery)
-        for index, line in enumerate(delivery.recipients):
+        if len(self._expected) + len(commands) < self._limit:
+            yield b"".join([line for line, _, _ in commands])
+            self._expected += [(phase, delivery, index) for _, phase, index in commands]
+            return
+        for line, phase, index in commands:
             if delivery.transcript.refused or delivery.full:
                 return
-            yield from self._say(line, phases.RCPT, delivery, index)
+            yield line
+            yield from self._expect(phase, delivery, index)
 
     def _say_data(self, delivery: _Delivery) -> Dialogue[None]:
         """Say DATA, and the message after 354; its last answer is left to be heard later."""
         if not self._expected and not delivery.transcript.any_accepted:
             yield from self._conclude()
             return
-        yield from self._say(b"DATA\r\n", phases.DATA, delivery)
+        yield b"DATA\r\n"
+        self._expected.append((phases.DATA, delivery, 0))
         yield from self._hear(0)
         if not delivery.go_ahead:
             yield from self._conclude()
@@ -249,14 +250,15 @@ class _Delivery:
     """One transaction under way: its command lines, and what is known of it."""
 
     __slots__ = (
-        "_transaction", "full", "go_ahead", "handed_over", "mail", "recipients", "transcript",
-        "trouble",
+        "_transaction", "commands", "full", "go_ahead", "handed_over", "transcript", "trouble",
     )  # fmt: skip
 
     def __init__(self, transaction: Transaction, extensions: Extensions) -> None:
         self._transaction = transaction
-        self.mail, self.recipients = format_envelope(extensions, transaction)
-        self.transcript = Transcript(len(self.recipients))
+        mail, recipients = format_envelope(extensions, transaction)
+        self.commands = [(mail, phases.MAIL, 0)]
+        self.commands += [(line, phases.RCPT, index) for index, line in enumerate(recipients)]
+        self.transcript = Transcript(len(recipients))
         self.handed_over = Mark()
         self.full = False  # the server takes no more recipients in this transaction
         self.go_ahead = False
