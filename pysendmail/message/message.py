@@ -16,12 +16,8 @@ if TYPE_CHECKING:
 
     from pysendmail.message.content import Readable
 
-# What `parse_message` takes as a header: all that intake lets pass, and the fields that were added.
+# What is read as a header: all that intake lets pass, and the fields that were added.
 HEADER_LIMIT = 2 * 1024 * 1024
-
-# A longer header is read again when it is asked for, and not held meanwhile: few are, and many
-# messages are in hand at a time.
-HELD_LIMIT = 64 * 1024
 
 # RFC 5322 section 2.2: a field name is of printable US-ASCII without the colon. A longer line than
 # 998 octets (section 2.1.1) is not allowed, so no longer name either.
@@ -120,13 +116,19 @@ class Message:
 
 
 class MessageAtRest(Message):
-    """A message whose octets are all in `whole`: its fields are read from there each time."""
+    """A message that lies whole, in canonical form, in `whole`; nearly always it is sent as it is.
 
-    __slots__ = ("_body_start", "_whole")
+    So header and body are looked for each time they are asked for, and not held in between. Asking
+    raises MessageError for anything a `Message` would not have written, OSError from reading.
+    """
 
-    def __init__(self, whole: Readable, body_start: int) -> None:
+    __slots__ = ("_whole",)
+
+    def __init__(self, whole: Readable) -> None:
         self._whole = whole
-        self._body_start = body_start
+
+    def __repr__(self) -> str:
+        return f"<MessageAtRest of {self._whole.size} octets>"
 
     @property
     def fields(self) -> tuple[Field, ...]:  # type: ignore[override]
@@ -136,7 +138,7 @@ class MessageAtRest(Message):
     @property
     def body(self) -> Readable:  # type: ignore[override]
         """What follows the header and the empty line."""
-        return Slice(self._whole, self._body_start)
+        return Slice(self._whole, len(read_header(self._whole)) + len(b"\r\n"))
 
     @property
     def size(self) -> int:
@@ -146,6 +148,10 @@ class MessageAtRest(Message):
     def chunks(self) -> Iterator[bytes]:
         """Yield the whole message, in pieces of bounded length; may be called again and again."""
         return self._whole.chunks()
+
+    def close(self) -> None:
+        """Close the whole, and with it the body."""
+        self._whole.close()
 
 
 def format_field(name: bytes, value: bytes) -> Field:
@@ -176,19 +182,6 @@ def find_field_name(line: bytes) -> bytes | None:
         return None
     name = line[:colon].rstrip(b" \t")
     return name if name and not name.translate(None, NAME_OCTETS) else None
-
-
-def parse_message(readable: Readable) -> Message:
-    """Return the message in `readable`, which is canonical; the body stays there until wanted, and
-    a long header does, too.
-
-    Raises MessageError for anything a `Message` would not have written, OSError from reading.
-    """
-    header = read_header(readable)
-    fields, body_start = parse_fields(header), len(header) + len(b"\r\n")
-    if len(header) > HELD_LIMIT:
-        return MessageAtRest(readable, body_start)
-    return Message(fields, Slice(readable, body_start))
 
 
 def read_header(readable: Readable) -> bytes:

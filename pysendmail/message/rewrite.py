@@ -28,7 +28,7 @@ AUTHOR_FIELDS = frozenset((b"from", b"resent-from"))
 SENDER_FIELDS = frozenset((b"sender", b"resent-sender"))
 
 
-# Half of what `parse_message` takes as a header; the rest is left for the fields that are added.
+# Half of what is read as a header; the rest is left for the fields that are added.
 QUALIFIED_LIMIT = HEADER_LIMIT // 2
 
 

@@ -31,8 +31,7 @@ class DirectoryClaim:
     def message(self) -> Message:
         """Return the message, streamed from the file; it ends with the claim."""
         if self._message is None:
-            with as_spool_error(f"read {self.entry.queue_id}"):
-                self._message = self._file.message()
+            self._message = self._file.message()
         return self._message
 
     def settle(

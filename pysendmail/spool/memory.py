@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 
 from pysendmail.message.content import Content
-from pysendmail.message.message import parse_message
+from pysendmail.message.message import MessageAtRest
 from pysendmail.spool.entry import (
     ACTIONS,
     AT_ONCE,
@@ -275,7 +275,7 @@ class MemoryClaim:
 def _message_of(octets: bytes) -> Message:
     content = Content(memory=len(octets))
     content.write(octets)
-    return parse_message(content)
+    return MessageAtRest(content)
 
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pysendmail.spool.bell import Bell
 from pysendmail.spool.entering import move_into_queue, write_incoming
 from pysendmail.spool.entry import Entry, check_queue_id
 from pysendmail.spool.errors import AlreadyEntered, SpoolError, as_spool_error
-from pysendmail.spool.file import hinted_time, open_entry
+from pysendmail.spool.file import close_together, hinted_time, open_entry
 from pysendmail.spool.index import HELD, Index
 from pysendmail.spool.layout import Layout
 from pysendmail.spool.sync import SharedSync
@@ -186,12 +186,13 @@ class Store:
 
     def close_removed(self) -> None:
         """Close the files of removed entries."""
+        files: list[EntryFile] = []
         while self._to_close:
             try:
-                file = self._to_close.popleft()
+                files.append(self._to_close.popleft())
             except IndexError:
-                return  # another thread was quicker
-            file.close(removed=True)
+                break  # another thread was quicker
+        close_together(files)
 
     def flush_queue(self) -> None:
         """Return when what was moved into and removed from the queue so far is durable."""

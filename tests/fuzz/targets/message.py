@@ -23,7 +23,7 @@ from pysendmail.message.aliases import Aliases
 from pysendmail.message.content import Content
 from pysendmail.message.intake import STRIPPED, MessageTooLarge, read_message, strip
 from pysendmail.message.lexer import tokens_of
-from pysendmail.message.message import Message, parse_message
+from pysendmail.message.message import Message, MessageAtRest
 from pysendmail.message.phrase import format_phrase
 from pysendmail.message.slices import Octets
 from pysendmail.smtp.arguments import check_address
@@ -54,7 +54,7 @@ def intake(octets: bytes) -> None:
     assert before in (expected, expected + b"\r\n")
     for field in message.fields:
         assert field.raw.count(b"\r\n") == len(re.findall(rb"\r\n[ \t]", field.raw)) + 1
-    for again in (read([text], limit=len(text)), parse_message(Octets(text))):
+    for again in (read([text], limit=len(text)), MessageAtRest(Octets(text))):
         assert again.fields == message.fields
         assert octets_of(again.body) == body
     assert len(text) < 3 or is_too_large(whole, limit=len(text) - 3)
@@ -246,7 +246,7 @@ def check_refused(refused: Refused) -> None:
 def check_message(text: bytes, message: Message, *, gateway: bool) -> None:
     """What goes out is what came in, stripped, and with the fields that it needs."""
     before = strip(read([text]))
-    assert parse_message(Octets(octets_of(message))).fields == message.fields
+    assert MessageAtRest(Octets(octets_of(message))).fields == message.fields
     names = [field.key for field in before.fields]
     found = [field.key for field in message.fields]
     short = all(len(line) <= 998 for line in octets_of(before).split(b"\r\n"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pysendmail.message.content import Content
 from pysendmail.message.envelope import Envelope, Recipient
-from pysendmail.message.message import Message, parse_message
+from pysendmail.message.message import Message, MessageAtRest
 from pysendmail.message.outcome import DEFERRED, DELIVERED, FAILED, Outcome
 
 ALICE, BOB, CAROL = b"alice@example.com", b"bob@example.com", b"carol@example.net"
@@ -16,7 +16,7 @@ TEXT = b"From: root@example.org\r\nSubject: report\r\n\r\nall is well\r\n"
 def message(text: bytes = TEXT) -> Message:
     content = Content()
     content.write(text)
-    return parse_message(content)
+    return MessageAtRest(content)
 
 
 def envelope(*recipients: bytes, sender: bytes = b"root@example.org") -> Envelope:

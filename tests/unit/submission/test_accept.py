@@ -12,7 +12,7 @@ from pysendmail.message.alias_file import parse_aliases
 from pysendmail.message.content import Content
 from pysendmail.message.envelope import RECIPIENTS_LIMIT
 from pysendmail.message.envelope import Recipient as Named
-from pysendmail.message.message import Message, parse_message
+from pysendmail.message.message import Message, MessageAtRest
 from pysendmail.message.outcome import FAILED
 from pysendmail.message.trace import HOPS_LIMIT, OWN_HOPS_LIMIT
 from pysendmail.smtp import Recipient, Transaction
@@ -73,7 +73,7 @@ def test_header_that_grows_can_be_read_again() -> None:
     kept = Content(memory=0)
     for chunk in accepted(BOB, text=b"To: " + b"a," * 400_000 + b"a\n\nbody\n").message.chunks():
         kept.write(chunk)
-    assert b"".join(parse_message(kept).body.chunks()) == b"body\r\n"
+    assert b"".join(MessageAtRest(kept).body.chunks()) == b"body\r\n"
     kept.close()
 
 
