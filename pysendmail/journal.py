@@ -97,7 +97,7 @@ def shown(fact: Fact) -> str:
     if 0 < len(data) <= PLAIN_LIMIT and not data.translate(None, PLAIN):
         return data.decode("ascii")
     text = printable(data).decode("utf-8", "backslashreplace")
-    if not text or any(character in text for character in ' "='):
+    if not text or " " in text or '"' in text or "=" in text:
         escaped = text.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
     return text

@@ -66,8 +66,8 @@ class QueueRuns:
         self._paced = 0.0  # when runs began last, by `time.monotonic`, or their pace was looked at
         self._done = 0  # how many entries they are done with since
         self._resting: dict[str, float] = {}  # until when, by `time.monotonic`
-        # What was delivered and could not be written down, by entry and recipient: not sent again.
-        self._unrecorded: dict[str, dict[bytes, Outcome]] = {}
+        # What was delivered of an entry and could not be written down: not sent again.
+        self._unrecorded: dict[str, list[Outcome]] = {}
 
     # --- for the scheduler
 
@@ -201,8 +201,7 @@ class QueueRuns:
                     self._forget(queue_id)
                     continue
                 claims[queue_id] = claim
-                delivered = self._unrecorded.get(queue_id, {})
-                pending = tuple(r for r in claim.entry.pending if r.address not in delivered)
+                pending = claim.entry.pending_after(self._unrecorded.get(queue_id, ()))
                 envelope = claim.entry.envelope.with_recipients(pending)
                 delivery = Delivery(envelope, claim.message(), claim)
             except Exception as error:
@@ -227,17 +226,15 @@ class QueueRuns:
 
     def _settle(self, claim: Claim, result: Attempt) -> None:
         state, queue_id = self._state, claim.entry.queue_id
-        delivered = self._unrecorded.get(queue_id, {})
-        result.outcomes += delivered.values()
+        delivered = self._unrecorded.get(queue_id, ())
+        result.outcomes += delivered
         result.tried |= bool(delivered)
         if self._answer_may_be_lost(claim.entry.arrived):
             try:
                 state.spool.remember(queue_id, time.time())
             except (OSError, SpoolError) as error:
                 state.journal.spool_trouble(error)
-        self._unrecorded[queue_id] = {
-            outcome.recipient: outcome for outcome in result.outcomes if outcome.kind == DELIVERED
-        }
+        self._unrecorded[queue_id] = [one for one in result.outcomes if one.kind == DELIVERED]
         over = settle(
             claim,
             result,

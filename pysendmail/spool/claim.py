@@ -6,12 +6,11 @@ from pysendmail.spool.errors import as_spool_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from pysendmail.message.message import Message
     from pysendmail.message.outcome import Outcome
     from pysendmail.spool.contract import Claim, Notice
-    from pysendmail.spool.entry import Entry
     from pysendmail.spool.file import EntryFile
     from pysendmail.spool.store import Store
 
@@ -36,7 +35,7 @@ class DirectoryClaim:
 
     def settle(
         self,
-        outcomes: Iterable[Outcome],
+        outcomes: Sequence[Outcome],
         next_attempt: float,
         *,
         now: float,
@@ -47,35 +46,36 @@ class DirectoryClaim:
         """Record an attempt, durably, and end the claim (see `contract`)."""
         if self._over:
             raise ValueError(f"the claim on {self.entry.queue_id} is over")
-        settled = self.entry.settled(outcomes, next_attempt, now=now, warned=warned)
+        pending = self.entry.pending_after(outcomes)
         with as_spool_error(f"settle {self.entry.queue_id}"):
             entered_notices = self._store.enter_notices(notices, now, self.entry.uid)
             try:
                 # The notices are durable; only now may those they tell about be crossed off.
                 self._store.step("settle: notices durable")
-                self._cross_off(settled, sync=sync)
+                if pending:
+                    settled = self.entry.settled(outcomes, next_attempt, now=now, warned=warned)
+                    self._file.append(settled)
+                    self._store.step("settle: recorded")
+                    self.release()
+                else:
+                    self._remove(close=sync)
             finally:
                 for notice in entered_notices:
                     self._store.give_back(notice)
-            if not settled.pending and sync:
+            if not pending and sync:
                 # Should the removal be lost in a power cut, a delivered message goes out again.
                 self._store.flush_queue()
                 self._store.step("settle: removal durable")
 
-    def _cross_off(self, settled: Entry, *, sync: bool) -> None:
-        """Append the record, or remove the entry when nobody is pending; then the claim is over."""
-        if settled.pending:
-            self._file.append(settled)
-            self._store.step("settle: recorded")
-            self.release()
+    def _remove(self, *, close: bool) -> None:
+        """Remove the entry that nobody waits in; then the claim is over."""
+        self._store.remove(self._file)
+        self._store.step("settle: removed")
+        self._end()
+        if close:
+            self._file.close()
         else:
-            self._store.remove(self._file)
-            self._store.step("settle: removed")
-            self._end()
-            if sync:
-                self._file.close()
-            else:
-                self._store.close_later(self._file)
+            self._store.close_later(self._file)
 
     def release(self) -> None:
         """Give the entry back; does nothing when the claim is over."""

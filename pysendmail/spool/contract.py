@@ -41,7 +41,7 @@ class Claim(Protocol):
 
     def settle(
         self,
-        outcomes: Iterable[Outcome],
+        outcomes: Sequence[Outcome],
         next_attempt: float,
         *,
         now: float,
@@ -84,7 +84,7 @@ class Entering(Protocol):
         arrived: float,
         uid: int,
         next_attempt: float,
-        outcomes: Iterable[Outcome] = (),
+        outcomes: Sequence[Outcome] = (),
         attempts: int = 0,
         claim: bool = False,
     ) -> Claim | None:

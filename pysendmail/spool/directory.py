@@ -26,7 +26,7 @@ from pysendmail.spool.sweep import pass_over, sweep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pysendmail.message.envelope import Envelope
     from pysendmail.message.message import Message
@@ -91,7 +91,7 @@ class DirectorySpool:
         arrived: float,
         uid: int,
         next_attempt: float,
-        outcomes: Iterable[Outcome] = (),
+        outcomes: Sequence[Outcome] = (),
         attempts: int = 0,
         claim: bool = False,
     ) -> DirectoryClaim | None:

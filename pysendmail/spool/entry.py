@@ -13,7 +13,7 @@ from pysendmail.spool.errors import BadQueueId
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from pysendmail.message.envelope import Envelope, Recipient
@@ -110,19 +110,22 @@ class Entry:
         known = {name: getattr(self, name) for name in self.__slots__}
         return Entry(**{**known, **facts})
 
-    def with_outcomes(self, outcomes: Iterable[Outcome], **facts: Any) -> Entry:
-        """Cross off who was delivered or has failed; remember the reason of who was deferred.
+    def pending_after(self, outcomes: Iterable[Outcome]) -> tuple[Recipient, ...]:
+        """Return who is left when those are crossed off who were delivered or have failed.
 
-        Who has no outcome stays pending as he was. An outcome for somebody unknown changes nothing:
-        in doubt a recipient is tried again. Other `facts` change with it.
+        Who has no outcome stays. An outcome for somebody unknown changes nothing: in doubt a
+        recipient is tried again.
         """
-        last = {outcome.recipient: outcome for outcome in outcomes}
-        pending = tuple(
-            recipient
-            for recipient in self.pending
-            if recipient.address not in last or last[recipient.address].kind == DEFERRED
-        )
-        reasons = {**self.reasons, **last}
+        last = {outcome.recipient: outcome.kind for outcome in outcomes}
+        return tuple([one for one in self.pending if last.get(one.address, DEFERRED) == DEFERRED])
+
+    def with_outcomes(self, outcomes: Sequence[Outcome], **facts: Any) -> Entry:
+        """Cross off who has his last word; remember the reason of who was deferred.
+
+        Other `facts` change with it.
+        """
+        pending = self.pending_after(outcomes)
+        reasons = {**self.reasons, **{outcome.recipient: outcome for outcome in outcomes}}
         addresses = {recipient.address for recipient in pending}
         return self.changed(
             pending=pending,
@@ -132,7 +135,7 @@ class Entry:
 
     def settled(
         self,
-        outcomes: Iterable[Outcome],
+        outcomes: Sequence[Outcome],
         next_attempt: float,
         *,
         now: float,
@@ -156,7 +159,7 @@ def entered(
     uid: int,
     size: int,
     next_attempt: float,
-    outcomes: Iterable[Outcome],
+    outcomes: Sequence[Outcome],
     attempts: int,
 ) -> Entry:
     """Return the entry of a message that enters, perhaps after a first attempt (`outcomes`).

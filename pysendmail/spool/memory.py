@@ -52,7 +52,7 @@ class MemorySpool:
         arrived: float,
         uid: int,
         next_attempt: float,
-        outcomes: Iterable[Outcome] = (),
+        outcomes: Sequence[Outcome] = (),
         attempts: int = 0,
         claim: bool = False,
     ) -> MemoryClaim | None:
@@ -240,7 +240,7 @@ class MemoryClaim:
 
     def settle(
         self,
-        outcomes: Iterable[Outcome],
+        outcomes: Sequence[Outcome],
         next_attempt: float,
         *,
         now: float,
