@@ -47,7 +47,7 @@ class Journal:
         if self._form == JSON:
             self._write_json(queue_id, event, priority, facts)
             return
-        pairs = "".join(f" {name}={shown(fact)}" for name, fact in facts.items())
+        pairs = "".join([f" {name}={shown(fact)}" for name, fact in facts.items()])
         line = f"{queue_id}: {event}{pairs}" if queue_id else f"{event}{pairs}"
         if self._form == SYSLOG:
             syslog.syslog(priority, line)

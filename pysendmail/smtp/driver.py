@@ -333,7 +333,8 @@ class Driver:
         """
         if not (self._secrecy.empty or _is_challenge(reply, phase)):
             reply = Reply(reply.code, tuple(map(self._secrecy.hide, reply.lines)))
-        self._show_reply(reply, phase)
+        if self._trace is not None:
+            _show_reply(reply, phase, self._trace)
         if reply.code == 421:
             farewell = TransientError(reply, phase.command)
             farewell.session_usable = False
@@ -373,13 +374,12 @@ class Driver:
             for line in octets.removesuffix(b"\r\n").split(b"\r\n"):
                 self._trace(b"C", line)
 
-    def _show_reply(self, reply: Reply, phase: Phase) -> None:
-        if self._trace is None:
-            return
-        lines = (b"***",) if _is_challenge(reply, phase) else reply.lines
-        for number, line in enumerate(lines, start=1):
-            mark = b" " if number == len(lines) else b"-"
-            self._trace(b"S", b"%d%s%s" % (reply.code, mark, line))
+
+def _show_reply(reply: Reply, phase: Phase, trace: Callable[[bytes, bytes], None]) -> None:
+    lines = (b"***",) if _is_challenge(reply, phase) else reply.lines
+    for number, line in enumerate(lines, start=1):
+        mark = b" " if number == len(lines) else b"-"
+        trace(b"S", b"%d%s%s" % (reply.code, mark, line))
 
 
 def _is_challenge(reply: Reply, phase: Phase) -> bool:

@@ -192,24 +192,21 @@ class Stream:
         yield from self._expect(phases.FINAL, delivery)
         if len(self._under_way) >= MESSAGES:
             while len(self._under_way) > MESSAGES // 2:
-                yield from self._hear_one()
+                yield from self._hear(len(self._expected) - 1)
 
     # --- hearing
 
     def _hear(self, left: int) -> Dialogue[None]:
         """Hear answers until no more than `left` are due."""
         while len(self._expected) > left:
-            yield from self._hear_one()
-
-    def _hear_one(self) -> Dialogue[None]:
-        phase, delivery, index = self._expected.pop(0)
-        if phase is not phases.FINAL:
-            reply: Reply = yield phase
-            delivery.note(reply, phase, index)
-        elif delivery.hopeless:
-            yield from self._hear_noise(delivery)  # sent by BDAT before that was known
-        else:
-            yield from self._hear_final(delivery)
+            phase, delivery, index = self._expected.pop(0)
+            if phase is not phases.FINAL:
+                reply: Reply = yield phase
+                delivery.note(reply, phase, index)
+            elif delivery.hopeless:
+                yield from self._hear_noise(delivery)  # sent by BDAT before that was known
+            else:
+                yield from self._hear_final(delivery)
 
     def _hear_final(self, delivery: _Delivery) -> Dialogue[None]:
         """Hear what becomes of the message; under LMTP, for each recipient (RFC 2033)."""
