@@ -174,10 +174,7 @@ def _parse_change(
     reasons: dict[bytes, Outcome],
 ) -> dict[str, Any]:
     """Take what head or record say out of `change`; return it as arguments for an Entry."""
-    facts: dict[str, Any] = {}
-    for name, read in _READERS.items():
-        if name in change:
-            facts[name] = read(change.pop(name))
+    facts = {name: read(change.pop(name)) for name, read in _READERS.items() if name in change}
     places = change.pop("crossed_off", ())
     news = change.pop("reasons", ())
     if places or news:
