@@ -113,6 +113,7 @@ def compose_report(
     reported = reportable(kind, envelope, outcomes)
     if not reported:
         return None
+    message = message.opened()
     # RFC 3461 section 4.3: only a failure gives back more than the header.
     whole = kind is FAILURE and comes_back_whole(envelope, message)
     opening = kind.opening % {b"until": format_date(until)}

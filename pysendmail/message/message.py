@@ -110,6 +110,10 @@ class Message:
         """Return a message with these fields and the same body."""
         return Message(fields, self.body)
 
+    def opened(self) -> Message:
+        """Return the message as one whose header is at hand as often as one looks at it."""
+        return self
+
     def close(self) -> None:
         """Close the body, which other messages may share."""
         self.body.close()
@@ -118,8 +122,8 @@ class Message:
 class MessageAtRest(Message):
     """A message that lies whole, in canonical form, in `whole`; nearly always it is sent as it is.
 
-    So header and body are looked for each time they are asked for, and not held in between. Asking
-    raises MessageError for anything a `Message` would not have written, OSError from reading.
+    So its header is not looked at before somebody asks, and not held in between: who asks often has
+    it `opened`. What has no header that could be read, since the disk has damaged it, is all body.
     """
 
     __slots__ = ("_whole",)
@@ -132,13 +136,13 @@ class MessageAtRest(Message):
 
     @property
     def fields(self) -> tuple[Field, ...]:  # type: ignore[override]
-        """The fields of the header."""
-        return tuple(parse_fields(read_header(self._whole)))
+        """The fields of the header; raises OSError from reading."""
+        return self.opened().fields
 
     @property
     def body(self) -> Readable:  # type: ignore[override]
-        """What follows the header and the empty line."""
-        return Slice(self._whole, len(read_header(self._whole)) + len(b"\r\n"))
+        """What follows the header and the empty line; raises OSError from reading."""
+        return self.opened().body
 
     @property
     def size(self) -> int:
@@ -148,6 +152,15 @@ class MessageAtRest(Message):
     def chunks(self) -> Iterator[bytes]:
         """Yield the whole message, in pieces of bounded length; may be called again and again."""
         return self._whole.chunks()
+
+    def opened(self) -> Message:
+        """Return the message with its header in hand; raises OSError."""
+        try:
+            header = read_header(self._whole)
+            fields = parse_fields(header)
+        except MessageError:
+            return Message((), self._whole)
+        return Message(fields, Slice(self._whole, len(header) + len(b"\r\n")))
 
     def close(self) -> None:
         """Close the whole, and with it the body."""

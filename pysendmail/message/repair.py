@@ -64,6 +64,7 @@ def shorten_lines(message: Message, *, content: Callable[[], Content]) -> Messag
 
 def to_seven_bit(message: Message) -> Message:
     """Return the message without octets above 127; a new body is made of the old while read."""
+    message = message.opened()
     if is_signed(message.fields):
         return message
     charset = charset_parameter(message.fields)

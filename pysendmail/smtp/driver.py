@@ -108,6 +108,7 @@ class Driver:
             raise UsageError("the session is over")
         self._unspoken = True
         told: list[Any] = []
+        answer: Reply | bool | None
         try:
             step = next(dialogue)
             while True:
@@ -116,7 +117,6 @@ class Driver:
                     step = dialogue.send(None)
                     continue
                 try:
-                    answer: Reply | bool | None
                     if isinstance(step, phases.Phase):
                         if told and not self._parser.has_line:
                             self._write_out()
@@ -171,8 +171,10 @@ class Driver:
         return not self.broken
 
     def _say(self, step: bytes | Secret | Body | Chunk | Mark) -> bool | None:
+        """Collect what a step says; of a message's octets, tell whether no more are wanted."""
         if isinstance(step, bytes):
-            self._show_commands(step)
+            if self._trace is not None:
+                _show_commands(step, self._trace)
             self._put(step)
         elif isinstance(step, Mark):
             if self._trouble is None:
@@ -369,10 +371,10 @@ class Driver:
         if self._set_timeout is not None:
             self._set_timeout(seconds)
 
-    def _show_commands(self, octets: bytes) -> None:
-        if self._trace is not None:
-            for line in octets.removesuffix(b"\r\n").split(b"\r\n"):
-                self._trace(b"C", line)
+
+def _show_commands(octets: bytes, trace: Callable[[bytes, bytes], None]) -> None:
+    for line in octets.removesuffix(b"\r\n").split(b"\r\n"):
+        trace(b"C", line)
 
 
 def _show_reply(reply: Reply, phase: Phase, trace: Callable[[bytes, bytes], None]) -> None:

@@ -192,7 +192,7 @@ class Stream:
         yield from self._expect(phases.FINAL, delivery)
         if len(self._under_way) >= MESSAGES:
             while len(self._under_way) > MESSAGES // 2:
-                yield from self._hear(len(self._expected) - 1)
+                yield from self._hear(len(self._expected) - 1)  # one more of them
 
     # --- hearing
 

@@ -120,7 +120,7 @@ class Entry:
         return tuple([one for one in self.pending if last.get(one.address, DEFERRED) == DEFERRED])
 
     def with_outcomes(self, outcomes: Sequence[Outcome], **facts: Any) -> Entry:
-        """Cross off who has his last word; remember the reason of who was deferred.
+        """Return the entry for who is left after these outcomes, each with his latest reason.
 
         Other `facts` change with it.
         """

@@ -460,6 +460,19 @@ def test_entry_that_cannot_be_delivered_harms_no_other(how: str) -> None:
     assert not house.scheduler.busy()  # it rests
 
 
+@pytest.mark.parametrize("arrived", [FUTURE, 0.0], ids=["new", "beyond its life"])
+def test_message_whose_header_is_damaged_is_delivered_once_and_bounced_once(arrived: float) -> None:
+    damaged = b"From: a@x\r\nSubject no colon\r\n\r\nbody\r\n"
+    house = House(FakeRelay([Peer({BOB.decode(): "550 unknown"})]))
+    enter(house.spool, FIRST, text=damaged, arrived=arrived)
+    house.runs.deliver([FIRST])
+    assert "worker failed" not in house.names()
+    assert house.spool.find(FIRST) is None
+    assert house.relay.used[0].messages == [([ALICE.decode()], damaged.removesuffix(b"\r\n"))]
+    [bounce] = house.spool.entries()
+    assert BOB in octets(house.spool.open_message(bounce.queue_id))
+
+
 def test_entry_that_cannot_be_converted_harms_no_other() -> None:
     house = House(FakeRelay([Peer(offers=("mx", "PIPELINING"))]), spool=Hurt(SECOND, "read"))
     eight_bit = Envelope(b"a@x", (Recipient(BOB),), eight_bit=True)

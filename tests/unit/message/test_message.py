@@ -14,7 +14,6 @@ from pysendmail.message.message import (
     Field,
     Message,
     MessageAtRest,
-    MessageError,
     find_field_name,
     format_field,
     parse_field,
@@ -41,6 +40,8 @@ def test_message_is_read_from_canonical_octets() -> None:
     assert b"".join(message.body.chunks()) == b"body\r\n\r\nmore\r\n"
     assert whole(message) == whole(message) == HEADER + b"\r\nbody\r\n\r\nmore\r\n"
     assert message.size == len(whole(message))
+    assert message.opened().fields == message.opened().opened().fields == message.fields
+    assert whole(message.opened()) == whole(message)
     assert repr(message) == f"<MessageAtRest of {message.size} octets>"
     assert "4 fields" in repr(message.with_fields(message.fields))
 
@@ -116,10 +117,10 @@ def test_message_with_other_fields_shares_the_body() -> None:
         pytest.param(b"A: " + b"x" * HEADER_LIMIT + b"\r\n\r\n", id="endless-header"),
     ],
 )
-def test_octets_that_are_no_message_are_an_error(octets: bytes) -> None:
+def test_message_without_a_header_that_could_be_read_is_all_body(octets: bytes) -> None:
     message = MessageAtRest(content_of(octets))
-    with pytest.raises(MessageError):
-        _ = message.fields
+    assert message.fields == ()
+    assert b"".join(message.body.chunks()) == whole(message) == octets
 
 
 @pytest.mark.parametrize(
