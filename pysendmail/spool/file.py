@@ -174,9 +174,8 @@ class EntryFile:
 
     def close(self) -> None:
         """Unlock and close. Idempotent; raises nothing: what was promised has been synced."""
-        if self._fd < 0:
+        if (fd := self.detach()) < 0:
             return
-        fd, self._fd = self._fd, -1
         if self._locked:
             try:
                 # Not only by closing: a child between fork and exec has a copy of the descriptor.

@@ -65,10 +65,9 @@ def calls_below(log: str, path: Path) -> list[tuple[str, int]]:
     for line in log.splitlines():
         if call := re.match(r"(\d+) +(\w+)\(", line):
             counted[call[1], call[2]] += 1
+            concerns = any(f"{path}{end}" in line for end in ("/", ">", '"'))
             # Of a range of descriptors the log names no file.
-            known = call[2] == "close_range"
-            concerns = known or any(f"{path}{end}" in line for end in ("/", ">", '"'))
-            if concerns and call[2] in ERRORS:
+            if (concerns or call[2] == "close_range") and call[2] in ERRORS:
                 found.append((call[2], counted[call[1], call[2]]))
     return found
 

@@ -243,34 +243,37 @@ def test_sweep_for_which_there_was_no_thread_is_made_later(
     assert house.spool.swept.wait(PATIENCE_S)
 
 
+def pauses_of_sweep(
+    house: House, monkeypatch: pytest.MonkeyPatch, *, at_once: int, readings: list[float]
+) -> list[float]:
+    """Sweep, while the thread's processor time reads so; return how long it paused each time."""
+    pauses: list[float] = []
+    monkeypatch.setattr(module, "SWEEP_AT_ONCE", at_once)
+    monkeypatch.setattr(house.scheduler._stopping, "wait", pauses.append)
+    monkeypatch.setattr("time.thread_time", iter(readings).__next__)
+    house.scheduler._sweep()
+    return pauses
+
+
 def test_sweep_of_a_long_queue_takes_a_tenth_of_one_processor(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "SWEEP_AT_ONCE", 2)
-    house, pauses = House(), []
-    monkeypatch.setattr(house.scheduler._stopping, "wait", pauses.append)
-    readings = iter([1.0, 1.5, 1.5, 1.75, 1.75])  # at the start, and before and after each pause
-    monkeypatch.setattr("time.thread_time", lambda: next(readings))
+    house = House()
     for number in range(5):
         enter(house.spool, f"{number:014X}")
-    house.scheduler._sweep()
-    assert pauses == [5.0, 2.5]
+    readings = [1.0, 1.5, 1.5, 1.75, 1.75]  # at the start, and before and after each pause
+    assert pauses_of_sweep(house, monkeypatch, at_once=2, readings=readings) == [5.0, 2.5]
 
 
 def test_sweep_does_not_rest_for_what_it_did_while_mail_was_delivered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "SWEEP_AT_ONCE", 1)
-    house, pauses = House(), []
-    monkeypatch.setattr(house.scheduler._stopping, "wait", pauses.append)
-    busy = iter([True, False])
-    monkeypatch.setattr(house.runs, "busy", lambda: next(busy))
-    readings = iter([1.0, 9.0, 9.5, 9.5])  # at the start, after the first entry, around the pause
-    monkeypatch.setattr("time.thread_time", lambda: next(readings))
+    house = House()
+    monkeypatch.setattr(house.runs, "busy", iter([True, False]).__next__)
     enter(house.spool, FIRST)
     enter(house.spool, SECOND)
-    house.scheduler._sweep()
-    assert pauses == [GIVE_WAY_S, 5.0]
+    readings = [1.0, 9.0, 9.5, 9.5]  # at the start, after the first entry, around the pause
+    assert pauses_of_sweep(house, monkeypatch, at_once=1, readings=readings) == [GIVE_WAY_S, 5.0]
 
 
 @pytest.mark.trap(27)
