@@ -165,11 +165,18 @@ class Catcher:
 
     async def _shut(self) -> None:
         if self._server is not None:
+            for listener in self._server.sockets:
+                self._loop.remove_reader(listener)
+            # Two rounds of the loop, and what was accepted has its transport and is a dialogue; by
+            # a server that has closed before the first, Python 3.11 leaves it open for ever.
+            for _ in range(2):
+                await asyncio.sleep(0)
             self._server.close()
-            await self._server.wait_closed()
-            self._server = None
         for dialogue in list(self._dialogues):
             dialogue.abort()
+        if self._server is not None:
+            await self._server.wait_closed()
+            self._server = None
         if ending := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(ending, timeout=5)
 
