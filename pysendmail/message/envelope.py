@@ -82,7 +82,9 @@ class Envelope:
         return hash((self.sender, self.recipients, self.envid))
 
     def with_recipients(self, recipients: Iterable[Recipient]) -> Envelope:
-        """Return the same envelope for other recipients."""
+        """Return the same envelope for these recipients."""
+        if recipients == self.recipients:
+            return self
         return Envelope(
             self.sender,
             recipients,

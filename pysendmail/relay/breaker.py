@@ -57,12 +57,15 @@ class Breaker:
         """Take note that a delivery gave up before it learned anything of the smarthost."""
         self.probing = self.greeted = False
 
-    def succeeded(self) -> None:
-        """Take note that the smarthost answered as one who works."""
+    def succeeded(self) -> bool:
+        """Take note that the smarthost answered as one who works; tell whether that is news."""
+        if self.closed and self.width == self.widest:
+            return False
         self._pause = 0.0
         self.probing = self.greeted = False
         self.trouble = b""
         self.width = min(self.width * 2, self.widest)
+        return True
 
     def failed(self, now: float, trouble: bytes) -> None:
         """Take note of a trouble that reaches the whole session."""

@@ -171,6 +171,8 @@ class Pool:
     def another(self, smarthost: Smarthost) -> bool:
         """Tell whether the rate has room for one message more, and count it where it has."""
         rate = self._lines[id(smarthost)].rate
+        if not rate.limited:
+            return True
         with self._changed:
             now = self._clock()
             if rate.pause(now):
@@ -197,8 +199,8 @@ class Pool:
     def answered(self, smarthost: Smarthost) -> None:
         """Close the smarthost's breaker, or let it be used a little more."""
         with self._changed:
-            self._lines[id(smarthost)].breaker.succeeded()
-            self._changed.notify_all()
+            if self._lines[id(smarthost)].breaker.succeeded():
+                self._changed.notify_all()
 
     def report(self, smarthost: Smarthost, rule: Rule, text: bytes) -> None:
         """Open the smarthost's breaker, and let the trouble be heard."""

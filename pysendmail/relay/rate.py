@@ -15,9 +15,10 @@ BUCKET_S = 1.0
 class Rate:
     """The rate of one smarthost; `per_minute` 0: any."""
 
-    __slots__ = ("_left", "_most", "_per_second", "_seen")
+    __slots__ = ("_left", "_most", "_per_second", "_seen", "limited")
 
     def __init__(self, *, per_minute: int) -> None:
+        self.limited = per_minute > 0
         self._per_second = per_minute / 60
         self._most = max(self._per_second * BUCKET_S, 1.0)
         self._left = self._most  # when `_seen` was
@@ -26,7 +27,7 @@ class Rate:
     def pause(self, now: float) -> float:
         """Return the seconds until a message may be sent, 0 when one may be now."""
         lacking = 1.0 - self._left_at(now)
-        return max(lacking / self._per_second, 0.0) if self._per_second else 0.0
+        return max(lacking / self._per_second, 0.0) if self.limited else 0.0
 
     def count(self, now: float) -> None:
         """Take note of a message that is sent."""

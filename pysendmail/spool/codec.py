@@ -269,11 +269,11 @@ def _format_json(facts: dict[str, Any]) -> bytes:
 
 def _parse_json(text: bytes) -> dict[str, Any]:
     try:
-        facts = _DECODER.decode(str(text, "ascii"))
+        facts, end = _DECODER.raw_decode(str(text, "ascii"))
     except (ValueError, RecursionError) as error:
         raise BrokenEntry(f"not JSON: {error}") from error
-    if not isinstance(facts, dict):
-        raise BrokenEntry("not a JSON object")
+    if not isinstance(facts, dict) or text[end:] != b"\n":
+        raise BrokenEntry("not a JSON object in a line")
     return facts
 
 

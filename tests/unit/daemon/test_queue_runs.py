@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 
 from pysendmail.daemon import queue_runs
-from pysendmail.daemon.queue_runs import ENTRIES_PER_RUN, LINE, PACE_S, Ahead
+from pysendmail.daemon.queue_runs import (
+    AHEAD,
+    AHEAD_S,
+    ENTRIES_PER_RUN,
+    LINE,
+    PACE_S,
+    Ahead,
+)
 from pysendmail.daemon.removals import REMOVALS_PER_SYNC
 from pysendmail.daemon.scheduler import LOOK_S
 from pysendmail.daemon.workers import Workers
@@ -268,21 +275,47 @@ def test_long_line_is_worth_more_sessions_where_they_are_slow(
     assert runs._wanted(1000.0 + PACE_S) == wanted
 
 
+def noted(numbers: Iterable[int], taken: list[int]) -> Iterator[int]:
+    for number in numbers:
+        taken.append(number)
+        yield number
+
+
 def test_next_delivery_is_at_hand_and_no_more_than_that() -> None:
     taken: list[int] = []
-
-    def deliveries() -> Iterator[int]:
-        for number in range(3):
-            taken.append(number)
-            yield number
-
-    ahead = Ahead(deliveries())  # type: ignore[arg-type]
+    ahead = Ahead(noted(range(3), taken))  # type: ignore[arg-type]
     ahead.prepare()
     ahead.prepare()
     assert taken == [0]
     assert list(ahead) == [0, 1, 2]
     ahead.prepare()
     assert list(ahead) == []
+
+
+def test_more_deliveries_are_at_hand_where_they_go_out_quickly() -> None:
+    now = 1000.0
+    taken: list[int] = []
+    counts: list[int] = []
+    ahead = Ahead(noted(range(1000), taken), lambda: now)  # type: ignore[arg-type]
+    for seconds in [0.5 * AHEAD_S] * 6 + [2.0 * AHEAD_S] * 6:
+        now += seconds
+        ahead.prepare()
+        counts.append(len(taken) - sum(counts))
+        assert [next(ahead) for _ in range(counts[-1])] == taken[-counts[-1] :]
+    assert counts == [1, 2, 4, 8, AHEAD, AHEAD, 8, 4, 2, 1, 1, 1]
+
+
+def test_entries_that_were_claimed_ahead_in_vain_wait_as_before() -> None:
+    house = House(FakeRelay(messages_per_minute=600, clock=lambda: 1000.0))
+    ids = fill_queue(house, 40)
+    house.runs.fill()
+    wait_until(lambda: not house.scheduler.busy())
+    sent = delivered_ids(house)
+    assert sent == ids[: len(sent)]
+    assert 0 < len(sent) < 20
+    for queue_id in ids[len(sent) :]:
+        claim = house.spool.claim(queue_id)
+        assert (claim.entry.attempts, claim.entry.last_attempt) == (0, None)
 
 
 def test_short_line_goes_over_one_session() -> None:
