@@ -49,8 +49,9 @@ SECONDS_PER_LINE = 1.0
 PACE_S, OPENING_S = 0.25, 0.05
 # Fewer entries than this in line are not worth one more session, however slow.
 ENTRIES_PER_RUN = 25
-# How many entries a run claims ahead at most, and how soon they must have gone out.
-AHEAD, AHEAD_S = 16, 0.01
+# How many entries a run claims ahead at most, how soon they must have gone out, and how long it
+# keeps them where they do not: whoever waits for a run to end waits for no more than that.
+AHEAD, AHEAD_S, AHEAD_KEPT_S = 16, 0.01, 1.0
 
 
 class QueueRuns:
@@ -184,7 +185,9 @@ class QueueRuns:
         relay = self._state.relay
         claims: Claims = {}
         try:
-            deliveries = Ahead(self._claim(queue_ids, claims))
+            deliveries = Ahead(
+                self._claim(queue_ids, claims), lambda unsent: self._end(unsent.subject, claims)
+            )
             for delivery, result in attempts(deliveries, relay.smarthosts, relay.pool):
                 self._conclude(delivery.subject, result, claims)
                 deliveries.prepare()
@@ -292,13 +295,18 @@ class Ahead:
     A verdict is read while the smarthost is at work on the next message: that is the time to claim
     what follows, one as a rule. Where they go out quickly it is several, for the same thing done
     time after time is in the processor's caches; up to AHEAD of them, and no more than go out in
-    about AHEAD_S, since nobody else can deliver them meanwhile.
+    about AHEAD_S, since nobody else can deliver them meanwhile. Should the smarthost turn slow,
+    they are given back, and it begins with one.
     """
 
     def __init__(
-        self, deliveries: Iterator[Delivery], clock: Callable[[], float] = time.monotonic
+        self,
+        deliveries: Iterator[Delivery],
+        give_back: Callable[[Delivery], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._deliveries = deliveries
+        self._give_back = give_back
         self._clock = clock
         self._ready: deque[Delivery] = deque()
         self._count = 1  # of those that were last prepared
@@ -318,6 +326,10 @@ class Ahead:
         return self
 
     def __next__(self) -> Delivery:
+        if len(self._ready) > 1 and self._clock() - self._prepared > AHEAD_KEPT_S:
+            while self._ready:
+                self._give_back(self._ready.popleft())
+            self._count = 1
         self.prepare()
         if not self._ready:
             raise StopIteration

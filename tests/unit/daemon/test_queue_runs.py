@@ -13,6 +13,7 @@ import pytest
 from pysendmail.daemon import queue_runs
 from pysendmail.daemon.queue_runs import (
     AHEAD,
+    AHEAD_KEPT_S,
     AHEAD_S,
     ENTRIES_PER_RUN,
     LINE,
@@ -281,9 +282,13 @@ def noted(numbers: Iterable[int], taken: list[int]) -> Iterator[int]:
         yield number
 
 
+def no_give_back(delivery: object) -> None:
+    raise AssertionError(f"{delivery} was given back")
+
+
 def test_next_delivery_is_at_hand_and_no_more_than_that() -> None:
     taken: list[int] = []
-    ahead = Ahead(noted(range(3), taken))  # type: ignore[arg-type]
+    ahead = Ahead(noted(range(3), taken), no_give_back)  # type: ignore[arg-type]
     ahead.prepare()
     ahead.prepare()
     assert taken == [0]
@@ -296,13 +301,46 @@ def test_more_deliveries_are_at_hand_where_they_go_out_quickly() -> None:
     now = 1000.0
     taken: list[int] = []
     counts: list[int] = []
-    ahead = Ahead(noted(range(1000), taken), lambda: now)  # type: ignore[arg-type]
+    ahead = Ahead(noted(range(1000), taken), no_give_back, lambda: now)  # type: ignore[arg-type]
     for seconds in [0.5 * AHEAD_S] * 6 + [2.0 * AHEAD_S] * 6:
         now += seconds
         ahead.prepare()
         counts.append(len(taken) - sum(counts))
         assert [next(ahead) for _ in range(counts[-1])] == taken[-counts[-1] :]
     assert counts == [1, 2, 4, 8, AHEAD, AHEAD, 8, 4, 2, 1, 1, 1]
+
+
+def test_deliveries_at_hand_are_given_back_where_the_smarthost_turns_slow() -> None:
+    now = 1000.0
+    given_back: list[int] = []
+    ahead = Ahead(iter(range(1000)), given_back.append, lambda: now)  # type: ignore[arg-type]
+    assert [next(ahead) for _ in range(16)] == list(range(16))  # claimed as 1, 2, 4, 8 and 16
+    now += 0.9 * AHEAD_KEPT_S
+    assert next(ahead) == 16
+    assert given_back == []
+    now += 0.2 * AHEAD_KEPT_S
+    assert next(ahead) == 31
+    assert given_back == list(range(17, 31))
+    assert next(ahead) == 32
+
+
+def test_run_that_turns_slow_leaves_the_others_to_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue_runs, "AHEAD_S", PATIENCE_S)  # always quick enough for 16
+    monkeypatch.setattr(queue_runs, "AHEAD_KEPT_S", 0.0)  # and always too slow for more than one
+    house = House()
+    ids = fill_queue(house, 40)
+    house.runs.deliver(ids)
+    sent = delivered_ids(house)
+    assert 1 < len(sent) < 20
+    assert house.spool.count() == 40 - len(sent)
+    for queue_id in set(ids) - set(sent):
+        claim = house.spool.claim(queue_id)
+        assert (claim.entry.attempts, claim.entry.last_attempt) == (0, None)
+        claim.release()
+    house.run(lambda: house.spool.count() == 0)
+    assert sorted(delivered_ids(house)) == ids
 
 
 def test_entries_that_were_claimed_ahead_in_vain_wait_as_before() -> None:
