@@ -49,8 +49,8 @@ SECONDS_PER_LINE = 1.0
 PACE_S, OPENING_S = 0.25, 0.05
 # Fewer entries than this in line are not worth one more session, however slow.
 ENTRIES_PER_RUN = 25
-# How many entries a run claims ahead at most, how soon they must have gone out, and how long it
-# keeps them where they do not: whoever waits for a run to end waits for no more than that.
+# How many entries a run claims ahead at most, how soon they must have been taken, and how long it
+# keeps them where they are not: whoever waits for a run to end waits for that much more.
 AHEAD, AHEAD_S, AHEAD_KEPT_S = 16, 0.01, 1.0
 
 
@@ -186,7 +186,10 @@ class QueueRuns:
         claims: Claims = {}
         try:
             deliveries = Ahead(
-                self._claim(queue_ids, claims), lambda unsent: self._end(unsent.subject, claims)
+                self._claim(queue_ids, claims),
+                lambda unsent: self._give_back(unsent.subject, claims),
+                # Of what is claimed past a rate nothing may go out.
+                most=1 if relay.config.messages_per_minute else AHEAD,
             )
             for delivery, result in attempts(deliveries, relay.smarthosts, relay.pool):
                 self._conclude(delivery.subject, result, claims)
@@ -283,6 +286,17 @@ class QueueRuns:
         del claims[claim.entry.queue_id]
         self._forget(claim.entry.queue_id)
 
+    def _give_back(self, claim: Claim, claims: Claims) -> None:
+        """Leave an entry that was not attempted to whichever run is first to take one."""
+        queue_id = claim.entry.queue_id
+        claim.release()
+        del claims[queue_id]
+        with self._lock:
+            self._in_hand.discard(queue_id)
+            if self._runs:  # who clears the line in the end; without one it is found as due
+                self._in_line.add(queue_id)
+                self._line.appendleft(queue_id)
+
     def _forget(self, queue_id: str) -> None:
         with self._lock:
             self._in_hand.discard(queue_id)
@@ -293,20 +307,23 @@ class Ahead:
     """Deliveries, the next of which are at hand when they are asked for.
 
     A verdict is read while the smarthost is at work on the next message: that is the time to claim
-    what follows, one as a rule. Where they go out quickly it is several, for the same thing done
-    time after time is in the processor's caches; up to AHEAD of them, and no more than go out in
-    about AHEAD_S, since nobody else can deliver them meanwhile. Should the smarthost turn slow,
-    they are given back, and it begins with one.
+    what follows, one as a rule. Where a session takes them quickly it is several, for the same
+    thing done time after time is in the processor's caches; `most` of them, and no more than are
+    taken in about AHEAD_S, since nobody else can deliver them meanwhile. Should the smarthost turn
+    slow, they are given back, the last one first, and it begins with one.
     """
 
     def __init__(
         self,
         deliveries: Iterator[Delivery],
         give_back: Callable[[Delivery], None],
+        *,
+        most: int = AHEAD,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._deliveries = deliveries
         self._give_back = give_back
+        self._most = most
         self._clock = clock
         self._ready: deque[Delivery] = deque()
         self._count = 1  # of those that were last prepared
@@ -318,7 +335,7 @@ class Ahead:
             return
         now = self._clock()
         quick = now - self._prepared < AHEAD_S
-        self._count = min(self._count * 2, AHEAD) if quick else max(self._count // 2, 1)
+        self._count = min(self._count * 2, self._most) if quick else max(self._count // 2, 1)
         self._prepared = now
         self._ready.extend(itertools.islice(self._deliveries, self._count))
 
@@ -328,7 +345,7 @@ class Ahead:
     def __next__(self) -> Delivery:
         if len(self._ready) > 1 and self._clock() - self._prepared > AHEAD_KEPT_S:
             while self._ready:
-                self._give_back(self._ready.popleft())
+                self._give_back(self._ready.pop())
             self._count = 1
         self.prepare()
         if not self._ready:

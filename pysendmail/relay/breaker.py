@@ -59,7 +59,7 @@ class Breaker:
 
     def succeeded(self) -> bool:
         """Take note that the smarthost answered as one who works; tell whether that is news."""
-        if self.closed and self.width == self.widest:
+        if self.closed and self.width == self.widest:  # closed: no probe, no trouble
             return False
         self._pause = 0.0
         self.probing = self.greeted = False

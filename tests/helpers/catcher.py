@@ -167,8 +167,8 @@ class Catcher:
         if self._server is not None:
             for listener in self._server.sockets:
                 self._loop.remove_reader(listener)
-            # Two rounds of the loop, and what was accepted has its transport and is a dialogue; by
-            # a server that has closed before the first, Python 3.11 leaves it open for ever.
+            # Two rounds of the loop, and what was accepted has its transport and is a dialogue. If
+            # the server has closed before that, asyncio leaves it open until it is collected.
             for _ in range(2):
                 await asyncio.sleep(0)
             self._server.close()

@@ -301,7 +301,7 @@ def test_more_deliveries_are_at_hand_where_they_go_out_quickly() -> None:
     now = 1000.0
     taken: list[int] = []
     counts: list[int] = []
-    ahead = Ahead(noted(range(1000), taken), no_give_back, lambda: now)  # type: ignore[arg-type]
+    ahead = Ahead(noted(range(1000), taken), no_give_back, clock=lambda: now)  # type: ignore[arg-type]
     for seconds in [0.5 * AHEAD_S] * 6 + [2.0 * AHEAD_S] * 6:
         now += seconds
         ahead.prepare()
@@ -313,47 +313,78 @@ def test_more_deliveries_are_at_hand_where_they_go_out_quickly() -> None:
 def test_deliveries_at_hand_are_given_back_where_the_smarthost_turns_slow() -> None:
     now = 1000.0
     given_back: list[int] = []
-    ahead = Ahead(iter(range(1000)), given_back.append, lambda: now)  # type: ignore[arg-type]
+    ahead = Ahead(iter(range(1000)), given_back.append, clock=lambda: now)  # type: ignore[arg-type]
     assert [next(ahead) for _ in range(16)] == list(range(16))  # claimed as 1, 2, 4, 8 and 16
     now += 0.9 * AHEAD_KEPT_S
     assert next(ahead) == 16
     assert given_back == []
     now += 0.2 * AHEAD_KEPT_S
     assert next(ahead) == 31
-    assert given_back == list(range(17, 31))
+    assert given_back == list(range(30, 16, -1))
     assert next(ahead) == 32
 
 
-def test_run_that_turns_slow_leaves_the_others_to_others(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_entries_that_are_given_back_stand_first_in_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue_runs, "AHEAD_S", PATIENCE_S)  # always quick enough for 16
     monkeypatch.setattr(queue_runs, "AHEAD_KEPT_S", 0.0)  # and always too slow for more than one
     house = House()
     ids = fill_queue(house, 40)
-    house.runs.deliver(ids)
-    sent = delivered_ids(house)
-    assert 1 < len(sent) < 20
-    assert house.spool.count() == 40 - len(sent)
-    for queue_id in set(ids) - set(sent):
-        claim = house.spool.claim(queue_id)
-        assert (claim.entry.attempts, claim.entry.last_attempt) == (0, None)
-        claim.release()
+    claims = CountedClaims(house)
+    house.run(lambda: house.spool.count() == 0)
+    assert claims.count > 40
+    assert delivered_ids(house) == ids
+
+
+def test_nobody_stands_in_line_when_no_run_is_there_to_serve_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue_runs, "AHEAD_S", PATIENCE_S)
+    monkeypatch.setattr(queue_runs, "AHEAD_KEPT_S", 0.0)
+    house = House()
+    ids = fill_queue(house, 40)
+    house.runs.deliver(ids)  # as the sweep does
+    assert 0 < len(delivered_ids(house)) < 40
+    assert not house.scheduler.busy()
     house.run(lambda: house.spool.count() == 0)
     assert sorted(delivered_ids(house)) == ids
 
 
 def test_entries_that_were_claimed_ahead_in_vain_wait_as_before() -> None:
-    house = House(FakeRelay(messages_per_minute=600, clock=lambda: 1000.0))
-    ids = fill_queue(house, 40)
+    house = House(FakeRelay([Peer(), ConnectError("alpha", ())]))  # 100 messages, then nobody
+    ids = fill_queue(house, 140)
+    claims = CountedClaims(house)
     house.runs.fill()
     wait_until(lambda: not house.scheduler.busy())
-    sent = delivered_ids(house)
-    assert sent == ids[: len(sent)]
-    assert 0 < len(sent) < 20
-    for queue_id in ids[len(sent) :]:
+    assert delivered_ids(house) == ids[:100]
+    assert claims.count > 102
+    assert house.spool.find(ids[100]).attempts == 1
+    for queue_id in ids[101:]:
         claim = house.spool.claim(queue_id)
         assert (claim.entry.attempts, claim.entry.last_attempt) == (0, None)
+
+
+def test_nothing_is_claimed_ahead_where_there_is_a_rate() -> None:
+    relay = FakeRelay(messages_per_minute=600, clock=lambda: 1000.0)
+    house = House(relay, messages_per_minute=600)
+    ids = fill_queue(house, 40)
+    claims = CountedClaims(house)
+    house.runs.fill()
+    wait_until(lambda: not house.scheduler.busy())
+    assert delivered_ids(house) == ids[:10]
+    assert claims.count == 10
+
+
+class CountedClaims:
+    """Counts the claims of a house's spool from now on."""
+
+    def __init__(self, house: House) -> None:
+        self.count = 0
+        self._claim = house.spool.claim
+        house.spool.claim = self
+
+    def __call__(self, queue_id: str) -> MemoryClaim | None:
+        self.count += 1
+        return self._claim(queue_id)
 
 
 def test_short_line_goes_over_one_session() -> None:

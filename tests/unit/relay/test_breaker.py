@@ -24,6 +24,13 @@ def test_after_trouble_width_doubles_by_each_success_up_to_the_widest() -> None:
     assert widths == [2, 4, 8, 10, 10]
 
 
+def test_success_is_news_until_it_is_as_wide_as_can_be() -> None:
+    breaker = Breaker(widest=4)
+    assert not breaker.succeeded()
+    breaker.failed(100.0, b"refused")
+    assert [breaker.succeeded() for _ in range(3)] == [True, True, False]
+
+
 def test_failure_opens_it_until_the_pause_is_over() -> None:
     breaker = Breaker(widest=10)
     breaker.failed(100.0, b"refused")

@@ -222,6 +222,13 @@ def test_first_line_of_others_is_broken(line):
         codec.parse_first_line(line)
 
 
+@pytest.mark.parametrize("text", [b"", b"{}", b" {}\n", b"{} \n", b"{}\r\n", b"{}\n\n", b"[]\n"])
+def test_what_is_not_one_object_in_one_line_is_broken(text):
+    with pytest.raises(BrokenEntry):
+        codec._parse_json(text)
+    assert codec._parse_json(b"{}\n") == {}
+
+
 def test_newer_version_is_named():
     line = b"pysendmail-entry 2 00000001 000000000001 00000001\n"
     with pytest.raises(BrokenEntry, match="knows 1"):
