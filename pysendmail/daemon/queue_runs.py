@@ -282,20 +282,21 @@ class QueueRuns:
             self._resting[queue_id] = time.monotonic() + self._state.config.retry_first
 
     def _end(self, claim: Claim, claims: Claims) -> None:
-        claim.release()
-        del claims[claim.entry.queue_id]
-        self._forget(claim.entry.queue_id)
+        self._forget(self._release(claim, claims))
 
     def _give_back(self, claim: Claim, claims: Claims) -> None:
         """Leave an entry that was not attempted to whichever run is first to take one."""
-        queue_id = claim.entry.queue_id
-        claim.release()
-        del claims[queue_id]
+        queue_id = self._release(claim, claims)
         with self._lock:
             self._in_hand.discard(queue_id)
             if self._runs:  # who clears the line in the end; without one it is found as due
                 self._in_line.add(queue_id)
                 self._line.appendleft(queue_id)
+
+    def _release(self, claim: Claim, claims: Claims) -> str:
+        claim.release()
+        del claims[claim.entry.queue_id]
+        return claim.entry.queue_id
 
     def _forget(self, queue_id: str) -> None:
         with self._lock:

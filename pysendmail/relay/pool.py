@@ -169,7 +169,10 @@ class Pool:
         return max(self._most(client) - served, 1)
 
     def another(self, smarthost: Smarthost) -> bool:
-        """Tell whether the rate has room for one message more, and count it where there is one."""
+        """Tell whether the rate has room for one message more, and count it where it has.
+
+        Without a rate there is always room, and nothing is counted.
+        """
         rate = self._lines[id(smarthost)].rate
         if not rate.limited:
             return True

@@ -13,7 +13,7 @@ BUCKET_S = 1.0
 
 
 class Rate:
-    """The rate of one smarthost; `per_minute` 0: any."""
+    """The rate of one smarthost; `per_minute` 0: any, and it is not `limited`."""
 
     __slots__ = ("_left", "_most", "_per_second", "_seen", "limited")
 
