@@ -47,12 +47,13 @@ def main() -> None:
 def measure(name: str, settings: Settings, *, keep: bool) -> None:
     """Run one benchmark, print its tables, keep them for the report."""
     progress(name)
-    load, tables = report.load(), []
+    load, before, tables = report.load(), report.STAT.read_text(), []
     for table in importlib.import_module(f"tests.bench.bench_{name}").measure(settings):
         print(table.markdown(), flush=True)
         tables.append(table)
         if keep:
-            report.keep(name, tables, settings, load)
+            stolen = report.stolen_share(before, report.STAT.read_text())
+            report.keep(name, tables, settings, load, stolen)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from tests.bench.place import PYTHON
 REPOSITORY = Path(__file__).parents[2]
 RESULTS = REPOSITORY / ".bench/results"
 PAGE = REPOSITORY / "docs/performance.md"
+STAT = Path("/proc/stat")
 PLOT = REPOSITORY / "docs/performance.svg"
 # What removes many files comes late: some disks are slow at making new ones for minutes after that.
 NAMES = (
@@ -31,7 +32,7 @@ NAMES = (
 BEGIN, END = "<!-- begin: python -m tests.bench.report -->\n", "<!-- end -->\n"
 
 
-def keep(name: str, tables: list[Table], settings: Settings, load: str) -> None:
+def keep(name: str, tables: list[Table], settings: Settings, load: str, stolen: float) -> None:
     """Keep the tables of one benchmark in the place of those of an earlier run."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     kept = {
@@ -42,6 +43,7 @@ def keep(name: str, tables: list[Table], settings: Settings, load: str) -> None:
         "runs": settings.runs,
         "scale": settings.scale,
         "load": load,
+        "stolen": stolen,
         "tables": [
             {
                 "title": table.title,
@@ -65,7 +67,10 @@ def main() -> None:
     for path in found:
         kept = json.loads(path.read_text(encoding="utf-8"))
         begin = f"{kept['when']}, {kept['of']}, {kept['runs']} runs, scale {kept['scale']:g}"
-        parts.append(f"*{path.stem}: {begin}, load before {kept['load']}*\n")
+        disturbed = f"load before {kept['load']}"
+        if "stolen" in kept:
+            disturbed += f", {kept['stolen']:.0%} stolen by the host"
+        parts.append(f"*{path.stem}: {begin}, {disturbed}*\n")
         for facts in kept["tables"]:
             table = Table(
                 facts["title"], facts["unit"], [Figure(*figure) for figure in facts["figures"]],
@@ -96,6 +101,21 @@ def machine() -> str:
 def load() -> str:
     """Return how busy the machine is before we begin."""
     return " ".join(f"{value:.1f}" for value in os.getloadavg())
+
+
+def processor_time(stat: str) -> tuple[int, int]:
+    """Return the time that all processors were wanted since the machine began, and how much of it
+    its host gave to somebody else, in ticks; `stat` is the text of /proc/stat (proc_stat(5)).
+    """
+    counts = map(int, stat.splitlines()[0].split()[1:9])
+    user, nice, system, _idle, _waiting, interrupts, soft, stolen = counts
+    return user + nice + system + interrupts + soft + stolen, stolen
+
+
+def stolen_share(before: str, after: str) -> float:
+    """Return the share of the time wanted between two looks at /proc/stat that the host took."""
+    (wanted, stolen), (wanted_then, stolen_then) = processor_time(after), processor_time(before)
+    return (stolen - stolen_then) / max(wanted - wanted_then, 1)
 
 
 def revision() -> str:

@@ -65,6 +65,13 @@ def test_the_page_keeps_what_stands_around_the_figures(tmp_path: Path) -> None:
     assert page.read_text() == f"before\n{report.BEGIN}\nnew\n{report.END}after\n"
 
 
+def test_what_the_host_took_is_told_of_the_time_that_was_wanted() -> None:
+    before = "cpu  100 10 50 9000 70 1 2 20 0 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n"
+    after = "cpu  160 10 70 9500 90 2 1 40 0 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n"
+    assert report.stolen_share(before, after) == 0.2
+    assert report.stolen_share(before, before) == 0.0
+
+
 def test_the_answering_server_counts_messages_however_they_are_cut() -> None:
     octets = (
         b"EHLO x\r\nMAIL FROM:<a@x>\r\nRCPT TO:<b@y>\r\nDATA\r\n.text\r\n.\r\n"
