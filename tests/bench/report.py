@@ -22,8 +22,8 @@ from tests.bench.place import PYTHON
 REPOSITORY = Path(__file__).parents[2]
 RESULTS = REPOSITORY / ".bench/results"
 PAGE = REPOSITORY / "docs/performance.md"
-STAT = Path("/proc/stat")
 PLOT = REPOSITORY / "docs/performance.svg"
+STAT = Path("/proc/stat")
 # What removes many files comes late: some disks are slow at making new ones for minutes after that.
 NAMES = (
     "startup", "submission", "storm", "delivery", "drain", "memory", "growth", "idle",
@@ -67,9 +67,7 @@ def main() -> None:
     for path in found:
         kept = json.loads(path.read_text(encoding="utf-8"))
         begin = f"{kept['when']}, {kept['of']}, {kept['runs']} runs, scale {kept['scale']:g}"
-        disturbed = f"load before {kept['load']}"
-        if "stolen" in kept:
-            disturbed += f", {kept['stolen']:.0%} stolen by the host"
+        disturbed = f"load before {kept['load']}, {kept['stolen']:.0%} stolen by the host"
         parts.append(f"*{path.stem}: {begin}, {disturbed}*\n")
         for facts in kept["tables"]:
             table = Table(
