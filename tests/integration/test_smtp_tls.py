@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import gc
 import hashlib
+import os
 import shutil
+import socket
 import ssl
 import subprocess
 import warnings
@@ -25,6 +27,7 @@ from pysendmail.smtp import (
     connect,
 )
 from pysendmail.smtp.transport.pin import pins_of
+from pysendmail.smtp.transport.stream import SocketStream
 from tests.helpers.lying_server import (
     Conversation,
     LyingServer,
@@ -425,3 +428,28 @@ def test_failed_handshake_leaves_no_socket_behind(leaf: trustme.LeafCert) -> Non
         with refusing(server_context(leaf)) as server, pytest.raises(TlsError):
             connect(server.address, PATIENCE, tls=TlsConfig(), server_hostname=name or ".")
     gc.collect()  # a socket that was left would warn here, and warnings are errors
+
+
+def test_closed_stream_leaves_alone_who_has_its_number_now(
+    leaf: trustme.LeafCert, ca_file: Path, tmp_path: Path
+) -> None:
+    with LyingServer(turn_to_tls(server_context(leaf)), stall()) as server:
+        connected = socket.create_connection(server.address)
+        stream = SocketStream(connected)
+        stream.set_timeout(10)
+        number = connected.fileno()
+        stream.start_tls(TlsConfig(ca_file=str(ca_file)), "localhost")
+        stream.close()
+        (tmp_path / "other").write_bytes(b"its own")
+        other = os.open(tmp_path / "other", os.O_RDWR)
+        if other != number:
+            os.dup2(other, number)
+            os.close(other)
+        try:
+            for use in (lambda: stream.write(memoryview(b"ours")), lambda: stream.read(4)):
+                with pytest.raises(OSError, match="Bad file descriptor"):
+                    use()
+            assert os.lseek(number, 0, os.SEEK_CUR) == 0
+        finally:
+            os.close(number)
+    assert (tmp_path / "other").read_bytes() == b"its own"

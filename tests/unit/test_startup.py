@@ -17,6 +17,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import trustme
 
 from pysendmail.config.load import load
 from pysendmail.config.snapshot_writer import write_snapshot
@@ -169,17 +170,21 @@ def test_third_door_loads_nothing_dear(site: Site, argv: Sequence[str]) -> None:
     assert left.read_bytes().endswith(b"\0\0" + MESSAGE[:-2] + b"\n")
 
 
-def test_second_door_loads_little_that_is_dear(site: Site) -> None:
-    """Over TLS it takes `ssl`, which draws in most of the rest."""
+@pytest.mark.parametrize("tls", ["none", "required"])
+def test_second_door_loads_little_that_is_dear(
+    site: Site, tls: str, ca: trustme.CA, ca_file: Path
+) -> None:
+    certificate = ca.issue_cert("localhost").private_key_and_cert_chain_pem.bytes()
     (site.spool / "queue").unlink()
     DirectorySpool.create(str(site.spool)).close()
-    with closing(Catcher()) as smarthost:
-        site.configure(smarthost=smarthost.url, tls="none")
+    with closing(Catcher(certificate=None if tls == "none" else certificate)) as smarthost:
+        site.configure(smarthost=smarthost.url, tls=tls, ca_file=str(ca_file))
         done, modules = site.sendmail("-odi", "-f", "ann@example.org", "bob@example.net")
         [received] = smarthost.wait_for(1)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert received.recipients == (b"bob@example.net",)
     assert "pysendmail.submission.direct" in modules
+    assert ("_ssl" in modules) == (tls != "none")
     assert modules & (TOO_DEAR | {"collections", "threading"}) <= {"os"}
 
 

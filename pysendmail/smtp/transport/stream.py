@@ -7,6 +7,7 @@ while we write is heard. Raises `OSError`, `TimeoutError` among them, and from t
 
 from __future__ import annotations
 
+import _socket
 import select
 import time
 
@@ -18,11 +19,17 @@ from .tls import TlsProperties
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import ssl
     from _socket import socket
     from collections.abc import Callable
+    from typing import Any
 
     from .tls import TlsConfig
+
+
+class ReferableSocket(_socket.socket):
+    """A socket as `_ssl` wants it: one to which it can keep a weak reference."""
+
+    __slots__ = ("__weakref__",)
 
 
 class SocketStream:
@@ -31,12 +38,14 @@ class SocketStream:
     def __init__(self, sock: socket) -> None:
         sock.setblocking(False)
         self._socket = sock
+        self._receive: Callable[[int], bytes] = sock.recv
+        self._send: Callable[[memoryview], int] = sock.send
         self._seconds: float | None = None
         self._no_data: tuple[type[BaseException], ...] = (BlockingIOError,)
         self._no_room: tuple[type[BaseException], ...] = (BlockingIOError,)
         self._fault: tuple[type[Exception], ...] = ()
         self._keep_session: Callable[[], None] | None = None
-        self.tls_endpoint: ssl.SSLSocket | None = None
+        self.tls_endpoint: Any = None  # `_ssl` has no public name for its type
         self.tls_session_props: TlsProperties | None = None
 
     @property
@@ -53,10 +62,10 @@ class SocketStream:
         until = self._until()
         while True:
             try:
-                return self._socket.recv(size)
+                return self._receive(size)
             except self._no_data:
                 if self.tls_endpoint is not None:
-                    acknowledge_at_once(self.tls_endpoint)
+                    acknowledge_at_once(self._socket)
                 self._wait(select.POLLIN, until)
             except self._no_room:
                 self._wait(select.POLLOUT, until)
@@ -66,7 +75,7 @@ class SocketStream:
     def arrived(self) -> bytes | None:
         """Return what is there without waiting: empty at the end, None for nothing."""
         try:
-            return self._socket.recv(16 * 1024)
+            return self._receive(16 * 1024)
         except (*self._no_data, *self._no_room):
             return None
         except self._fault as error:
@@ -77,7 +86,7 @@ class SocketStream:
         until = self._until()
         while True:
             try:
-                return self._socket.send(octets)
+                return self._send(octets)
             except self._no_room:
                 wanted = select.POLLIN | select.POLLOUT
             except self._no_data:
@@ -107,28 +116,18 @@ class SocketStream:
             raise
 
     def _start_tls(self, config: TlsConfig, server_hostname: str) -> None:
-        import socket
-        import ssl
+        import _ssl
 
-        # `ssl` takes over one of this class, which takes the other one for blocking.
-        plain = socket.socket(fileno=self._socket.fileno())
+        sock = ReferableSocket(fileno=self._socket.fileno())
         self._socket.detach()
-        self._socket = plain
-        plain.setblocking(False)
-        # A root dot belongs to DNS, not into a certificate (RFC 6066 section 3).
-        name = encode_name(server_hostname.removesuffix("."))
-        endpoint = config.context().wrap_socket(
-            plain,
-            server_hostname=name,
-            do_handshake_on_connect=False,
-            suppress_ragged_eofs=False,  # a connection that is cut is not one that has ended
-            session=config.session_for(server_hostname),
-        )
-        self._socket = endpoint
-        self._no_data = (ssl.SSLWantReadError,)
-        self._no_room = (ssl.SSLWantWriteError,)
-        self._fault = (ssl.SSLError,)
-        self._shake_hands(endpoint)
+        self._socket = sock
+        sock.setblocking(False)
+        endpoint = config.endpoint(sock, server_hostname)
+        self._receive, self._send = endpoint.read, endpoint.write
+        self._no_data = (_ssl.SSLWantReadError,)
+        self._no_room = (_ssl.SSLWantWriteError,)
+        self._fault = (_ssl.SSLError,)
+        self._shake_hands(endpoint.do_handshake)
         properties = TlsProperties(endpoint, server_hostname, config.verifies)
         config.check(properties.peer_certificate)
         # Tickets of TLS 1.3 come after the handshake: the session to keep is that of the end.
@@ -136,11 +135,11 @@ class SocketStream:
         self.tls_endpoint = endpoint
         self.tls_session_props = properties
 
-    def _shake_hands(self, endpoint: ssl.SSLSocket) -> None:
+    def _shake_hands(self, do_handshake: Callable[[], None]) -> None:
         until = self._until()
         while True:
             try:
-                endpoint.do_handshake()
+                do_handshake()
                 return
             except self._no_data:
                 self._wait(select.POLLIN, until)
@@ -152,6 +151,8 @@ class SocketStream:
         if self._keep_session is not None:
             self._keep_session()
             self._keep_session = None
+        # OpenSSL knows the descriptor by its number only, which may soon be that of another file.
+        self._receive, self._send = self._socket.recv, self._socket.send
         self._socket.close()
 
     def _until(self) -> float | None:
@@ -167,27 +168,13 @@ class SocketStream:
         return ready[0][1]
 
 
-def encode_name(name: str) -> bytes:
-    """Return a host name as it stands in a certificate; raises ValueError for what cannot be one.
-
-    `idna` takes longer to import than the rest of us: only names that are not ASCII need it.
-    """
-    if not name.isascii():
-        return name.encode("idna")
-    if not all(0 < len(label) < 64 for label in name.split(".")):  # RFC 1035 section 2.3.4
-        raise ValueError("the name of the server has an empty label, or one longer than 63 octets")
-    return name.encode()
-
-
-def acknowledge_at_once(endpoint: ssl.SSLSocket) -> None:
+def acknowledge_at_once(sock: socket) -> None:
     """Have what comes next acknowledged when it comes, not up to 40 ms later.
 
     A server sends its session tickets after the handshake of TLS 1.3, and by Nagle's algorithm
     (RFC 896) what it says next only once they are acknowledged. The wish wears off by itself.
     """
-    import socket
-
     try:
-        endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_QUICKACK, 1)
     except OSError:
         pass  # TLS over something else than TCP

@@ -1,6 +1,8 @@
 """TLS: what is wanted of it, and what a session turned out to be.
 
-`ssl` is loaded when first needed, which is for the first handshake.
+It is done by `_ssl`, the C module below `ssl`, which takes as long to import as all else that a
+delivery needs (docs/decisions.md, 5); it is loaded for the first handshake. What the two make of a
+context and of a connection is the same.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ from .pin import parse_pin, pins_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import ssl
+    import _ssl
+    from _socket import socket
     from collections.abc import Iterable
+    from typing import Any
 
 CA_DIRECTORY = "/etc/ssl/certs"
 
@@ -74,8 +78,8 @@ class TlsConfig:
         self.key_file = key_file or None
         self.minimum_version = minimum_version
         self.resume = resume
-        self._context: ssl.SSLContext | None = None
-        self._session: tuple[str, ssl.SSLSession] | None = None
+        self._context: _ssl._SSLContext | None = None
+        self._session: tuple[str, _ssl.SSLSession] | None = None
 
     def __repr__(self) -> str:
         return (
@@ -88,11 +92,23 @@ class TlsConfig:
         """True when a handshake that succeeds has shown who the server is."""
         return self.verify or bool(self.pins)
 
-    def context(self) -> ssl.SSLContext:
+    def context(self) -> _ssl._SSLContext:
         """Return the context, made the first time; raises `TlsError` for a file that is no good."""
         if self._context is None:
             self._context = self._make_context()
         return self._context
+
+    def endpoint(self, sock: socket, server_hostname: str) -> Any:
+        """Return our end of TLS over a connected socket, whose handshake is still to be made.
+
+        It reads, writes and shakes hands by itself and needs the socket to stay open. The last
+        session is offered, if it was kept. Raises ValueError for a name that no certificate has,
+        and `TlsError` as `context` does.
+        """
+        # A root dot belongs to DNS, not into a certificate (RFC 6066 section 3).
+        name = encode_name(server_hostname.removesuffix("."))
+        wrap = self.context()._wrap_socket  # type: ignore[attr-defined]  # typeshed does not tell
+        return wrap(sock, False, name, session=self.session_for(server_hostname))
 
     def check(self, certificate: bytes | None) -> None:
         """Raise `TlsError` when a server with this certificate matches no pin, if there are any."""
@@ -104,40 +120,40 @@ class TlsConfig:
         if self.pins.isdisjoint(found):
             raise TlsError(f"the server matches no pin; its own are {' and '.join(found)}")
 
-    def session_for(self, server_hostname: str) -> ssl.SSLSession | None:
+    def session_for(self, server_hostname: str) -> _ssl.SSLSession | None:
         """Return the session to go on with; only one whose certificate was for that name."""
         if self._session is not None and self._session[0] == server_hostname:
             return self._session[1]
         return None
 
-    def keep_session(self, server_hostname: str, session: ssl.SSLSession | None) -> None:
+    def keep_session(self, server_hostname: str, session: _ssl.SSLSession | None) -> None:
         """Keep the session of a connection that ends, if wanted."""
         if self.resume and session is not None:
             self._session = (server_hostname, session)
 
-    def _make_context(self) -> ssl.SSLContext:
-        import ssl
+    def _make_context(self) -> _ssl._SSLContext:
+        import _ssl
 
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = _ssl._SSLContext(_ssl.PROTOCOL_TLS_CLIENT)
         # Python has OpenSSL 3 take a connection that is cut for one that ended in order.
-        context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+        context.options &= ~getattr(_ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
         if self.minimum_version == INSECURE:
-            context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+            context.minimum_version = _ssl.PROTO_MINIMUM_SUPPORTED
             context.set_ciphers("DEFAULT:@SECLEVEL=0")
         elif self.minimum_version == TLS_1_3:
-            context.minimum_version = ssl.TLSVersion.TLSv1_3
+            context.minimum_version = _ssl.PROTO_TLSv1_3
         else:
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context.minimum_version = _ssl.PROTO_TLSv1_2
         if self.verify:
             self._load_authorities(context)
         else:
             context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
+            context.verify_mode = _ssl.CERT_NONE
         if self.certificate_file:
             self._load_own_certificate(context, self.certificate_file)
         return context
 
-    def _load_authorities(self, context: ssl.SSLContext) -> None:
+    def _load_authorities(self, context: _ssl._SSLContext) -> None:
         """Trust `ca_file` and the system's authorities.
 
         These are looked up by their hash in the system's directory when they are needed, which
@@ -154,9 +170,9 @@ class TlsConfig:
         if _is_hashed(CA_DIRECTORY) and not os.environ.keys() & {"SSL_CERT_FILE", "SSL_CERT_DIR"}:
             context.load_verify_locations(capath=CA_DIRECTORY)
         else:
-            context.load_default_certs()
+            context.set_default_verify_paths()
 
-    def _load_own_certificate(self, context: ssl.SSLContext, certificate_file: str) -> None:
+    def _load_own_certificate(self, context: _ssl._SSLContext, certificate_file: str) -> None:
         key_file = self.key_file or certificate_file
 
         def refuse() -> str:  # asked for by OpenSSL, which would otherwise ask the terminal
@@ -178,12 +194,12 @@ class TlsProperties:
 
     __slots__ = ("bits", "cipher", "peer_certificate", "server_hostname", "verified", "version")
 
-    def __init__(self, endpoint: ssl.SSLSocket, server_hostname: str, verified: bool) -> None:
+    def __init__(self, endpoint: Any, server_hostname: str, verified: bool) -> None:
         cipher = endpoint.cipher()
         self.version = endpoint.version()
         self.cipher = cipher[0] if cipher else None
         self.bits = cipher[2] if cipher else None
-        self.peer_certificate = endpoint.getpeercert(binary_form=True)
+        self.peer_certificate = endpoint.getpeercert(True)
         self.server_hostname = server_hostname
         self.verified = verified
 
@@ -203,3 +219,15 @@ def _is_hashed(directory: str) -> bool:
             return any(entry.name.endswith(".0") for entry in entries)
     except OSError:
         return False
+
+
+def encode_name(name: str) -> str:
+    """Return a host name as it stands in a certificate; raises ValueError for what cannot be one.
+
+    `idna` takes longer to import than the rest of us: only names that are not ASCII need it.
+    """
+    if not name.isascii():
+        return name.encode("idna").decode("ascii")
+    if not all(0 < len(label) < 64 for label in name.split(".")):  # RFC 1035 section 2.3.4
+        raise ValueError("the name of the server has an empty label, or one longer than 63 octets")
+    return name

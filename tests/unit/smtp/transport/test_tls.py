@@ -21,6 +21,20 @@ def test_context_is_made_once() -> None:
     assert config.context() is config.context()
 
 
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "check_hostname", "verify_mode", "verify_flags", "security_level", "maximum_version",
+        "_host_flags", "get_ciphers",
+    ],
+)  # fmt: skip
+def test_context_is_what_ssl_would_make(fact: str) -> None:
+    ours, theirs = TlsConfig().context(), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    found, wanted = getattr(ours, fact), getattr(theirs, fact)
+    assert (found() == wanted()) if callable(found) else (found == wanted)
+    assert ours.options == theirs.options & ~ssl.OP_IGNORE_UNEXPECTED_EOF
+
+
 def test_empty_names_of_files_are_none() -> None:
     config = TlsConfig(ca_file="", certificate_file="", key_file="")
     assert (config.ca_file, config.certificate_file, config.key_file) == (None, None, None)
