@@ -119,11 +119,13 @@ def _choose(
     for name in preferred:
         if name not in offered:
             continue
+        kind = MECHANISMS[name]
+        binding = getattr(client.tls_session_props, "server_end_point", None) if kind.binds else b""
         try:
-            mechanism = MECHANISMS[name](
+            mechanism = kind(
                 credentials,
                 parameters,
-                binding=getattr(client.tls_session_props, "server_end_point", None) or b"",
+                binding=binding or b"",
                 plus_offered=any(other.endswith(b"-PLUS") for other in offered),
             )
         except UsageError as unfit:

@@ -72,10 +72,9 @@ class _Mechanisms:
         return iter(_HOMES)
 
     def __getitem__(self, name: bytes) -> type[Mechanism]:
-        from importlib import import_module
-
         module, class_name = _HOMES[name]
-        mechanism: type[Mechanism] = getattr(import_module(f"{__name__}.{module}"), class_name)
+        home = __import__(f"{__name__}.{module}", fromlist=(class_name,))  # spares `importlib`
+        mechanism: type[Mechanism] = getattr(home, class_name)
         return mechanism
 
 

@@ -68,14 +68,15 @@ class Mechanism:
     mechanism heeds. A run may leave two facts: `complaint`, what the server found wrong, fit to be
     shown, and `gssapi_props`.
 
-    `binding` is the channel binding of type tls-server-end-point (RFC 5929), if there is TLS, and
-    `plus_offered` tells whether the server lists a mechanism that would use it. `random` returns as
-    many random octets as it is asked for.
+    `binding` is the channel binding of type tls-server-end-point (RFC 5929), if there is TLS and
+    the mechanism `binds`, which is to say knows of bindings; `plus_offered` tells whether the
+    server lists one that would use it. `random` returns as many random octets as it is asked for.
     """
 
     name = b""
     reveals_secret = True
     mutual = False
+    binds = False
     obeyed: frozenset[bytes] = frozenset((b"mutual", b"secure"))
     complaint = ""
     gssapi_props: object = None

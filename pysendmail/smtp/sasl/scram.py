@@ -38,6 +38,7 @@ class Scram(Mechanism):
     plus = False
     reveals_secret = False
     mutual = True
+    binds = True
     obeyed = Mechanism.obeyed | {b"nonce"}
 
     def check(self) -> None:
