@@ -11,6 +11,9 @@ us", not for secrecy. Records carry the new values of what changed; they are app
 time, each durable before the next. So a record that does not check ends the journal: it was being
 written when the machine stopped, and what it said was not yet promised to anybody.
 
+The head also has a CRC-32 of the message. It is looked at where the file says by its mode that it
+was being entered when the machine stopped (`file`); there it tells a whole message from a torn one.
+
 Head and records are JSON in ASCII. Octets are text in UTF-8, what is no UTF-8 as lone surrogates
 (PEP 383), which makes every octet string come back as it was and addresses readable. Keys of newer
 versions are kept. `parse_…` raise BrokenEntry and nothing else, whatever they are given.
@@ -40,6 +43,8 @@ FIRST_LINE_LENGTH = len(_FIRST_LINE % (_MAGIC, VERSION, 0, 0)) + len(" 01234567\
 # 65,536 recipients with their DSN options fit; a larger "length" is a broken first line.
 _LONGEST_HEAD = 64 * 1024 * 1024
 
+_MESSAGE_SUM = "message_sum"
+
 # The facts a record may change, under their own names and as they are.
 _PLAIN = ("attempts", "last_attempt", "next_attempt", "held", "warned")
 
@@ -61,11 +66,20 @@ class FirstLine:
             raise BrokenEntry("the checksum of the head does not agree")
 
 
-def format_start(entry: Entry) -> bytes:
-    """Return everything before the message: first line and head."""
+def checksum(chunks: Iterable[bytes]) -> int:
+    """Return the CRC-32 of a message."""
+    value = 0
+    for chunk in chunks:
+        value = crc32(chunk, value)
+    return value
+
+
+def format_start(entry: Entry, message_sum: int) -> bytes:
+    """Return everything before the message, whose `checksum` is `message_sum`: first line, head."""
     head = _format_json(
         {
             **entry.extra,
+            _MESSAGE_SUM: message_sum,
             "queue_id": entry.queue_id,
             "arrived": entry.arrived,
             "uid": entry.uid,
@@ -100,6 +114,7 @@ def parse_head(first_line: FirstLine, head: bytes) -> Entry:
     """Return the entry as it was when it entered."""
     first_line.check(head)
     facts = _parse_json(head)
+    facts.pop(_MESSAGE_SUM, None)
     try:
         envelope = _parse_envelope(facts)
         return Entry(
@@ -113,6 +128,15 @@ def parse_head(first_line: FirstLine, head: bytes) -> Entry:
         )
     except _MALFORMED as error:
         raise BrokenEntry(f"the head is malformed: {error!r}") from error
+
+
+def check_message(head: bytes, chunks: Iterable[bytes]) -> None:
+    """Raise BrokenEntry unless this is the message that the head tells of.
+
+    Older versions did not write its sum, nor the message before it was certain to be whole.
+    """
+    if _parse_json(head).get(_MESSAGE_SUM) not in (None, checksum(chunks)):
+        raise BrokenEntry("the checksum of the message does not agree")
 
 
 def format_record(old: Entry, new: Entry) -> bytes:

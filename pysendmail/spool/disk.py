@@ -26,10 +26,10 @@ class Disk:
         """Make a FIFO for the owner alone."""
         os.mkfifo(name, 0o600, dir_fd=dir_fd)
 
-    def create(self, name: str, dir_fd: int, *, exclusive: bool = True) -> int:
+    def create(self, name: str, dir_fd: int, mode: int = 0o600, *, exclusive: bool = True) -> int:
         """Create file `name` for the owner alone and open it for reading and writing."""
         flags = os.O_RDWR | os.O_CREAT | SAFE | (os.O_EXCL if exclusive else 0)
-        return os.open(name, flags, 0o600, dir_fd=dir_fd)
+        return os.open(name, flags, mode, dir_fd=dir_fd)
 
     def write(self, fd: int, data: bytes, offset: int) -> None:
         """Write all of `data` at `offset`. Short writes (a signal, the last free block) go on."""

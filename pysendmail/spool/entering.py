@@ -1,18 +1,20 @@
-"""The first half of `enter`: a file in incoming/, whole and durable, that nobody else writes.
+"""The first half of `enter`: a file in incoming/, whole and marked, that nobody else writes.
 
 The name is the exclusion: one at a time has incoming/<queue id>, and holds its lock until the entry
-waits. A file there without a lock is what a crash left; it was promised to nobody and goes.
+waits. A file there without a lock is what a crash left; it was promised to nobody and goes. So does
+a file in queue/ that is marked and not whole: a power cut came before its content was durable.
 """
 
 from __future__ import annotations
 
-from pysendmail.spool.file import EntryFile, open_entry
+from pysendmail.spool.file import MODE_ENTERING, EntryFile, open_entry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pysendmail.message.message import Message
+    from pysendmail.spool.disk import Disk
     from pysendmail.spool.entry import Entry
     from pysendmail.spool.layout import Layout
 
@@ -37,8 +39,6 @@ def write_incoming(
         refuse_known(entry.queue_id)
         file.write(entry, message)
         step("enter: written")
-        file.sync()
-        step("enter: synced")
     except BaseException:
         abandon(file, layout)
         raise
@@ -63,19 +63,19 @@ def abandon(file: EntryFile, layout: Layout) -> None:
     file.close()
 
 
-def remove_half_entered(queue_id: str, layout: Layout) -> bool:
-    """Remove what a crash left of an entering; tell whether anything was there.
+def remove_half_entered(queue_id: str, directory: int, disk: Disk) -> bool:
+    """Remove what a crash left of an entering in this directory; tell whether anything was there.
 
     Raises EntryBusy while it is being written.
     """
-    file = open_entry(queue_id, layout.incoming, layout.disk, writable=True)
+    file = open_entry(queue_id, directory, disk, writable=True)
     if file is None:
         return False
     try:
         file.lock()
-        if not file.is_in(layout.incoming):
+        if not file.is_in(directory):
             return False
-        layout.disk.unlink(queue_id, layout.incoming)
+        disk.unlink(queue_id, directory)
         return True
     finally:
         file.close()
@@ -84,9 +84,10 @@ def remove_half_entered(queue_id: str, layout: Layout) -> bool:
 def _create_locked(queue_id: str, layout: Layout) -> EntryFile:
     while True:
         try:
-            fd = layout.create_file(queue_id, layout.incoming)
+            fd = layout.create_file(queue_id, layout.incoming, MODE_ENTERING)
         except FileExistsError:
-            remove_half_entered(queue_id, layout)  # or EntryBusy, which ends this
+            # or EntryBusy, which ends this
+            remove_half_entered(queue_id, layout.incoming, layout.disk)
             continue
         file = EntryFile(fd, queue_id, layout.disk)
         file.lock_new()

@@ -54,6 +54,10 @@ class BrokenEntry(SpoolError):
     """The bytes at hand are no entry: torn, empty, foreign, or of a newer version."""
 
 
+class HalfEntered(BrokenEntry):
+    """What a power cut left of an entry whose entering never ended: nobody was promised it."""
+
+
 class as_spool_error:  # noqa: N801 -- reads as a verb in `with as_spool_error("enter X"):`
     """Context manager: an OSError leaves as `SpoolError` or `SpoolFull`, telling what was tried.
 

@@ -7,6 +7,9 @@ lock: the head and the message never change, and a record half written does not 
 The file's name, mtime and x bit repeat what `due` needs to know (queue id, next attempt, held), so
 that 100,000 entries are indexed by stat alone. They are hints: the truth is in the file, which is
 read before anything is done to the entry.
+
+The sticky bit is no hint but a mark: the file got its name before its content was durable, and
+whether that is whole has to be looked at. It is taken away once the content is.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from pysendmail.message.message import MessageAtRest
 from pysendmail.message.slices import FileSlice, Octets
 from pysendmail.spool import codec
 from pysendmail.spool.disk import SAFE
-from pysendmail.spool.errors import BrokenEntry, EntryBusy
+from pysendmail.spool.errors import BrokenEntry, EntryBusy, HalfEntered
 from pysendmail.spool.index import HELD
 
 TYPE_CHECKING = False
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 MODE_WAITING = 0o600
 MODE_HELD = 0o700
+MODE_ENTERING = 0o1600
 
 # One read takes in first line, head, small message and journal of nearly every entry.
 _FIRST_READ = 8192
@@ -48,7 +52,10 @@ _LATEST_HINT_S = 2**33
 
 
 class EntryFile:
-    """An open entry file. `entry` and `message()` as last read; `close` unlocks."""
+    """An open entry file. `entry` and `message()` as last read; `close` unlocks.
+
+    `marked`: when it was read it was not known to be durable.
+    """
 
     __slots__ = (
         "_disk",
@@ -58,6 +65,7 @@ class EntryFile:
         "_locked",
         "_start",
         "entry",
+        "marked",
         "queue_id",
     )
 
@@ -67,6 +75,7 @@ class EntryFile:
         self._disk = disk
         self.queue_id = queue_id
         self._locked = False
+        self.marked = False
         self.entry: Entry
         self._first_line: codec.FirstLine
         self._journal_end = 0
@@ -74,7 +83,7 @@ class EntryFile:
 
     def write(self, entry: Entry, message: Message) -> None:
         """Write a new entry into the empty file. Not yet durable."""
-        start = codec.format_start(entry)
+        start = codec.format_start(entry, codec.checksum(message.chunks()))
         self._first_line = codec.parse_first_line(start[: codec.FIRST_LINE_LENGTH])
         offset = 0
         for chunk in _joined(start, message.chunks()):
@@ -83,24 +92,38 @@ class EntryFile:
         if offset != self._first_line.message_end:
             raise ValueError(f"a message of {entry.size} octets gave {offset - len(start)}")
         self.entry, self._journal_end = entry, offset
-        self.hint()
+        self.note_time(entry.next_attempt)
 
     def read(self) -> Entry:
-        """Read the entry as it is now. Raises OSError, or BrokenEntry when it is none."""
+        """Read the entry as it is now. Raises OSError, or BrokenEntry when it is none.
+
+        That is HalfEntered where a power cut came before it was entered.
+        """
         status = os.fstat(self._fd)
         if not stat.S_ISREG(status.st_mode):
             raise BrokenEntry("not a regular file")
+        self.marked = bool(status.st_mode & stat.S_ISVTX)
+        try:
+            return self._read(status.st_size)
+        except BrokenEntry as error:
+            if self.marked:
+                raise HalfEntered(f"its entering never ended: {error}") from error
+            raise
+
+    def _read(self, size: int) -> Entry:
         start = os.pread(self._fd, _FIRST_READ, 0)
         first_line = codec.parse_first_line(start[: codec.FIRST_LINE_LENGTH])
-        if first_line.message_end > status.st_size:
+        if first_line.message_end > size:
             raise BrokenEntry("shorter than its message")
         head = self._part(start, codec.FIRST_LINE_LENGTH, first_line.head_end)
-        journal = self._part(start, first_line.message_end, status.st_size)
+        journal = self._part(start, first_line.message_end, size)
         entry, length = codec.parse_journal(codec.parse_head(first_line, head), journal)
         if entry.queue_id != self.queue_id:
             raise BrokenEntry(f"it is entry {entry.queue_id}")
         self.entry, self._first_line, self._start = entry, first_line, start
         self._journal_end = first_line.message_end + length
+        if self.marked:
+            codec.check_message(head, self.message().chunks())
         return entry
 
     def append(self, changed: Entry) -> None:
@@ -140,6 +163,13 @@ class EntryFile:
     def sync(self) -> None:
         """Return when the file's content is durable."""
         self._disk.sync(self._fd)
+
+    def unmark(self) -> None:
+        """Take the mark away: what it warns of is durable. Should it stay, that is found again."""
+        try:
+            self._disk.set_mode(self._fd, MODE_WAITING)
+        except OSError:
+            pass
 
     def message(self, *, own: bool = False) -> Message:
         """Return the message; it reads from this file and, with `own`, closes it in the end."""

@@ -52,11 +52,13 @@ class Layout:
         self.incoming, self.queue, self.done, self.broken = opened
         self._owner = _owner_to_give_to(self.top)
 
-    def create_file(self, name: str, directory: int, *, exclusive: bool = True) -> int:
-        """Create a file of mode 0600 that belongs to the owner of the spool; return it open."""
-        fd = self.disk.create(name, directory, exclusive=exclusive)
+    def create_file(
+        self, name: str, directory: int, mode: int = 0o600, *, exclusive: bool = True
+    ) -> int:
+        """Create a file of this mode that belongs to the owner of the spool; return it open."""
+        fd = self.disk.create(name, directory, mode, exclusive=exclusive)
         try:
-            _adopt(fd, 0o600, self._owner, self.disk)
+            _adopt(fd, mode, self._owner, self.disk)
         except BaseException:
             os.close(fd)
             raise

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import deque
 
 from pysendmail.spool.bell import Bell
-from pysendmail.spool.entering import move_into_queue, write_incoming
+from pysendmail.spool.entering import move_into_queue, remove_half_entered, write_incoming
 from pysendmail.spool.entry import Entry, check_queue_id
-from pysendmail.spool.errors import AlreadyEntered, SpoolError, as_spool_error
+from pysendmail.spool.errors import AlreadyEntered, HalfEntered, SpoolError, as_spool_error
 from pysendmail.spool.file import close_together, hinted_time, open_entry
 from pysendmail.spool.index import HELD, Index
 from pysendmail.spool.layout import Layout
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 DURABLE_STEPS = (
     "enter: created",
     "enter: written",
-    "enter: synced",
     "enter: in queue",
+    "enter: synced",
     "enter: durable",
     "settle: notices durable",
     "settle: recorded",
@@ -76,17 +76,21 @@ class Store:
             file = write_incoming(
                 entry, message, self.layout, refuse_known=self._refuse_known, step=self.step
             )
-            # The content is whole and durable. From this rename on the entry waits; it is not
-            # taken back when the sync fails, for somebody may have been told AlreadyEntered.
+            # First the name, then the content: a file system with a journal writes both in one go.
+            # Until that has come to an end the file is locked, and marked for those who find it
+            # after a power cut.
             move_into_queue(file, self.layout)
             try:
                 self.step("enter: in queue")
+                file.sync()
+                self.step("enter: synced")
                 self.flush_queue()
             except BaseException:
-                self.give_back(file)
+                self._take_back(file)
                 raise
-            # The name is durable too: the caller may take responsibility.
+            # Content and name are durable: the caller may take responsibility.
             self.step("enter: durable")
+            file.unmark()
             return file
 
     def _refuse_known(self, queue_id: str) -> None:
@@ -94,7 +98,14 @@ class Store:
 
         First the queue, then the memories: who remembers an entry does so before removing it.
         """
-        waiting = self.read(queue_id)
+        try:
+            waiting = self.read(queue_id)
+        except HalfEntered:
+            remove_half_entered(queue_id, self.layout.queue, self.disk)
+            waiting = None
+        if waiting is not None and waiting.marked:
+            waiting.close()
+            waiting = self.lock(queue_id)
         if waiting is not None:
             waiting.close()
             # Its writer may still be waiting for this sync; what we answer must hold by itself.
@@ -127,7 +138,7 @@ class Store:
         return entered
 
     def _take_back(self, file: EntryFile) -> None:
-        """Remove a notice whose fellow could not be entered; if that fails, it goes out early."""
+        """Remove what could not be entered, it or its fellows; if that fails, it goes out early."""
         try:
             self.remove(file)
         except OSError:
@@ -146,6 +157,9 @@ class Store:
                 # It may have been removed between our opening and locking it.
                 if file.is_in(self.layout.queue):
                     file.read()
+                    if file.marked:  # and whole: all it lacks is to be durable
+                        file.sync()
+                        file.unmark()
                     return file
             except BaseException:
                 file.close()

@@ -12,7 +12,7 @@ import os
 
 from pysendmail.message.queue_id import is_queue_id
 from pysendmail.spool.entering import remove_half_entered
-from pysendmail.spool.errors import BrokenEntry, EntryBusy
+from pysendmail.spool.errors import BrokenEntry, EntryBusy, HalfEntered
 from pysendmail.spool.file import fetched_ahead, hint_of, hinted_time, names_in, open_entry
 from pysendmail.spool.layout import exists
 
@@ -89,10 +89,14 @@ def _look_at_half_entered(name: str, layout: Layout) -> Finding | None:
     try:
         if not is_queue_id(name):
             raise BrokenEntry("not a queue id")
-        removed = remove_half_entered(name, layout)
+        removed = remove_half_entered(name, layout.incoming, layout.disk)
     except BrokenEntry as error:
         return _put_aside(name, layout.incoming, layout, error)
-    return Finding("half-entered", name, "its entering never ended; removed") if removed else None
+    return _half_entered(name) if removed else None
+
+
+def _half_entered(name: str) -> Finding:
+    return Finding("half-entered", name, "its entering never ended; removed")
 
 
 def _look_at_entry(name: str, layout: Layout, look: Callable[[Entry], None]) -> Finding | None:
@@ -104,10 +108,13 @@ def _look_at_entry(name: str, layout: Layout, look: Callable[[Entry], None]) -> 
         if file is None:
             return None
         entry = file.read()
-        if hinted_time(name, layout.queue) != hint_of(entry):
+        if file.marked or hinted_time(name, layout.queue) != hint_of(entry):
             _set_hint_right(file)
         look(entry)
         return None
+    except HalfEntered:
+        removed = remove_half_entered(name, layout.queue, layout.disk)
+        return _half_entered(name) if removed else None
     except BrokenEntry as error:
         if file is not None:
             file.lock()
@@ -120,9 +127,14 @@ def _look_at_entry(name: str, layout: Layout, look: Callable[[Entry], None]) -> 
 
 
 def _set_hint_right(file: EntryFile) -> None:
-    """Repair mtime and mode, which a copy, a restore or `touch` has changed."""
+    """Repair mtime and mode, which a copy, a restore or `touch` has changed.
+
+    The mode may still be that of an entering, after which the machine stopped.
+    """
     file.lock()
     file.read()
+    if file.marked:
+        file.sync()
     file.hint()
 
 

@@ -3,8 +3,9 @@
 Durable is: of a file what was written to it before an fsync of it; of a directory the names that
 were entered, moved or removed before an fsync of it; of a file in drop/ also its name, once the
 file is synced after it got it (whoever drops may not sync the directory; `submission.drop_door`).
-A rename is atomic. Of everything else each change may be there or not, on its own, in any order; a
-write may also be there in part, or as zeros of the right length.
+Nor has that file its length before its content. A rename is atomic. Of everything else each change
+may be there or not, on its own, in any order; a write may also be there in part, or of the right
+length with zeros at its end or throughout.
 
 For each instant all such states are made when there are few enough of them, otherwise: everything
 lost, every prefix kept, and everything kept or lost but for one or two.
@@ -36,7 +37,8 @@ from tests.fault.recording import (
     Change,
 )
 
-KEPT, LOST, TORN, ZEROS = "kept", "lost", "torn", "zeros"
+KEPT, LOST, TORN, HOLED, ZEROS = "kept", "lost", "torn", "holed", "zeros"
+BLANK = (HOLED, ZEROS)  # of the right length
 Fate = str
 
 # A tree, as one value: path -> (kind, mode, mtime in ns or -1 for any, content), by path.
@@ -45,7 +47,7 @@ Tree = tuple[tuple[str, str, int, int, bytes], ...]
 
 def fates_of(change: Change) -> tuple[Fate, ...]:
     """Return what may become of a change that was not synced."""
-    return (KEPT, LOST, TORN, ZEROS) if change.kind == WRITE else (KEPT, LOST)
+    return (KEPT, LOST, TORN, HOLED, ZEROS) if change.kind == WRITE else (KEPT, LOST)
 
 
 class Pending:
@@ -74,12 +76,17 @@ class Pending:
         return change.kind in OF_FILES or self._drop in (change.directory, change.to_directory)
 
     def _superseded(self, place: int, durable: Change) -> None:
-        """Forget earlier changes of a name that is gone for good: their fate shows nowhere."""
-        if durable.kind in (REMOVE, MOVE):
-            for earlier, change in list(self.places.items()):
-                same = (change.directory, change.name) == (durable.directory, durable.name)
-                if earlier < place and change.kind == ENTER and same:
-                    del self.places[earlier]
+        """Forget earlier changes of what is gone for good: their fate shows nowhere.
+
+        That is a name, and of what is removed also the file, which never has two.
+        """
+        for earlier, change in list(self.places.items()):
+            same_name = (change.directory, change.name) == (durable.directory, durable.name)
+            name = change.kind == ENTER and same_name and durable.kind in (REMOVE, MOVE)
+            same_file = change.inode == durable.inode
+            file = change.kind in OF_FILES and same_file and durable.kind == REMOVE
+            if earlier < place and (name or file):
+                del self.places[earlier]
 
 
 def fates(pending: Mapping[int, Change], most: int) -> Iterator[dict[int, Fate]]:
@@ -141,10 +148,12 @@ class Files:
             del content[change.value :]
             content.extend(bytes(change.value - len(content)))
         else:
+            length = len(change.data)
             data = {
                 KEPT: change.data,
-                TORN: change.data[: len(change.data) // 2],
-                ZEROS: bytes(len(change.data)),
+                TORN: change.data[: length // 2],
+                HOLED: change.data[: length - length // 8 - 1].ljust(length, b"\0"),
+                ZEROS: bytes(length),
             }[fate]
             content.extend(bytes(max(change.value - len(content), 0)))
             content[change.value : change.value + len(data)] = data
@@ -179,9 +188,12 @@ def states(
 ) -> Iterator[tuple[int, Tree]]:
     """Yield (number of changes made, tree that is left) for every instant, each tree once there."""
     pending = Pending(kinds, drop)
+    dropped = {one.inode for one in changes if (one.kind, one.directory) == (ENTER, drop)}
     for instant in range(len(changes) + 1):
         found: set[Tree] = set()
         for fate_of in fates(pending.places, most):
+            if any(changes[p].inode in dropped for p, fate in fate_of.items() if fate in BLANK):
+                continue
             tree = kept_by(changes[:instant], kinds, fate_of)
             if tree not in found:
                 found.add(tree)

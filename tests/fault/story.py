@@ -31,6 +31,7 @@ from pysendmail.daemon.scheduler import Scheduler
 from pysendmail.daemon.settle import settle
 from pysendmail.daemon.submissions import Submissions
 from pysendmail.message.outcome import DEFERRED, Outcome
+from pysendmail.message.queue_id import is_queue_id
 from pysendmail.spool.directory import DirectorySpool
 from pysendmail.submission.drop_door import drop, drop_directory, make_drop_directory
 from pysendmail.submission.request import format_request
@@ -70,6 +71,9 @@ class Clock:
             time.time = real
 
 
+BODY = TEXT.partition(b"\n\n")[2].rstrip()  # as a peer keeps it
+
+
 class Telling(list[Any]):
     """The messages of a peer, which tells of each as it takes it."""
 
@@ -89,6 +93,7 @@ class World:
         self.answers: dict[str, str] = {"nobody@example.net": "550 5.1.1 unknown"}
         self.taken: Counter[str] = Counter()
         self.bounced: Counter[str] = Counter()
+        self.spoiled: set[str] = set()
         self._tell = tell
 
     def peer(self) -> Peer:
@@ -102,6 +107,8 @@ class World:
             self._tell((BOUNCED, failed))
         else:
             self.taken.update(recipients)
+            if not octets.endswith(BODY):
+                self.spoiled.update(recipients)
             self._tell((TAKEN, recipients))
 
 
@@ -283,6 +290,7 @@ class Recovered:
     def __init__(self, world: World, waits: set[str], broken: Sequence[str]) -> None:
         self.taken = world.taken
         self.bounced = world.bounced
+        self.spoiled = world.spoiled
         self.waits = waits
         self.broken = list(broken)
 
@@ -333,6 +341,8 @@ def complaints(told: Told, after: Recovered) -> list[str]:
     safe = told[TAKEN] | told[BOUNCED] | after.taken.keys() | after.bounced.keys() | after.waits
     lost = told[ANSWERED] - safe - told[REMOVING]
     found = [f"{who} is lost" for who in sorted(lost)]
+    found += [f"{who} is sent what is not the message" for who in sorted(after.spoiled)]
+    found += [f"{name} is put aside" for name in after.broken if is_queue_id(name)]
     for who, times in after.taken.items():
         if times > 1:
             found.append(f"{who} is sent to {times} times")

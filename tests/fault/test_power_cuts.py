@@ -158,9 +158,9 @@ def test_all_fates_are_tried_while_they_are_few_and_singles_and_pairs_beyond() -
     pending = {
         3: Change(WRITE, 1, data=b"abcd"), 5: Change(MODE, 1), 8: Change(ENTER, 1, 0, "x"),
     }  # fmt: skip
-    assert len({tuple(one.items()) for one in fates(pending, 16)}) == 16
-    selected = [tuple(one.values()) for one in fates(pending, 15)]
-    assert {"torn", "zeros"} <= {fate for one in selected for fate in one}
+    assert len({tuple(one.items()) for one in fates(pending, 20)}) == 20
+    selected = [tuple(one.values()) for one in fates(pending, 19)]
+    assert {"torn", "holed", "zeros"} <= {fate for one in selected for fate in one}
     assert ("lost", "lost", "lost") in selected
     assert ("kept", "kept", "kept") in selected
     assert ("lost", "kept", "lost") in selected
@@ -171,6 +171,7 @@ def test_torn_write_and_name_without_its_file_are_left() -> None:
     changes = [Change(ENTER, 1, 0, "x", value=0o600), Change(WRITE, 1, data=b"abcd")]
     kinds = {0: DIRECTORY, 1: FILE}
     assert kept_by(changes, kinds, {1: "torn"}) == (("x", FILE, 0o600, -1, b"ab"),)
+    assert kept_by(changes, kinds, {1: "holed"}) == (("x", FILE, 0o600, -1, b"abc\0"),)
     assert kept_by(changes, kinds, {1: "zeros"}) == (("x", FILE, 0o600, -1, bytes(4)),)
     assert kept_by(changes, kinds, {1: "lost"}) == (("x", FILE, 0o600, -1, b""),)
     assert kept_by(changes, kinds, {0: "lost"}) == ()

@@ -29,7 +29,7 @@ def entry(octets: bytes) -> None:
     if first is None:
         return
     assert first.size == SIZE or octets[:1] <= b"\x0f"
-    assert read_start(codec.format_start(first)) == first
+    assert read_start(codec.format_start(first, 0)) == first
     check_journal(first, journal)
 
 
@@ -59,7 +59,7 @@ def check_journal(first: Entry, journal: bytes) -> None:
     again, length = codec.parse_journal(first, record)
     assert length == len(record)
     assert again.changed(extra=last.extra) == last
-    assert read_start(codec.format_start(last)) is not None or not last.pending
+    assert read_start(codec.format_start(last, 0)) is not None or not last.pending
 
 
 def sealed(head: bytes) -> bytes:
@@ -95,13 +95,13 @@ def seeds() -> dict[Target, list[bytes]]:
         ],
         9.0, now=3.0, warned=True,
     ).changed(held=True)  # fmt: skip
-    start = codec.format_start(first)
+    start = codec.format_start(first, 0)
     record = codec.format_record(first, second)
     history = start[codec.FIRST_LINE_LENGTH :] + record[9:]
     return {
         entry: [
             b"\0" + start,
             b"\x20" + history.rstrip(b"\n"),
-            b"\x20" + codec.format_start(second)[codec.FIRST_LINE_LENGTH :] + b'{"attempts":2}',
+            b"\x20" + codec.format_start(second, 0)[codec.FIRST_LINE_LENGTH :] + b'{"attempts":2}',
         ]
     }

@@ -18,6 +18,8 @@ from pysendmail.spool.entry import Entry
 from pysendmail.spool.errors import BrokenEntry
 from tests.unit.spool.samples import ALICE, BOB, FIRST, deferred, delivered, envelope
 
+SUM = 12345
+
 octets = st.binary(max_size=40)
 times = st.floats(0, 2**40)
 recipients = st.builds(
@@ -93,7 +95,7 @@ def parse(start: bytes) -> Entry:
 
 @given(histories())
 def test_entry_and_its_journal_come_back(history):
-    read = parse(codec.format_start(history[0]))
+    read = parse(codec.format_start(history[0], SUM))
     assert read == history[0]
     journal = b"".join(codec.format_record(old, new) for old, new in itertools.pairwise(history))
     assert codec.parse_journal(read, journal) == (history[-1], len(journal))
@@ -102,7 +104,7 @@ def test_entry_and_its_journal_come_back(history):
 @given(histories())
 def test_entry_that_has_a_history_comes_back_from_one_head(history):
     if history[-1].pending:
-        assert parse(codec.format_start(history[-1])) == history[-1]
+        assert parse(codec.format_start(history[-1], SUM)) == history[-1]
 
 
 @given(st.binary(max_size=200))
@@ -120,7 +122,7 @@ def test_foreign_journal_is_no_journal(data):
 
 @given(st.data())
 def test_one_changed_octet_of_first_line_or_head_is_broken(data):
-    start = bytearray(codec.format_start(sample()))
+    start = bytearray(codec.format_start(sample(), SUM))
     place = data.draw(st.integers(0, len(start) - 1))
     start[place] ^= data.draw(st.integers(1, 255))
     with pytest.raises(BrokenEntry):
@@ -137,7 +139,7 @@ def sample(**facts) -> Entry:
 
 def head_saying(**facts) -> bytes:
     """A head with a right checksum that says something else."""
-    said = json.loads(codec.format_start(sample()).split(b"\n")[1])
+    said = json.loads(codec.format_start(sample(), SUM).split(b"\n")[1])
     said.update(facts)
     head = json.dumps({name: value for name, value in said.items() if value != "absent"}).encode()
     return sealed(head + b"\n")
@@ -242,7 +244,7 @@ def test_keys_of_newer_versions_are_kept():
     entry, _ = codec.parse_journal(entry, b"%08x %s" % (binascii.crc32(record), record))
     assert entry.attempts == 1
     assert entry.extra == {"priority": 7, "routes": ["a"]}
-    assert parse(codec.format_start(entry)).extra == entry.extra
+    assert parse(codec.format_start(entry, SUM)).extra == entry.extra
 
 
 def test_record_with_a_right_sum_and_wrong_facts_is_broken():
@@ -280,5 +282,7 @@ def test_format_of_an_entry_stays_as_it_is():
         b'"recipients":[{"address":"alice@example.com"},{"address":"bob@example.com"}],'
         b'"attempts":0,"last_attempt":null,"next_attempt":2.0,"held":false,"warned":false}\n'
     )
-    assert codec.format_start(sample()) == written
     assert parse(written) == sample()
+    first_line, head = codec.format_start(sample(), SUM).splitlines(keepends=True)
+    assert head == written.splitlines(keepends=True)[1].replace(b"{", b'{"message_sum":12345,', 1)
+    assert first_line[:18] == written[:18]

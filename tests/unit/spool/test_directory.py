@@ -6,10 +6,11 @@ import errno
 import os
 import shutil
 import stat
+from binascii import crc32
 
 import pytest
 
-from pysendmail.spool import directory
+from pysendmail.spool import codec, directory
 from pysendmail.spool.directory import DURABLE_STEPS, DirectorySpool
 from pysendmail.spool.disk import Disk
 from pysendmail.spool.entry import AT_ONCE
@@ -17,6 +18,7 @@ from pysendmail.spool.errors import (
     AlreadyEntered,
     BrokenEntry,
     EntryBusy,
+    HalfEntered,
     SpoolError,
 )
 from pysendmail.spool.file import EntryFile
@@ -459,11 +461,13 @@ def test_file_open_at_its_removal_cannot_be_claimed(place):
 # Entering the same id from two sides
 
 
-def test_id_being_entered_elsewhere_is_busy(place):
+@pytest.mark.parametrize("step", ["written", "in queue", "synced"])
+def test_id_being_entered_elsewhere_is_busy(place, step):
     seen = []
 
     def enter_too(name):
-        if name == "enter: written":
+        if name == f"enter: {step}":
+            assert second.claim(FIRST) is None
             with pytest.raises(EntryBusy) as caught:
                 enter(second)
             seen.append(caught.value.queue_id)
@@ -481,8 +485,8 @@ def test_file_swept_between_its_creation_and_its_lock_is_created_again(place):
     swept = []
 
     class Slow(Disk):
-        def create(self, name, dir_fd, *, exclusive=True):
-            fd = super().create(name, dir_fd, exclusive=exclusive)
+        def create(self, name, dir_fd, mode=0o600, *, exclusive=True):
+            fd = super().create(name, dir_fd, mode, exclusive=exclusive)
             if not swept:
                 swept.extend(second.sweep(1000.0))
             return fd
@@ -500,11 +504,11 @@ def test_half_entered_file_gone_before_it_was_looked_at_is_no_trouble(place):
     class Blind(Disk):
         left = 1
 
-        def create(self, name, dir_fd, *, exclusive=True):
+        def create(self, name, dir_fd, mode=0o600, *, exclusive=True):
             if self.left:
                 Blind.left -= 1
                 raise FileExistsError
-            return super().create(name, dir_fd, exclusive=exclusive)
+            return super().create(name, dir_fd, mode, exclusive=exclusive)
 
     spool = DirectorySpool.create(place)
     spool.close()
@@ -661,6 +665,114 @@ def test_half_entered_file_is_removed_and_one_being_written_is_not(place):
     assert [entry.queue_id for entry in second.entries()] == [FIRST]
     first.close()
     second.close()
+
+
+# What a power cut leaves of an entering: the name is there, and the content perhaps not
+
+
+LONG = b"Subject: long\r\n\r\n" + b"x" * 70 * 1000 + b"\r\n"
+
+TORN = {
+    "empty": lambda content: b"",
+    "zeros": lambda content: bytes(len(content)),
+    "the last block missing": lambda content: content[:-7],
+    "zeros at the end": lambda content: content[:-7] + bytes(7),
+    "another octet": lambda content: content[:-3] + b"y" + content[-2:],
+    "shifted by one": lambda content: content.replace(b"Subject: ", b"Subject: ?", 1),
+}
+
+
+def leave_entering(place, spoil=lambda content: content, text=TEXT):
+    """Enter a message, and leave its file as a power cut may have left it; return its path."""
+    spool = DirectorySpool.create(place)
+    enter(spool, text=text)
+    spool.close()
+    path = place / "queue" / FIRST
+    assert path.stat().st_mode & 0o7777 == 0o600
+    path.write_bytes(spoil(path.read_bytes()))
+    path.chmod(0o1600)
+    return path
+
+
+@pytest.mark.parametrize("text", [TEXT, LONG], ids=["short", "long"])
+@pytest.mark.parametrize("spoil", TORN.values(), ids=TORN)
+def test_torn_content_of_an_entering_is_no_entry_and_goes(place, spoil, text):
+    leave_entering(place, spoil, text)
+    spool = DirectorySpool(place)
+    with pytest.raises(HalfEntered):
+        spool.find(FIRST)
+    assert list(spool.entries()) == []
+    assert spool.claim(FIRST) is None
+    assert [(one.kind, one.name) for one in spool.sweep(5000.0)] == [("half-entered", FIRST)]
+    assert spool.count() == 0
+    assert os.listdir(place / "broken") == []
+    spool.close()
+
+
+@pytest.mark.parametrize("spoil", TORN.values(), ids=TORN)
+def test_torn_content_of_an_entering_makes_room_for_the_same_id(place, spoil):
+    leave_entering(place, spoil)
+    spool = DirectorySpool(place)
+    enter(spool)
+    assert octets(spool.open_message(FIRST)) == TEXT
+    assert spool.sweep(5000.0) == []
+    spool.close()
+
+
+class NotingDisk(Disk):
+    """Notes what is synced, and which mode is set."""
+
+    def __init__(self):
+        self.noted = []
+
+    def sync(self, fd):
+        self.noted.append(os.readlink(f"/proc/self/fd/{fd}").rpartition("/")[2])
+        super().sync(fd)
+
+    def set_mode(self, fd, mode):
+        self.noted.append(mode)
+        super().set_mode(fd, mode)
+
+
+def enter_again(spool):
+    with pytest.raises(AlreadyEntered):
+        enter(spool)
+
+
+@pytest.mark.parametrize(
+    "reach",
+    [
+        pytest.param(lambda spool: spool.claim(FIRST).release(), id="claimed"),
+        pytest.param(lambda spool: spool.change(FIRST, "expedite"), id="changed"),
+        pytest.param(lambda spool: spool.sweep(5000.0), id="swept"),
+        pytest.param(enter_again, id="entered again"),
+    ],
+)
+@pytest.mark.parametrize("text", [TEXT, LONG], ids=["short", "long"])
+def test_whole_content_of_an_entering_is_made_durable_before_it_is_an_entry(place, text, reach):
+    path = leave_entering(place, text=text)
+    disk = NotingDisk()
+    spool = DirectorySpool(place, disk=disk)
+    assert spool.find(FIRST).size == len(text)
+    assert path.stat().st_mode & 0o7777 == 0o1600
+    reach(spool)
+    assert disk.noted[:2] == [FIRST, 0o600]
+    assert path.stat().st_mode & 0o7777 == 0o600
+    assert octets(spool.open_message(FIRST)) == text
+    spool.close()
+
+
+def test_entry_of_an_older_version_is_one_whatever_its_mode(place):
+    path = leave_entering(place)
+    line = codec.parse_first_line(path.read_bytes()[: codec.FIRST_LINE_LENGTH])
+    entry = codec.parse_head(line, path.read_bytes()[codec.FIRST_LINE_LENGTH : line.head_end])
+    head = codec.format_start(entry, 7).partition(b"\n")[2].replace(b'"message_sum":7,', b"")
+    first = b"pysendmail-entry 1 %08x %012x" % (len(head), len(TEXT))
+    path.write_bytes(b"%s %08x\n%s%s" % (first, crc32(first + head), head, TEXT))
+    spool = DirectorySpool(place)
+    assert spool.sweep(5000.0) == []
+    assert octets(spool.open_message(FIRST)) == TEXT
+    spool.close()
 
 
 def test_foreign_thing_among_the_memories_is_left(spool, place):
