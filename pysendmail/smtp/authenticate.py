@@ -120,7 +120,7 @@ def _choose(
         if name not in offered:
             continue
         kind = MECHANISMS[name]
-        binding = getattr(client.tls_session_props, "server_end_point", None) if kind.binds else b""
+        binding = kind.binds and getattr(client.tls_session_props, "server_end_point", None)
         try:
             mechanism = kind(
                 credentials,

@@ -64,13 +64,13 @@ class Mechanism:
     """One way to log in with given credentials; `exchange` makes a fresh run of it.
 
     `name` as registered, upper case; `reveals_secret` is True when who plays the server learns it;
-    `mutual` when the server proves that it knows the secret; `obeyed` are the parameters that the
-    mechanism heeds. A run may leave two facts: `complaint`, what the server found wrong, fit to be
-    shown, and `gssapi_props`.
+    `mutual` when the server proves that it knows the secret; `binds` when the mechanism has a place
+    for a channel binding; `obeyed` are the parameters that it heeds. A run may leave two facts:
+    `complaint`, what the server found wrong, fit to be shown, and `gssapi_props`.
 
-    `binding` is the channel binding of type tls-server-end-point (RFC 5929), if there is TLS and
-    the mechanism `binds`, which is to say knows of bindings; `plus_offered` tells whether the
-    server lists one that would use it. `random` returns as many random octets as it is asked for.
+    `binding` is the channel binding of type tls-server-end-point (RFC 5929), if there is TLS, and
+    `plus_offered` tells whether the server lists a mechanism that would use it. `random` returns as
+    many random octets as it is asked for.
     """
 
     name = b""

@@ -61,4 +61,5 @@ def describe(error: Exception) -> str:
     reason = getattr(error, "reason", None)
     if isinstance(reason, str):  # OpenSSL's
         return _REASONS.get(reason) or f"TLS failed: {reason.lower().replace('_', ' ')}"
-    return getattr(error, "strerror", None) or str(error)
+    words = getattr(error, "strerror", None) or str(error)
+    return words.partition(" (_ssl.c:")[0]

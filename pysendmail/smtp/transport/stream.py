@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from .tls import TlsConfig
 
 
-class ReferableSocket(_socket.socket):
-    """A socket as `_ssl` wants it: one to which it can keep a weak reference."""
+class SocketForTls(_socket.socket):
+    """A socket of the kind that `_ssl` takes: one that it can refer to weakly."""
 
     __slots__ = ("__weakref__",)
 
@@ -118,11 +118,9 @@ class SocketStream:
     def _start_tls(self, config: TlsConfig, server_hostname: str) -> None:
         import _ssl
 
-        sock = ReferableSocket(fileno=self._socket.fileno())
-        self._socket.detach()
-        self._socket = sock
-        sock.setblocking(False)
-        endpoint = config.endpoint(sock, server_hostname)
+        self._socket = SocketForTls(fileno=self._socket.detach())
+        self._socket.setblocking(False)
+        endpoint = config.endpoint(self._socket, server_hostname)
         self._receive, self._send = endpoint.read, endpoint.write
         self._no_data = (_ssl.SSLWantReadError,)
         self._no_room = (_ssl.SSLWantWriteError,)
@@ -130,8 +128,9 @@ class SocketStream:
         self._shake_hands(endpoint.do_handshake)
         properties = TlsProperties(endpoint, server_hostname, config.verifies)
         config.check(properties.peer_certificate)
-        # Tickets of TLS 1.3 come after the handshake: the session to keep is that of the end.
-        self._keep_session = lambda: config.keep_session(server_hostname, endpoint.session)
+        if config.resume:
+            # Tickets of TLS 1.3 come after the handshake: the session to keep is that of the end.
+            self._keep_session = lambda: config.keep_session(server_hostname, endpoint)
         self.tls_endpoint = endpoint
         self.tls_session_props = properties
 
@@ -148,12 +147,14 @@ class SocketStream:
 
     def close(self) -> None:
         """Close the socket; TLS is not taken leave of, for nothing more is to be said."""
-        if self._keep_session is not None:
-            self._keep_session()
-            self._keep_session = None
-        # OpenSSL knows the descriptor by its number only, which may soon be that of another file.
+        keep_session, self._keep_session = self._keep_session, None
+        if keep_session is not None:
+            keep_session()
+        # OpenSSL knows the descriptor by its number, which may soon be that of another file. It is
+        # kept from it by the end of the socket, an object that nobody refers to from here on.
+        sock, self._socket = self._socket, _socket.socket.__new__(_socket.socket)
         self._receive, self._send = self._socket.recv, self._socket.send
-        self._socket.close()
+        sock.close()
 
     def _until(self) -> float | None:
         return None if self._seconds is None else time.monotonic() + self._seconds

@@ -1,8 +1,8 @@
 """TLS: what is wanted of it, and what a session turned out to be.
 
-It is done by `_ssl`, the C module below `ssl`, which takes as long to import as all else that a
-delivery needs (docs/decisions.md, 5); it is loaded for the first handshake. What the two make of a
-context and of a connection is the same.
+It is done by `_ssl`, the C module below `ssl`, for importing `ssl` takes as long as all else that a
+delivery needs (docs/decisions.md, 5). `_ssl` is loaded for the first handshake. Its contexts are
+those that `ssl` has, and so is what they verify.
 """
 
 from __future__ import annotations
@@ -101,14 +101,13 @@ class TlsConfig:
     def endpoint(self, sock: socket, server_hostname: str) -> Any:
         """Return our end of TLS over a connected socket, whose handshake is still to be made.
 
-        It reads, writes and shakes hands by itself and needs the socket to stay open. The last
-        session is offered, if it was kept. Raises ValueError for a name that no certificate has,
-        and `TlsError` as `context` does.
+        It reads, writes and shakes hands over the descriptor that the socket has now, for as long
+        as the socket, which it refers to weakly, is there. The last session is offered, if it was
+        kept. Raises ValueError for a name that no certificate has, and `TlsError` as `context`.
         """
-        # A root dot belongs to DNS, not into a certificate (RFC 6066 section 3).
-        name = encode_name(server_hostname.removesuffix("."))
         wrap = self.context()._wrap_socket  # type: ignore[attr-defined]  # typeshed does not tell
-        return wrap(sock, False, name, session=self.session_for(server_hostname))
+        name, server_side = encode_name(server_hostname), False
+        return wrap(sock, server_side, name, session=self.session_for(server_hostname))
 
     def check(self, certificate: bytes | None) -> None:
         """Raise `TlsError` when a server with this certificate matches no pin, if there are any."""
@@ -126,9 +125,13 @@ class TlsConfig:
             return self._session[1]
         return None
 
-    def keep_session(self, server_hostname: str, session: _ssl.SSLSession | None) -> None:
-        """Keep the session of a connection that ends, if wanted."""
-        if self.resume and session is not None:
+    def keep_session(self, server_hostname: str, endpoint: Any) -> None:
+        """Keep the session of a connection that ends, if wanted, and if there is one to be kept."""
+        try:
+            session = endpoint.session if self.resume else None
+        except ValueError:  # it is too large: its certificate or its ticket is
+            return
+        if session is not None:
             self._session = (server_hostname, session)
 
     def _make_context(self) -> _ssl._SSLContext:
@@ -227,7 +230,11 @@ def encode_name(name: str) -> str:
     `idna` takes longer to import than the rest of us: only names that are not ASCII need it.
     """
     if not name.isascii():
-        return name.encode("idna").decode("ascii")
-    if not all(0 < len(label) < 64 for label in name.split(".")):  # RFC 1035 section 2.3.4
-        raise ValueError("the name of the server has an empty label, or one longer than 63 octets")
+        name = name.encode("idna").decode("ascii")
+    name = name.removesuffix(".")  # the root's belongs to DNS (RFC 6066 section 3)
+    # RFC 1035 section 2.3.4; its 255 octets of a name are two more than the name has written out.
+    if not all(0 < len(label) < 64 for label in name.split(".")) or len(name) > 253:
+        raise ValueError("the name of the server has an empty label, or is longer than DNS has any")
+    if "\0" in name:
+        raise ValueError("the name of the server has a NUL")
     return name

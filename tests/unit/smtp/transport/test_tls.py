@@ -11,7 +11,8 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from pysendmail.smtp import TlsConfig, TlsError, UsageError
-from pysendmail.smtp.transport.fault import describe_handshake
+from pysendmail.smtp.transport.fault import describe, describe_handshake
+from pysendmail.smtp.transport.tls import encode_name
 
 PIN = "sha256:" + "ab" * 32
 
@@ -135,17 +136,60 @@ def test_own_certificate_that_is_no_good_is_named(tmp_path: Path, ca: trustme.CA
         TlsConfig(certificate_file=str(certificate), key_file=str(key)).context()
 
 
+class Endpoint:
+    """The end of a connection, as far as its session is asked for."""
+
+    def __init__(self, session: object) -> None:
+        self._session = session
+
+    @property
+    def session(self) -> object:
+        if isinstance(self._session, Exception):
+            raise self._session
+        return self._session
+
+
 def test_session_is_kept_only_for_its_own_name_and_only_if_wanted() -> None:
-    session: Any = object()
+    session = object()
     config = TlsConfig(resume=True)
-    config.keep_session("mx.example", None)
+    config.keep_session("mx.example", Endpoint(None))
     assert config.session_for("mx.example") is None
-    config.keep_session("mx.example", session)
+    config.keep_session("mx.example", Endpoint(session))
     assert config.session_for("mx.example") is session
     assert config.session_for("other.example") is None
     unwilling = TlsConfig()
-    unwilling.keep_session("mx.example", session)
+    unwilling.keep_session("mx.example", Endpoint(session))
     assert unwilling.session_for("mx.example") is None
+
+
+def test_session_that_cannot_be_had_is_not_kept() -> None:
+    config = TlsConfig(resume=True)
+    config.keep_session("mx.example", Endpoint(ValueError("i2d() failed.")))
+    assert config.session_for("mx.example") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "encoded"),
+    [
+        ("mx.example", "mx.example"),
+        ("mx.example.", "mx.example"),
+        ("b\xfccher.example", "xn--bcher-kva.example"),
+        ("b\xfccher.example\u3002", "xn--bcher-kva.example"),
+        ("::1", "::1"),
+        (".".join(["x" * 49] * 5), ".".join(["x" * 49] * 5)),
+    ],
+)
+def test_name_is_encoded_as_certificates_have_it(name: str, encoded: str) -> None:
+    assert encode_name(name) == encoded
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", ".mx", "mx..example", "x" * 64, ".".join(["x" * 50] * 5), "a\0b", "\xe9\0"],
+)
+def test_name_that_no_certificate_has_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"name of the server|label"):
+        encode_name(name)
 
 
 def test_representation_shows_what_decides() -> None:
@@ -176,3 +220,8 @@ class Fault(OSError):
 )
 def test_faults_are_told_in_words(fault: Exception, words: str) -> None:
     assert describe_handshake(fault, "mx", "1.3").startswith(words)
+
+
+def test_place_in_the_source_of_python_is_not_told() -> None:
+    cut = OSError(8, "EOF occurred in violation of protocol (_ssl.c:2546)")
+    assert describe(cut) == "EOF occurred in violation of protocol"
