@@ -7,6 +7,7 @@ a file in queue/ that is marked and not whole: a power cut came before its conte
 
 from __future__ import annotations
 
+from pysendmail.spool.errors import HalfEntered
 from pysendmail.spool.file import MODE_ENTERING, EntryFile, open_entry
 
 TYPE_CHECKING = False
@@ -63,17 +64,30 @@ def abandon(file: EntryFile, layout: Layout) -> None:
     file.close()
 
 
-def remove_half_entered(queue_id: str, directory: int, disk: Disk) -> bool:
-    """Remove what a crash left of an entering in this directory; tell whether anything was there.
+def remove_half_entered(queue_id: str, layout: Layout) -> bool:
+    """Remove what a crash left of an entering; tell whether anything was there.
 
     Raises EntryBusy while it is being written.
     """
+    return _remove(queue_id, layout.incoming, layout.disk, lambda _file: True)
+
+
+def remove_torn(queue_id: str, layout: Layout) -> bool:
+    """Remove what a power cut left of an entering in queue/; tell whether that was there.
+
+    It is looked at again under its lock: by now the same id may have been entered anew. Raises
+    EntryBusy while it is.
+    """
+    return _remove(queue_id, layout.queue, layout.disk, _is_torn)
+
+
+def _remove(queue_id: str, directory: int, disk: Disk, is_it: Callable[[EntryFile], bool]) -> bool:
     file = open_entry(queue_id, directory, disk, writable=True)
     if file is None:
         return False
     try:
         file.lock()
-        if not file.is_in(directory):
+        if not (file.is_in(directory) and is_it(file)):
             return False
         disk.unlink(queue_id, directory)
         return True
@@ -81,13 +95,20 @@ def remove_half_entered(queue_id: str, directory: int, disk: Disk) -> bool:
         file.close()
 
 
+def _is_torn(file: EntryFile) -> bool:
+    try:
+        file.read()
+    except HalfEntered:
+        return True
+    return False
+
+
 def _create_locked(queue_id: str, layout: Layout) -> EntryFile:
     while True:
         try:
             fd = layout.create_file(queue_id, layout.incoming, MODE_ENTERING)
         except FileExistsError:
-            # or EntryBusy, which ends this
-            remove_half_entered(queue_id, layout.incoming, layout.disk)
+            remove_half_entered(queue_id, layout)  # or EntryBusy, which ends this
             continue
         file = EntryFile(fd, queue_id, layout.disk)
         file.lock_new()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from pysendmail.spool.bell import Bell
-from pysendmail.spool.entering import move_into_queue, remove_half_entered, write_incoming
+from pysendmail.spool.entering import move_into_queue, remove_torn, write_incoming
 from pysendmail.spool.entry import Entry, check_queue_id
 from pysendmail.spool.errors import AlreadyEntered, HalfEntered, SpoolError, as_spool_error
 from pysendmail.spool.file import close_together, hinted_time, open_entry
@@ -101,7 +101,7 @@ class Store:
         try:
             waiting = self.read(queue_id)
         except HalfEntered:
-            remove_half_entered(queue_id, self.layout.queue, self.disk)
+            remove_torn(queue_id, self.layout)
             waiting = None
         if waiting is not None and waiting.marked:
             waiting.close()

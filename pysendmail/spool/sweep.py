@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from pysendmail.message.queue_id import is_queue_id
-from pysendmail.spool.entering import remove_half_entered
+from pysendmail.spool.entering import remove_half_entered, remove_torn
 from pysendmail.spool.errors import BrokenEntry, EntryBusy, HalfEntered
 from pysendmail.spool.file import fetched_ahead, hint_of, hinted_time, names_in, open_entry
 from pysendmail.spool.layout import exists
@@ -89,7 +89,7 @@ def _look_at_half_entered(name: str, layout: Layout) -> Finding | None:
     try:
         if not is_queue_id(name):
             raise BrokenEntry("not a queue id")
-        removed = remove_half_entered(name, layout.incoming, layout.disk)
+        removed = remove_half_entered(name, layout)
     except BrokenEntry as error:
         return _put_aside(name, layout.incoming, layout, error)
     return _half_entered(name) if removed else None
@@ -113,8 +113,7 @@ def _look_at_entry(name: str, layout: Layout, look: Callable[[Entry], None]) -> 
         look(entry)
         return None
     except HalfEntered:
-        removed = remove_half_entered(name, layout.queue, layout.disk)
-        return _half_entered(name) if removed else None
+        return _half_entered(name) if remove_torn(name, layout) else None
     except BrokenEntry as error:
         if file is not None:
             file.lock()

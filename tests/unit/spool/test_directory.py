@@ -13,6 +13,7 @@ import pytest
 from pysendmail.spool import codec, directory
 from pysendmail.spool.directory import DURABLE_STEPS, DirectorySpool
 from pysendmail.spool.disk import Disk
+from pysendmail.spool.entering import remove_torn
 from pysendmail.spool.entry import AT_ONCE
 from pysendmail.spool.errors import (
     AlreadyEntered,
@@ -717,6 +718,21 @@ def test_torn_content_of_an_entering_makes_room_for_the_same_id(place, spoil):
     assert octets(spool.open_message(FIRST)) == TEXT
     assert spool.sweep(5000.0) == []
     spool.close()
+
+
+def test_entry_entered_anew_while_a_sweep_looks_at_the_torn_one_stays(place, monkeypatch):
+    leave_entering(place, TORN["zeros"])
+    first, second = DirectorySpool(place), DirectorySpool(place)
+
+    def enter_before(queue_id, layout):
+        enter(second)
+        return remove_torn(queue_id, layout)
+
+    monkeypatch.setattr("pysendmail.spool.sweep.remove_torn", enter_before)
+    assert first.sweep(5000.0) == []
+    assert octets(first.open_message(FIRST)) == TEXT
+    first.close()
+    second.close()
 
 
 class NotingDisk(Disk):
