@@ -28,7 +28,7 @@ from binascii import crc32
 from pysendmail.message.envelope import Envelope, Recipient
 from pysendmail.message.outcome import DEFERRED, Outcome
 from pysendmail.spool.entry import Entry
-from pysendmail.spool.errors import BadQueueId, BrokenEntry
+from pysendmail.spool.errors import BadQueueId, BrokenEntry, UnknownVersion
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def parse_first_line(line: bytes) -> FirstLine:
     if len(words) < 2 or words[0] != _MAGIC:
         raise BrokenEntry("not an entry of pysendmail")
     if words[1] != b"%d" % VERSION:
-        raise BrokenEntry(f"entry format {words[1]!r}, this program knows {VERSION}")
+        raise UnknownVersion(f"entry format {words[1]!r}, this program knows {VERSION}")
     try:
         head_length, size, checksum = (int(word, 16) for word in words[2:])
     except ValueError:

@@ -54,6 +54,10 @@ class BrokenEntry(SpoolError):
     """The bytes at hand are no entry: torn, empty, foreign, or of a newer version."""
 
 
+class UnknownVersion(BrokenEntry):
+    """An entry in a format that this program does not know."""
+
+
 class HalfEntered(BrokenEntry):
     """What a power cut left of an entry whose entering never ended: nobody was promised it."""
 

@@ -25,7 +25,7 @@ from pysendmail.message.message import MessageAtRest
 from pysendmail.message.slices import FileSlice, Octets
 from pysendmail.spool import codec
 from pysendmail.spool.disk import SAFE
-from pysendmail.spool.errors import BrokenEntry, EntryBusy, HalfEntered
+from pysendmail.spool.errors import BrokenEntry, EntryBusy, HalfEntered, UnknownVersion
 from pysendmail.spool.index import HELD
 
 TYPE_CHECKING = False
@@ -105,6 +105,8 @@ class EntryFile:
         self.marked = bool(status.st_mode & stat.S_ISVTX)
         try:
             return self._read(status.st_size)
+        except UnknownVersion:
+            raise  # what is torn in it only its own program can tell
         except BrokenEntry as error:
             if self.marked:
                 raise HalfEntered(f"its entering never ended: {error}") from error

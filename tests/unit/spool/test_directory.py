@@ -791,6 +791,14 @@ def test_entry_of_an_older_version_is_one_whatever_its_mode(place):
     spool.close()
 
 
+def test_entry_of_a_newer_version_is_put_aside_whatever_its_mode(place):
+    leave_entering(place, lambda content: content.replace(b"-entry 1", b"-entry 2", 1))
+    spool = DirectorySpool(place)
+    assert [one.kind for one in spool.sweep(5000.0)] == ["broken"]
+    assert os.listdir(place / "broken") == [FIRST]
+    spool.close()
+
+
 def test_foreign_thing_among_the_memories_is_left(spool, place):
     (place / "done" / "directory").mkdir()
     assert spool.sweep(1e10) == []
