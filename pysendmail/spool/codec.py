@@ -28,7 +28,7 @@ from binascii import crc32
 from pysendmail.message.envelope import Envelope, Recipient
 from pysendmail.message.outcome import DEFERRED, Outcome
 from pysendmail.spool.entry import Entry
-from pysendmail.spool.errors import BadQueueId, BrokenEntry, UnknownVersion
+from pysendmail.spool.errors import BadQueueId, BrokenEntry, TornEntry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,9 +61,9 @@ class FirstLine:
         self._sum = checksum
 
     def check(self, head: bytes) -> None:
-        """Raise BrokenEntry unless this is the head the line was written for."""
+        """Raise TornEntry unless this is the head the line was written for."""
         if crc32(self._sealed + head) != self._sum:
-            raise BrokenEntry("the checksum of the head does not agree")
+            raise TornEntry("the checksum of the head does not agree")
 
 
 def checksum(chunks: Iterable[bytes]) -> int:
@@ -95,17 +95,17 @@ def parse_first_line(line: bytes) -> FirstLine:
     """Read the first `FIRST_LINE_LENGTH` octets of an entry."""
     words = line[:FIRST_LINE_LENGTH].removesuffix(b"\n").split(b" ")
     if len(words) < 2 or words[0] != _MAGIC:
-        raise BrokenEntry("not an entry of pysendmail")
-    if words[1] != b"%d" % VERSION:
-        raise UnknownVersion(f"entry format {words[1]!r}, this program knows {VERSION}")
+        raise TornEntry("not an entry of pysendmail")
+    if words[1].isdigit() and words[1] != b"%d" % VERSION:
+        raise BrokenEntry(f"entry format {words[1]!r}, this program knows {VERSION}")
     try:
         head_length, size, checksum = (int(word, 16) for word in words[2:])
     except ValueError:
-        raise BrokenEntry("the first line is torn") from None
+        raise TornEntry("the first line is torn") from None
     sealed = _FIRST_LINE % (_MAGIC, VERSION, head_length, size)
     # Formatted again it must be the same: int() is generous about signs, blanks and underscores.
     if line != b"%s %08x\n" % (sealed, checksum) or head_length > _LONGEST_HEAD:
-        raise BrokenEntry("the first line is torn")
+        raise TornEntry("the first line is torn")
     head_end = FIRST_LINE_LENGTH + head_length
     return FirstLine(head_end, head_end + size, sealed, checksum)
 
@@ -131,12 +131,12 @@ def parse_head(first_line: FirstLine, head: bytes) -> Entry:
 
 
 def check_message(head: bytes, chunks: Iterable[bytes]) -> None:
-    """Raise BrokenEntry unless this is the message that the head tells of.
+    """Raise TornEntry unless this is the message that the head tells of.
 
     Older versions did not write its sum, nor the message before it was certain to be whole.
     """
     if _parse_json(head).get(_MESSAGE_SUM) not in (None, checksum(chunks)):
-        raise BrokenEntry("the checksum of the message does not agree")
+        raise TornEntry("the checksum of the message does not agree")
 
 
 def format_record(old: Entry, new: Entry) -> bytes:

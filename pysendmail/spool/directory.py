@@ -16,7 +16,7 @@ from pysendmail.message.queue_id import is_queue_id
 from pysendmail.spool.claim import DirectoryClaim
 from pysendmail.spool.disk import Disk
 from pysendmail.spool.entry import ACTIONS, AT_ONCE, check_queue_id, entered
-from pysendmail.spool.errors import BrokenEntry, EntryBusy, SpoolError, as_spool_error
+from pysendmail.spool.errors import BrokenEntry, EntryBusy, HalfEntered, SpoolError, as_spool_error
 from pysendmail.spool.file import EntryFile, fetched_ahead, hinted_time, names_in
 from pysendmail.spool.index import CLAIMED, HELD
 from pysendmail.spool.layout import create_layout
@@ -140,6 +140,9 @@ class DirectorySpool:
             file = self._store.lock(queue_id)
         except EntryBusy:
             self._store.index.put_off(queue_id)
+            return None
+        except HalfEntered:
+            self._store.index.put_off(queue_id)  # it may be entered anew before `sweep` removes it
             return None
         except BrokenEntry:
             self._store.index.drop(queue_id)  # `sweep` puts it aside and tells

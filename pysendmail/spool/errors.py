@@ -54,11 +54,11 @@ class BrokenEntry(SpoolError):
     """The bytes at hand are no entry: torn, empty, foreign, or of a newer version."""
 
 
-class UnknownVersion(BrokenEntry):
-    """An entry in a format that this program does not know."""
+class TornEntry(BrokenEntry):
+    """Not all of it is there: it was not written to its end, or not kept."""
 
 
-class HalfEntered(BrokenEntry):
+class HalfEntered(TornEntry):
     """What a power cut left of an entry whose entering never ended: nobody was promised it."""
 
 

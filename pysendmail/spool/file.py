@@ -25,7 +25,7 @@ from pysendmail.message.message import MessageAtRest
 from pysendmail.message.slices import FileSlice, Octets
 from pysendmail.spool import codec
 from pysendmail.spool.disk import SAFE
-from pysendmail.spool.errors import BrokenEntry, EntryBusy, HalfEntered, UnknownVersion
+from pysendmail.spool.errors import BrokenEntry, EntryBusy, HalfEntered, TornEntry
 from pysendmail.spool.index import HELD
 
 TYPE_CHECKING = False
@@ -105,9 +105,7 @@ class EntryFile:
         self.marked = bool(status.st_mode & stat.S_ISVTX)
         try:
             return self._read(status.st_size)
-        except UnknownVersion:
-            raise  # what is torn in it only its own program can tell
-        except BrokenEntry as error:
+        except TornEntry as error:
             if self.marked:
                 raise HalfEntered(f"its entering never ended: {error}") from error
             raise
@@ -116,7 +114,7 @@ class EntryFile:
         start = os.pread(self._fd, _FIRST_READ, 0)
         first_line = codec.parse_first_line(start[: codec.FIRST_LINE_LENGTH])
         if first_line.message_end > size:
-            raise BrokenEntry("shorter than its message")
+            raise TornEntry("shorter than its message")
         head = self._part(start, codec.FIRST_LINE_LENGTH, first_line.head_end)
         journal = self._part(start, first_line.message_end, size)
         entry, length = codec.parse_journal(codec.parse_head(first_line, head), journal)
@@ -165,6 +163,20 @@ class EntryFile:
     def sync(self) -> None:
         """Return when the file's content is durable."""
         self._disk.sync(self._fd)
+
+    def confirm(self) -> None:
+        """Make durable, and unmark, what is whole and was marked. Raises OSError.
+
+        It is written over itself: that it could not be written back the kernel may have told a
+        process before us, and tells it once (fsync(2)).
+        """
+        offset = 0
+        while octets := os.pread(self._fd, _WRITE_TOGETHER, offset):
+            self._disk.write(self._fd, octets, offset)
+            offset += len(octets)
+        self._disk.set_times(self._fd, _microseconds(self.entry.next_attempt))
+        self.sync()
+        self.unmark()
 
     def unmark(self) -> None:
         """Take the mark away: what it warns of is durable. Should it stay, that is found again."""

@@ -149,22 +149,19 @@ class Store:
     def lock(self, queue_id: str) -> EntryFile | None:
         """Open, lock and read an entry; None when it is gone. Raises EntryBusy, BrokenEntry."""
         with as_spool_error(f"open {check_queue_id(queue_id)}"):
-            file = open_entry(queue_id, self.layout.queue, self.disk, writable=True)
-            if file is None:
-                return None
-            try:
-                file.lock()
-                # It may have been removed between our opening and locking it.
-                if file.is_in(self.layout.queue):
-                    file.read()
-                    if file.marked:  # and whole: all it lacks is to be durable
-                        file.sync()
-                        file.unmark()
-                    return file
-            except BaseException:
+            while file := open_entry(queue_id, self.layout.queue, self.disk, writable=True):
+                try:
+                    file.lock()
+                    # It may have been removed, and entered anew, since we opened it.
+                    if file.is_in(self.layout.queue):
+                        file.read()
+                        if file.marked:
+                            file.confirm()
+                        return file
+                except BaseException:
+                    file.close()
+                    raise
                 file.close()
-                raise
-            file.close()
             return None
 
     def read(self, queue_id: str) -> EntryFile | None:

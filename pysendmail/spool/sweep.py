@@ -1,9 +1,10 @@
 """Tidying the directories: what crashes and strangers left, and memories that are old enough.
 
 Half-entered files are removed: their `enter` never returned, so nobody was told that they are
-safe. They are known by their lock: whoever still writes holds it, whatever the clock says. What is
-in queue/ and is no entry is put aside into broken/, as it is, for a person to look at; it might be
-somebody's mail. One bad file never keeps the others from being looked at.
+safe. In incoming/ they are known by their lock: whoever still writes holds it, whatever the clock
+says. In queue/ by their mark, where they are torn. What else is in queue/ and is no entry is put
+aside into broken/, as it is, for a person to look at; it might be somebody's mail. One bad file
+never keeps the others from being looked at.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ def _set_hint_right(file: EntryFile) -> None:
     file.lock()
     file.read()
     if file.marked:
-        file.sync()
+        file.confirm()
     file.hint()
 
 

@@ -735,11 +735,54 @@ def test_entry_entered_anew_while_a_sweep_looks_at_the_torn_one_stays(place, mon
     second.close()
 
 
+def test_entry_entered_anew_while_the_torn_one_is_claimed_is_claimed(place, monkeypatch):
+    leave_entering(place, TORN["zeros"])
+    first, second = DirectorySpool(place), DirectorySpool(place)
+    lock, entered = EntryFile.lock, []
+
+    def lock_late(file):
+        if not entered:
+            entered.append(FIRST)
+            enter(second)
+        lock(file)
+
+    monkeypatch.setattr(EntryFile, "lock", lock_late)
+    with first.claim(FIRST) as claim:
+        assert octets(claim.message()) == TEXT
+    assert first.due(1e12, 10) == [FIRST]
+    first.close()
+    second.close()
+
+
+def test_entry_entered_anew_after_the_torn_one_was_claimed_in_vain_is_due(place, monkeypatch):
+    leave_entering(place, TORN["zeros"])
+    spool = DirectorySpool(place)
+    assert spool.due(1e12, 10) == [FIRST]
+
+    def read_late(file):
+        monkeypatch.undo()
+        with pytest.raises(HalfEntered) as torn:
+            file.read()
+        file.close()
+        enter(spool)
+        raise torn.value
+
+    monkeypatch.setattr(EntryFile, "read", read_late)
+    assert spool.claim(FIRST) is None
+    assert spool.due(1e13, 10) == [FIRST]
+    assert octets(spool.open_message(FIRST)) == TEXT
+    spool.close()
+
+
 class NotingDisk(Disk):
-    """Notes what is synced, and which mode is set."""
+    """Notes what is written and synced, and which mode is set."""
 
     def __init__(self):
         self.noted = []
+
+    def write(self, fd, data, offset):
+        self.noted.append((offset, len(data)))
+        super().write(fd, data, offset)
 
     def sync(self, fd):
         self.noted.append(os.readlink(f"/proc/self/fd/{fd}").rpartition("/")[2])
@@ -771,8 +814,10 @@ def test_whole_content_of_an_entering_is_made_durable_before_it_is_an_entry(plac
     spool = DirectorySpool(place, disk=disk)
     assert spool.find(FIRST).size == len(text)
     assert path.stat().st_mode & 0o7777 == 0o1600
+    size = path.stat().st_size
     reach(spool)
-    assert disk.noted[:2] == [FIRST, 0o600]
+    # That it could not be written back somebody else may have been told, and only once.
+    assert disk.noted[:3] == [(0, size), FIRST, 0o600]
     assert path.stat().st_mode & 0o7777 == 0o600
     assert octets(spool.open_message(FIRST)) == text
     spool.close()
@@ -791,8 +836,18 @@ def test_entry_of_an_older_version_is_one_whatever_its_mode(place):
     spool.close()
 
 
-def test_entry_of_a_newer_version_is_put_aside_whatever_its_mode(place):
-    leave_entering(place, lambda content: content.replace(b"-entry 1", b"-entry 2", 1))
+RECORD = b'{"crossed_off":[9]}\n'
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda content: content.replace(b"-entry 1", b"-entry 2", 1), id="newer"),
+        pytest.param(lambda content: content + b"%08x %s" % (crc32(RECORD), RECORD), id="record"),
+    ],
+)
+def test_what_no_power_cut_leaves_is_put_aside_whatever_its_mode(place, spoil):
+    leave_entering(place, spoil)
     spool = DirectorySpool(place)
     assert [one.kind for one in spool.sweep(5000.0)] == ["broken"]
     assert os.listdir(place / "broken") == [FIRST]
