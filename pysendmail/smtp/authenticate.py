@@ -120,12 +120,12 @@ def _choose(
         if name not in offered:
             continue
         kind = MECHANISMS[name]
-        binding = kind.binds and getattr(client.tls_session_props, "server_end_point", None)
+        facts = client.tls_session_props if kind.binds else None
         try:
             mechanism = kind(
                 credentials,
                 parameters,
-                binding=binding or b"",
+                binding=getattr(facts, "server_end_point", None) or b"",
                 plus_offered=any(other.endswith(b"-PLUS") for other in offered),
             )
         except UsageError as unfit:

@@ -174,7 +174,7 @@ class EntryFile:
         while octets := os.pread(self._fd, _WRITE_TOGETHER, offset):
             self._disk.write(self._fd, octets, offset)
             offset += len(octets)
-        self._disk.set_times(self._fd, _microseconds(self.entry.next_attempt))
+        self.note_time(self.entry.next_attempt)
         self.sync()
         self.unmark()
 

@@ -128,9 +128,8 @@ class SocketStream:
         self._shake_hands(endpoint.do_handshake)
         properties = TlsProperties(endpoint, server_hostname, config.verifies)
         config.check(properties.peer_certificate)
-        if config.resume:
-            # Tickets of TLS 1.3 come after the handshake: the session to keep is that of the end.
-            self._keep_session = lambda: config.keep_session(server_hostname, endpoint)
+        # Tickets of TLS 1.3 come after the handshake: the session to keep is that of the end.
+        self._keep_session = lambda: config.keep_session(server_hostname, endpoint)
         self.tls_endpoint = endpoint
         self.tls_session_props = properties
 

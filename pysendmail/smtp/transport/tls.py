@@ -127,8 +127,10 @@ class TlsConfig:
 
     def keep_session(self, server_hostname: str, endpoint: Any) -> None:
         """Keep the session of a connection that ends, if wanted, and if there is one to be kept."""
+        if not self.resume:
+            return
         try:
-            session = endpoint.session if self.resume else None
+            session = endpoint.session
         except ValueError:  # it is too large: its certificate or its ticket is
             return
         if session is not None:
