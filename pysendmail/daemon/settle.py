@@ -51,7 +51,7 @@ def settle(
     deferrals = [outcome for outcome in outcomes if outcome.kind == DEFERRED]
     warn = bool(deferrals) and late
     notices: list[Notice] = []
-    for kind in (FAILURE, RELAYED, DELAY) if warn else (FAILURE, RELAYED):
+    for kind in [RELAYED] + [FAILURE] * bool(failures) + [DELAY] * warn:
         notices += notice(
             kind,
             entry.envelope,

@@ -116,7 +116,7 @@ def plain_mailbox(text: bytes) -> Mailbox | None:
     """
     address = text.removesuffix(b"\r\n").strip(BLANKS)
     local, at, domain = address.partition(b"@")
-    if local.translate(None, ATEXT + b".") or not is_usable(local, LOCAL_LIMIT):
+    if not 0 < len(local) <= LOCAL_LIMIT or local.translate(None, ATEXT + b"."):
         return None
     if at and not (is_domain(domain) and is_usable(domain, DOMAIN_LIMIT)):
         return None

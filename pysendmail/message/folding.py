@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pysendmail.message.encode import CRLF, LINE_LIMIT
 from pysendmail.message.lexer import BLANKS, tokens_of
-from pysendmail.message.lines import survey
+from pysendmail.message.lines import LONGEST, survey
 from pysendmail.message.message import Field
 from pysendmail.message.rewrite import ADDRESS_FIELDS
 
@@ -17,7 +17,7 @@ from pysendmail.message.rewrite import ADDRESS_FIELDS
 def folded(field: Field) -> Field:
     """Return the field without lines that are too long, as far as it can be folded."""
     raw = field.raw
-    if not survey([raw]).long_line:
+    if len(raw) <= LONGEST or not survey([raw]).long_line:
         return field
     places, new, start = places_to_fold(field), bytearray(), 0
     while start < len(raw):

@@ -86,7 +86,7 @@ class Message:
     @property
     def size(self) -> int:
         """The octets of the whole message."""
-        return sum(len(field.raw) for field in self.fields) + len(b"\r\n") + self.body.size
+        return len(self.header) + len(b"\r\n") + self.body.size
 
     def find(self, name: bytes) -> Field | None:
         """Return the first field of this name, in any case, or None."""
@@ -181,7 +181,7 @@ def format_field(name: bytes, value: bytes) -> Field:
 def is_split_field(value: bytes) -> bool:
     """Tell whether a value holds a NUL or a line end that is no folding (RFC 5322, 2.2.3)."""
     unfolded = value.replace(b"\r\n ", b"").replace(b"\r\n\t", b"")
-    return any(octet in unfolded for octet in (b"\r", b"\n", b"\0"))
+    return unfolded.translate(None, b"\r\n\0") != unfolded
 
 
 def find_field_name(line: bytes) -> bytes | None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 HOPS_LIMIT = 100
 OWN_HOPS_LIMIT = 10
 
+VISIBLE = bytes(range(32, 127))
+
 # How the comment in a field of ours begins, whatever the host.
 OURS = b"(pysendmail"
 
@@ -48,10 +50,11 @@ def format_received(
 
 def format_comment(text: bytes) -> bytes:
     """Return our comment (RFC 5322 section 3.2.2): nothing in `text` ends it, or the line."""
-    printable = bytes(octet if 32 <= octet < 127 else ord("?") for octet in text)
+    if text.translate(None, VISIBLE):
+        text = bytes(octet if octet in VISIBLE else ord("?") for octet in text)
     for special in (b"\\", b"(", b")"):
-        printable = printable.replace(special, b"\\" + special)
-    return OURS + b", " + printable + b")"
+        text = text.replace(special, b"\\" + special)
+    return OURS + b", " + text + b")"
 
 
 def find_loop(fields: Iterable[Field], hops: int) -> bytes:

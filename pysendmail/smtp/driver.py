@@ -112,16 +112,15 @@ class Driver:
         try:
             step = next(dialogue)
             while True:
-                if isinstance(step, Told):
-                    told.append(step.value)
-                    step = dialogue.send(None)
-                    continue
+                answer = None
                 try:
                     if isinstance(step, phases.Phase):
                         if told and not self._parser.has_line:
                             self._write_out()
                             yield from _taken_from(told)
                         answer = self._reply(step)
+                    elif isinstance(step, Told):
+                        told.append(step.value)
                     else:
                         answer = self._say(step)
                 except SmtpError as trouble:

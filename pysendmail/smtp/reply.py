@@ -41,8 +41,8 @@ class Reply:
         """The enhanced status (`b"5.1.1"`, RFC 2034), or nothing when it contradicts the code."""
         status = self.lines[0].split(b" ", 1)[0]
         parts = status.split(b".")
-        well_formed = len(parts) == 3 and all(part.isdigit() and len(part) <= 3 for part in parts)
-        if well_formed and parts[0] == b"%d" % (self.code // 100):
+        numbers = [part for part in parts if part.isdigit() and len(part) <= 3]
+        if len(parts) == len(numbers) == 3 and parts[0] == b"%d" % (self.code // 100):
             return status
         return b""
 
@@ -73,79 +73,73 @@ def reply_error(reply: Reply, command: bytes) -> ReplyError | ProtocolError:
 class ReplyParser:
     """Takes octets by `feed`, gives complete replies by `next`; holds the only read buffer."""
 
-    __slots__ = ("_buffer", "_code", "_lines", "_octets", "_scanned", "_secrecy", "_start")
+    __slots__ = ("_code", "_octets", "_rest", "_secrecy", "_texts", "_waiting", "_waiting_octets")
 
     def __init__(self, secrecy: Secrecy | None = None) -> None:
         self._secrecy = secrecy or Secrecy()
-        self._buffer = bytearray()
-        self._start = 0  # what lies before this position in the buffer is used up
-        self._scanned = 0  # from there, the buffer has no LF before this position
-        self._code = b""  # of the unfinished reply, empty between replies
-        self._lines: list[bytes] = []
+        self._waiting: list[bytes] = []  # whole lines but for their LF, the next one last
+        self._rest = b""  # a line that is not whole yet
+        self._waiting_octets = 0  # of both
+        self._texts: list[bytes] = []  # of the unfinished reply, empty between replies
+        self._code = b""
         self._octets = 0
 
     def feed(self, octets: bytes) -> None:
         """Take in what arrived."""
-        del self._buffer[: self._start]
-        self._scanned -= self._start
-        self._start = 0
-        self._buffer += octets
-        if len(self._buffer) > MAX_WAITING:
-            raise self._nonsense("more replies than there were commands", self._buffer)
+        self._waiting_octets += len(octets)
+        if self._waiting_octets > MAX_WAITING:
+            raise self._nonsense("more replies than there were commands", octets)
+        lines = (self._rest + octets).split(b"\n")
+        self._rest = lines.pop()
+        lines.reverse()
+        self._waiting[:0] = lines
 
     def next(self) -> Reply | None:
         """Return the next complete reply, or None until more octets arrive."""
-        while True:
-            line = self._next_line()
-            if line is None:
-                return None
-            last = self._take(line)
-            if last:
-                reply = Reply(int(self._code), tuple(self._lines))
-                self._code = b""
-                self._lines = []
-                self._octets = 0
-                return reply
+        while self._waiting:
+            line = self._waiting.pop()
+            self._waiting_octets -= len(line) + 1
+            # Exactly one CR belongs to the line end; more would be text.
+            line = line.removesuffix(b"\r")
+            if len(line) > MAX_LINE:
+                raise self._nonsense("reply line too long", line)
+            code = line[:3]
+            mark = line[3:4]
+            well_formed = len(code) == 3 and code.isdigit() and b"200" <= code <= b"599"
+            if not well_formed or mark not in (b" ", b"-", b""):
+                raise self._nonsense("not an SMTP reply", line)
+            if mark == b"-":
+                self._add(code, line)
+            elif not self._texts:
+                return Reply(int(code), (line[4:],))
+            else:
+                self._add(code, line)
+                texts, self._texts, self._octets = self._texts, [], 0
+                return Reply(int(code), tuple(texts))
+        if len(self._rest) > MAX_LINE:
+            raise self._nonsense("reply line too long", self._rest)
+        return None
 
     @property
     def has_line(self) -> bool:
         """True when a line is here, which is the end of a reply nearly always."""
-        return self._buffer.find(b"\n", self._scanned) >= 0
+        return bool(self._waiting)
 
     @property
     def leftover(self) -> bool:
         """True when octets are here that no awaited reply has used up."""
-        return len(self._buffer) > self._start or bool(self._code)
+        return bool(self._waiting or self._rest or self._texts)
 
-    def _next_line(self) -> bytes | None:
-        buffer, start = self._buffer, self._start
-        found = buffer.find(b"\n", self._scanned)
-        end = len(buffer) if found < 0 else found
-        if end - start > MAX_LINE:
-            raise self._nonsense("reply line too long", buffer[start:])
-        if found < 0:
-            self._scanned = end
-            return None
-        self._start = self._scanned = end + 1
-        # Exactly one CR belongs to the line end; more would be text.
-        return bytes(buffer[start:end]).removesuffix(b"\r")
-
-    def _take(self, line: bytes) -> bool:
-        """Add one line to the reply in hand; return True when it is the last one."""
-        code = line[:3]
-        mark = line[3:4]
-        well_formed = len(code) == 3 and code.isdigit() and b"200" <= code <= b"599"
-        if not well_formed or mark not in (b"", b" ", b"-"):
-            raise self._nonsense("not an SMTP reply", line)
-        if self._code and code != self._code:
+    def _add(self, code: bytes, line: bytes) -> None:
+        """Add one line to a reply of several."""
+        if self._texts and code != self._code:
             raise self._nonsense("the code changes within a reply", line)
         self._code = code
-        self._lines.append(line[4:])
+        self._texts.append(line[4:])
         self._octets += len(line)
-        if len(self._lines) > MAX_LINES or self._octets > MAX_OCTETS:
+        if len(self._texts) > MAX_LINES or self._octets > MAX_OCTETS:
             raise self._nonsense("endless reply", line)
-        return mark != b"-"
 
-    def _nonsense(self, reason: str, octets: bytes | bytearray) -> ProtocolError:
-        line = bytes(octets[:MAX_LINE])  # cut behind what is hidden, lest half of it be seen
+    def _nonsense(self, reason: str, octets: bytes) -> ProtocolError:
+        line = octets[:MAX_LINE]  # cut behind what is hidden, lest half of it be seen
         return ProtocolError(reason, self._secrecy.hide(line)[:100])

@@ -143,13 +143,13 @@ class Stream:
     def _say_data(self, delivery: _Delivery) -> Dialogue[None]:
         """Say DATA, and the message after 354; its last answer is left to be heard later."""
         if not self._expected and not delivery.transcript.any_accepted:
-            yield from self._conclude()
+            yield self._conclude()
             return
         yield b"DATA\r\n"
         self._expected.append((phases.DATA, delivery, 0))
         yield from self._hear(0)
         if not delivery.go_ahead:
-            yield from self._conclude()
+            yield self._conclude()
         elif not delivery.transcript.any_accepted:
             yield from self._say_lone_dot(delivery)
         else:
@@ -185,7 +185,7 @@ class Stream:
         if delivery.trouble is not None or (delivery.hopeless and (long or not self._expected)):
             # No LAST: what has a part missing must not be taken for whole. RSET comes before MAIL.
             yield from self._hear(0)
-            yield from self._conclude()
+            yield self._conclude()
             return
         yield from _say_chunk(b"BDAT %d LAST\r\n", block)
         yield delivery.handed_over
@@ -219,22 +219,22 @@ class Stream:
         else:
             reply = yield phases.FINAL
             transcript.final = final(reply)
-        yield from self._conclude()
+        yield self._conclude()
 
     def _hear_noise(self, delivery: _Delivery) -> Dialogue[None]:
         """Hear the answer to a message that nobody was to have."""
         reply: Reply = yield phases.CHUNK
-        yield from self._conclude()
+        yield self._conclude()
         if delivery.transcript.refused and reply.code < 400:
             raise ProtocolError("a message was accepted though its sender was not", reply.lines[0])
 
     # --- concluding
 
-    def _conclude(self) -> Dialogue[None]:
-        """Tell the verdict of the delivery that has been under way longest."""
+    def _conclude(self) -> Told:
+        """Return the verdict of the delivery that has been under way longest."""
         delivery = self._under_way.pop(0)
         self.reset_needed = bool(self._under_way) or not delivery.transcript.taken
-        yield Told(delivery.verdict(None))
+        return Told(delivery.verdict(None))
 
     def _refuse(self, transaction: Transaction, refusal: SmtpError) -> Dialogue[None]:
         """Tell that a transaction cannot go this way, after the verdicts of those before it."""
@@ -303,9 +303,7 @@ class _Delivery:
     def verdict(self, trouble: Exception | None) -> Verdict:
         """Return what is known by now; `trouble` is why no more will be."""
         transcript = self.transcript
-        unknown = any(
-            transcript.verdict(index) is None for index in range(len(transcript.recipients))
-        )
+        unknown = None in map(transcript.verdict, range(len(transcript.recipients)))
         # Who said something instead of the verdict has not taken the message.
         doubtful = unknown and self.handed_over.passed and not isinstance(trouble, ReplyError)
         return Verdict(

@@ -13,7 +13,7 @@ from pysendmail.spool.errors import BadQueueId
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from pysendmail.message.envelope import Envelope, Recipient
@@ -110,12 +110,14 @@ class Entry:
         known = {name: getattr(self, name) for name in self.__slots__}
         return Entry(**{**known, **facts})
 
-    def pending_after(self, outcomes: Iterable[Outcome]) -> tuple[Recipient, ...]:
+    def pending_after(self, outcomes: Sequence[Outcome]) -> tuple[Recipient, ...]:
         """Return who is left when those are crossed off who were delivered or have failed.
 
         Who has no outcome stays. An outcome for somebody unknown changes nothing: in doubt a
         recipient is tried again.
         """
+        if not outcomes:
+            return self.pending
         last = {outcome.recipient: outcome.kind for outcome in outcomes}
         return tuple([one for one in self.pending if last.get(one.address, DEFERRED) == DEFERRED])
 
@@ -176,7 +178,9 @@ def entered(
         attempts=attempts,
         # That attempt was part of the submission: it ended when the message arrived, to a minute.
         last_attempt=arrived if attempts else None,
-    ).with_outcomes(outcomes)
+    )
+    if outcomes:
+        entry = entry.with_outcomes(outcomes)
     if not entry.pending:
         raise ValueError("an entry without a pending recipient")
     return entry

@@ -76,7 +76,7 @@ def parse_request(records: list[bytes]) -> Request:
     for name, choices in CHOICES.items():
         if facts.get(name, choices[0]) not in choices:
             raise ValueError(f"{name} cannot be {facts[name]!r}")
-    if not is_envid(facts.get("envid", b"x")):
+    if "envid" in facts and not is_envid(facts["envid"]):
         raise ValueError(f"envid cannot be {facts['envid']!r}")
     if "queue_id" not in facts:
         raise ValueError("no queue id")
