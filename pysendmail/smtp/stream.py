@@ -303,7 +303,9 @@ class _Delivery:
     def verdict(self, trouble: Exception | None) -> Verdict:
         """Return what is known by now; `trouble` is why no more will be."""
         transcript = self.transcript
-        unknown = None in map(transcript.verdict, range(len(transcript.recipients)))
+        unknown = any(
+            transcript.verdict(index) is None for index in range(len(transcript.recipients))
+        )
         # Who said something instead of the verdict has not taken the message.
         doubtful = unknown and self.handed_over.passed and not isinstance(trouble, ReplyError)
         return Verdict(
