@@ -50,8 +50,11 @@ def settle(
     failures = [outcome for outcome in outcomes if outcome.kind == FAILED]
     deferrals = [outcome for outcome in outcomes if outcome.kind == DEFERRED]
     warn = bool(deferrals) and late
+    kinds = [FAILURE, RELAYED] if failures else [RELAYED]
+    if warn:
+        kinds.append(DELAY)
     notices: list[Notice] = []
-    for kind in [RELAYED] + [FAILURE] * bool(failures) + [DELAY] * warn:
+    for kind in kinds:
         notices += notice(
             kind,
             entry.envelope,
