@@ -71,38 +71,34 @@ def reply_error(reply: Reply, command: bytes) -> ReplyError | ProtocolError:
 
 
 class ReplyParser:
-    """Takes octets by `feed`, gives complete replies by `next`; holds the only read buffer."""
+    """Takes octets by `feed`, gives complete replies by `next`; holds the only read buffer.
 
-    __slots__ = ("_code", "_octets", "_rest", "_secrecy", "_texts", "_waiting", "_waiting_octets")
+    However a server cuts its octets, none costs more than the one before it.
+    """
+
+    __slots__ = ("_buffer", "_code", "_octets", "_scanned", "_secrecy", "_start", "_texts")
 
     def __init__(self, secrecy: Secrecy | None = None) -> None:
         self._secrecy = secrecy or Secrecy()
-        self._waiting: list[bytes] = []  # whole lines but for their LF, the next one last
-        self._rest = b""  # a line that is not whole yet
-        self._waiting_octets = 0  # of both
+        self._buffer = bytearray()
+        self._start = 0  # what lies before this position in the buffer is used up
+        self._scanned = 0  # from there, the buffer has no LF before this position
         self._texts: list[bytes] = []  # of the unfinished reply, empty between replies
         self._code = b""
         self._octets = 0
 
     def feed(self, octets: bytes) -> None:
         """Take in what arrived."""
-        self._waiting_octets += len(octets)
-        if self._waiting_octets > MAX_WAITING:
-            raise self._nonsense("more replies than there were commands", octets)
-        lines = (self._rest + octets).split(b"\n")
-        self._rest = lines.pop()
-        lines.reverse()
-        self._waiting[:0] = lines
+        del self._buffer[: self._start]
+        self._scanned -= self._start
+        self._start = 0
+        self._buffer += octets
+        if len(self._buffer) > MAX_WAITING:
+            raise self._nonsense("more replies than there were commands", self._buffer)
 
     def next(self) -> Reply | None:
         """Return the next complete reply, or None until more octets arrive."""
-        while self._waiting:
-            line = self._waiting.pop()
-            self._waiting_octets -= len(line) + 1
-            # Exactly one CR belongs to the line end; more would be text.
-            line = line.removesuffix(b"\r")
-            if len(line) > MAX_LINE:
-                raise self._nonsense("reply line too long", line)
+        while (line := self._next_line()) is not None:
             code = line[:3]
             mark = line[3:4]
             well_formed = len(code) == 3 and code.isdigit() and b"200" <= code <= b"599"
@@ -116,19 +112,30 @@ class ReplyParser:
                 self._add(code, line)
                 texts, self._texts, self._octets = self._texts, [], 0
                 return Reply(int(code), tuple(texts))
-        if len(self._rest) > MAX_LINE:
-            raise self._nonsense("reply line too long", self._rest)
         return None
 
     @property
     def has_line(self) -> bool:
         """True when a line is here, which is the end of a reply nearly always."""
-        return bool(self._waiting)
+        return self._buffer.find(b"\n", self._scanned) >= 0
 
     @property
     def leftover(self) -> bool:
         """True when octets are here that no awaited reply has used up."""
-        return bool(self._waiting or self._rest or self._texts)
+        return len(self._buffer) > self._start or bool(self._texts)
+
+    def _next_line(self) -> bytes | None:
+        buffer, start = self._buffer, self._start
+        found = buffer.find(b"\n", self._scanned)
+        end = len(buffer) if found < 0 else found
+        if end - start > MAX_LINE:
+            raise self._nonsense("reply line too long", buffer[start:])
+        if found < 0:
+            self._scanned = end
+            return None
+        self._start = self._scanned = end + 1
+        # Exactly one CR belongs to the line end; more would be text.
+        return bytes(buffer[start:end]).removesuffix(b"\r")
 
     def _add(self, code: bytes, line: bytes) -> None:
         """Add one line to a reply of several."""
@@ -140,6 +147,6 @@ class ReplyParser:
         if len(self._texts) > MAX_LINES or self._octets > MAX_OCTETS:
             raise self._nonsense("endless reply", line)
 
-    def _nonsense(self, reason: str, octets: bytes) -> ProtocolError:
-        line = octets[:MAX_LINE]  # cut behind what is hidden, lest half of it be seen
+    def _nonsense(self, reason: str, octets: bytes | bytearray) -> ProtocolError:
+        line = bytes(octets[:MAX_LINE])  # cut behind what is hidden, lest half of it be seen
         return ProtocolError(reason, self._secrecy.hide(line)[:100])
