@@ -78,7 +78,9 @@ class Senders:
         return self._identity(*self._names) or for_all or self.own
 
     def _identity(self, *names: bytes) -> bytes:
-        for name in names if self._identities else ():
+        if not self._identities:
+            return b""
+        for name in names:
             if found := self._identities.get(comparable(name)):
                 return found
         return b""
