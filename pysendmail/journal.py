@@ -91,12 +91,9 @@ class Journal:
 
 def shown(fact: Fact) -> str:
     """Return a fact as the right side of `key=value`: printable, quoted where it holds blanks."""
-    if isinstance(fact, bytes):
-        data = fact
-    elif isinstance(fact, str):
-        data = fact.encode("utf-8", "backslashreplace")
-    else:
+    if isinstance(fact, int | float):
         return str(fact)
+    data = fact.encode("utf-8", "backslashreplace") if isinstance(fact, str) else fact
     if 0 < len(data) <= PLAIN_LIMIT and not data.translate(None, PLAIN):
         return data.decode("ascii")
     text = printable(data).decode("utf-8", "backslashreplace")

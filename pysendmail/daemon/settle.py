@@ -50,11 +50,8 @@ def settle(
     failures = [outcome for outcome in outcomes if outcome.kind == FAILED]
     deferrals = [outcome for outcome in outcomes if outcome.kind == DEFERRED]
     warn = bool(deferrals) and late
-    kinds = [FAILURE, RELAYED] if failures else [RELAYED]
-    if warn:
-        kinds.append(DELAY)
     notices: list[Notice] = []
-    for kind in kinds:
+    for kind in (FAILURE, RELAYED, DELAY) if warn else (FAILURE, RELAYED):
         notices += notice(
             kind,
             entry.envelope,

@@ -17,6 +17,7 @@ from pysendmail.message.rewrite import ADDRESS_FIELDS
 def folded(field: Field) -> Field:
     """Return the field without lines that are too long, as far as it can be folded."""
     raw = field.raw
+    # Nearly all are shorter as a whole than one line may be.
     if len(raw) <= LONGEST or not survey([raw]).long_line:
         return field
     places, new, start = places_to_fold(field), bytearray(), 0

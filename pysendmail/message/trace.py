@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 HOPS_LIMIT = 100
 OWN_HOPS_LIMIT = 10
 
-VISIBLE = bytes(range(32, 127))
+# What a comment may show: US-ASCII, blanks included, without control octets.
+SHOWN = bytes(range(32, 127))
 
 # How the comment in a field of ours begins, whatever the host.
 OURS = b"(pysendmail"
@@ -50,8 +51,8 @@ def format_received(
 
 def format_comment(text: bytes) -> bytes:
     """Return our comment (RFC 5322 section 3.2.2): nothing in `text` ends it, or the line."""
-    if text.translate(None, VISIBLE):
-        text = bytes(octet if octet in VISIBLE else ord("?") for octet in text)
+    if text.translate(None, SHOWN):
+        text = bytes(octet if octet in SHOWN else ord("?") for octet in text)
     for special in (b"\\", b"(", b")"):
         text = text.replace(special, b"\\" + special)
     return OURS + b", " + text + b")"

@@ -8,23 +8,23 @@ if TYPE_CHECKING:
 
 
 class Outbox:
-    """Octets in order, where the message among them ends, and marked places.
+    """Octets in order, where the message among them ends, and marked places."""
 
-    `empty`: there is nothing to write and nothing to mark.
-    """
-
-    __slots__ = ("_marks", "_parts", "empty", "message_end", "size")
+    __slots__ = ("_marks", "_parts", "message_end", "size")
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._marks: list[tuple[int, Mark]] = []
-        self.empty = True
         self.size = 0
         self.message_end = 0  # before this position an answer comes early
 
+    @property
+    def empty(self) -> bool:
+        """True when there is nothing to write and nothing to mark."""
+        return not (self._parts or self._marks)
+
     def put(self, octets: bytes, *, message: bool) -> None:
         """Append octets."""
-        self.empty = False
         self._parts.append(octets)
         self.size += len(octets)
         if message:
@@ -32,7 +32,6 @@ class Outbox:
 
     def mark(self, mark: Mark) -> None:
         """Remember a place: behind all that was put so far."""
-        self.empty = False
         self._marks.append((self.size, mark))
 
     def octets(self) -> bytes:

@@ -104,12 +104,11 @@ class ReplyParser:
             well_formed = len(code) == 3 and code.isdigit() and b"200" <= code <= b"599"
             if not well_formed or mark not in (b" ", b"-", b""):
                 raise self._nonsense("not an SMTP reply", line)
-            if mark == b"-":
-                self._add(code, line)
-            elif not self._texts:
+            last = mark != b"-"
+            if last and not self._texts:
                 return Reply(int(code), (line[4:],))
-            else:
-                self._add(code, line)
+            self._add(code, line)
+            if last:
                 texts, self._texts, self._octets = self._texts, [], 0
                 return Reply(int(code), tuple(texts))
         return None

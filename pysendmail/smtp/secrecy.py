@@ -20,25 +20,27 @@ _MARKS = b"\"'`<>()[]{}.,:;!?"
 
 
 class Secrecy:
-    """The secrets of one session; `empty` while nothing was said in secret."""
+    """The secrets of one session."""
 
-    __slots__ = ("_lines", "_secrets", "empty")
+    __slots__ = ("_lines", "_secrets")
 
     def __init__(self) -> None:
         self._lines: dict[bytes, None] = {}
         self._secrets: dict[bytes, None] = {}  # in lower case, in the order they were said
-        self.empty = True
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was said in secret yet."""
+        return not (self._lines or self._secrets)
 
     def add_line(self, octets: bytes) -> None:
         """Remember a line, or the part of it that is secret."""
-        self.empty = False
         line = octets.strip().lower()
         self._lines[line] = None
         self._add(line[:PIECE])
 
     def add_secret(self, secret: bytes) -> None:
         """Remember a password or token."""
-        self.empty = False
         self._add(secret)
         self._add(b2a_base64(secret, newline=False).rstrip(b"="))
 
