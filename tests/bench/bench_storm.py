@@ -1,6 +1,7 @@
 """Many callers at once: 400 processes of sendmail, 20 at a time, each message durable.
 
-Of ours it is seen afterwards that the smarthost has each message, and none twice.
+The smarthost writes what it takes to files, for all contestants alike; of ours it is seen in them
+that it has each message, and none twice.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ import os
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from tests.bench.measuring import (
@@ -46,13 +47,13 @@ def measure(settings: Settings) -> Iterable[Table]:
         nothing = [os.devnull] * count
         contests: list[Contest] = [
             (BARE, lambda: count / ours.stopwatch.flood(bare, nothing, at_once=AT_ONCE)),
-            (OURS, lambda: storm_of_ours(ours, messages, kept)),
+            (OURS, lambda: storm_of_ours(ours, sink, messages, kept)),
         ]
         for kind in installed():
             peer = kind(sink)
             stack.callback(peer.close)
             if peer.queueing():
-                contests.append((peer.name, storm(peer, messages)))
+                contests.append((peer.name, storm(peer, sink, messages, kept)))
         yield table(take_turns(settings.runs, contests), count)
 
 
@@ -66,42 +67,49 @@ def write_messages(count: int) -> list[Path]:
     return paths
 
 
-def storm(peer: Peer, messages: list[Path]) -> Callable[[], float]:
+@contextmanager
+def keeping(sink: Sink, kept: Path) -> Iterator[None]:
+    """Have the smarthost write each message to a file in `kept`, which is empty afterwards."""
+    sink.stop()
+    sink.start("-d", f"{kept}/message.")
+    yield
+    sink.stop()
+    for path in kept.iterdir():
+        path.unlink()
+    sink.start()
+
+
+def storm(peer: Peer, sink: Sink, messages: list[Path], kept: Path) -> Callable[[], float]:
     """Return the contest of a peer, which begins with an empty queue and its daemon up."""
     peer.keep_queue()
 
     def run() -> float:
         peer.refill()
-        peer.start()
-        command = peer.queueing() or []
-        seconds = peer.stopwatch.flood(command, messages, at_once=AT_ONCE)
-        peer.stop()
+        with keeping(sink, kept):
+            peer.start()
+            command = peer.queueing() or []
+            seconds = peer.stopwatch.flood(command, messages, at_once=AT_ONCE)
+            peer.stop()
         return len(messages) / seconds
 
     return run
 
 
-def storm_of_ours(ours: Pysendmail, messages: list[Path], kept: Path) -> float:
+def storm_of_ours(ours: Pysendmail, sink: Sink, messages: list[Path], kept: Path) -> float:
     """Return the submissions a second; AssertionError when a message is lost or comes twice."""
-    sink = ours.smarthost
-    assert isinstance(sink, Sink)
-    sink.stop()
-    sink.start("-d", f"{kept}/message.")
-    ours.start()
-    seconds = ours.stopwatch.flood(ours.queueing(), messages, at_once=AT_ONCE)
-    sink.wait(len(messages))
-    # It is killed: what it has not been told yet it would send once more.
-    wait_until(lambda: not ours.status()["waiting"], what="the queue to be empty")
-    ours.stop()
-    sink.stop()  # all its files are written
-    found = Counter(
-        name for path in kept.iterdir() for name in SUBJECT.findall(path.read_bytes())
-    )
+    with keeping(sink, kept):
+        ours.start()
+        seconds = ours.stopwatch.flood(ours.queueing(), messages, at_once=AT_ONCE)
+        sink.wait(len(messages))
+        # It is killed: what it has not been told yet it would send once more.
+        wait_until(lambda: not ours.status()["waiting"], what="the queue to be empty")
+        ours.stop()
+        sink.stop()  # all its files are written
+        found = Counter(
+            name for path in kept.iterdir() for name in SUBJECT.findall(path.read_bytes())
+        )
     wanted = Counter(path.name.encode() for path in messages)
     assert found == wanted, f"lost: {wanted - found}; too often: {found - wanted}"
-    for path in kept.iterdir():
-        path.unlink()
-    sink.start()
     return len(messages) / seconds
 
 

@@ -52,7 +52,7 @@ def test_file_is_read_with_what_it_includes(tmp_path: Path) -> None:
     [
         pytest.param(b":include:/missing/list", "No such file", id="missing"),
         pytest.param(b":include:list", "cannot include 'list' here", id="relative"),
-        pytest.param(b":include:/a\0b", "null byte", id="nul"),
+        pytest.param(b":include:/a\0b", "embedded null", id="nul"),
         pytest.param(b":include:/", "Is a directory", id="directory"),
         pytest.param(b":include:/dev/null", "not a regular file", id="device"),
     ],
