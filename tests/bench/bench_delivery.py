@@ -145,7 +145,7 @@ def far_table(given: Given, chunking: bool, near: float) -> Table:
 
     def targets(made: Table) -> list[Target]:
         limit = trips * ROUND_TRIP_S * 1000 + 20
-        measured = round((made.median(DIRECT) - near) / (ROUND_TRIP_S * 1000))
+        measured = (made.median(DIRECT) - near) / (ROUND_TRIP_S * 1000)
         found = [
             Target("daemon up, ms", made.median(OURS), most=limit),
             Target("no daemon, round trips", measured, most=ROUND_TRIPS),

@@ -39,8 +39,6 @@ def measure(settings: Settings) -> Iterable[Table]:
         full.fill(count, due_after="1s")
         contests: list[Contest] = [
             ("start until all is known", lambda: start_until_known(full, count)),
-            ("mailq, first line", lambda: list_queue(full, first_line=True)),
-            ("mailq, all", lambda: list_queue(full, first_line=False)),
             ("memory, MiB", full.place.memory_mib),
         ]
         given = take_turns(settings.runs, contests)
@@ -51,7 +49,12 @@ def measure(settings: Settings) -> Iterable[Table]:
         given |= take_turns(
             settings.runs, [("start until the first delivery", lambda: start_until_first(full))]
         )
-        yield seconds_table(given, count)
+        have_all_deferred(full, count)
+        contests = [
+            ("mailq, first line", lambda: list_queue(full, first_line=True)),
+            ("mailq, all", lambda: list_queue(full, first_line=False)),
+        ]
+        yield seconds_table(given | take_turns(settings.runs, contests), count)
         yield one_message(stack, sink, full, settings)
 
 
@@ -70,14 +73,19 @@ def start_until_known(full: Pysendmail, count: int) -> float:
 
 
 def start_until_first(full: Pysendmail) -> float:
-    """Return the seconds from the daemon's start until the smarthost has the first message."""
+    """Return the seconds from the daemon's start until the smarthost has the first message; both
+    are ended then, so that nearly all goes on waiting.
+    """
     sink = full.smarthost
     sink.stop()
     full.stop()
     sink.start()
     began = time.perf_counter()
     full.start_daemon()
-    return sink.wait(1) - began
+    seconds = sink.wait(1) - began
+    full.stop()
+    sink.stop()
+    return seconds
 
 
 def list_queue(full: Pysendmail, *, first_line: bool) -> float:
@@ -111,7 +119,6 @@ def one_message(stack: ExitStack, sink: Sink, full: Pysendmail, settings: Settin
     """Return what one submission and one delivery take, beside the same with none waiting."""
     empty = stack.enter_context(closing(Pysendmail(sink)))
     empty.start()
-    have_all_deferred(full)
     contests: list[Contest] = [
         ("-odi, none waiting", lambda: empty.submit(empty.delivering())),
         ("-odi, all waiting", lambda: full.submit(full.delivering())),
@@ -135,14 +142,14 @@ def one_message(stack: ExitStack, sink: Sink, full: Pysendmail, settings: Settin
     )  # fmt: skip
 
 
-def have_all_deferred(full: Pysendmail) -> None:
-    """Have each message attempted, so that it waits for a day; the daemon runs, and so does the
-    smarthost.
+def have_all_deferred(full: Pysendmail, count: int) -> None:
+    """Fill the queue anew and have each message attempted, so that it waits for a day; the daemon
+    runs, and so does the smarthost.
     """
     sink = full.smarthost
     assert isinstance(sink, Sink)
     progress("have all deferred")
-    full.stop()
+    full.refill()
     sink.stop()
     sink.start(*REFUSE_ALL)
     full.configure(retry_first="1d", retry_longest="1d")
@@ -155,5 +162,6 @@ def have_all_deferred(full: Pysendmail) -> None:
         return isinstance(moment, float) and moment > time.time() + LATER_S
 
     wait_until(all_deferred, seconds=LONG_S, what="all to be deferred", evidence=full.log)
+    assert full.status()["waiting"] == count, full.status()
     sink.stop()
     sink.start()

@@ -72,11 +72,13 @@ def keeping(sink: Sink, kept: Path) -> Iterator[None]:
     """Have the smarthost write each message to a file in `kept`, which is empty afterwards."""
     sink.stop()
     sink.start("-d", f"{kept}/message.")
-    yield
-    sink.stop()
-    for path in kept.iterdir():
-        path.unlink()
-    sink.start()
+    try:
+        yield
+    finally:
+        sink.stop()
+        for path in kept.iterdir():
+            path.unlink()
+        sink.start()
 
 
 def storm(peer: Peer, sink: Sink, messages: list[Path], kept: Path) -> Callable[[], float]:
