@@ -236,6 +236,13 @@ def test_documents_and_units_name_the_paths_of_the_installation(prefix: Path) ->
     assert f"{prefix}/etc/pysendmail" in (prefix / "share/man/man8/sendmail.8").read_text()
 
 
+def test_no_number_of_starts_takes_the_socket_down(package: Path) -> None:
+    """By systemd's default the sixth start within ten seconds fails, and its socket too."""
+    [service] = package.rglob("pysendmail.service")
+    unit, _ = service.read_text().split("[Service]")
+    assert "\nStartLimitIntervalSec=0\n" in unit
+
+
 def test_every_module_is_compiled_for_its_final_place_and_believed_unchecked(package: Path) -> None:
     modules = sorted((package / "usr/lib/pysendmail/pysendmail").rglob("*.py"))
     assert len(modules) > 50
