@@ -41,7 +41,8 @@ def measure(settings: Settings) -> Iterable[Table]:
         kept = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=IN_MEMORY)))
         kept.chmod(0o777)
         sink = stack.enter_context(closing(Sink()))
-        messages = write_messages(count)
+        written = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="messages-")))
+        messages = write_messages(written, count)
         ours = stack.enter_context(closing(Pysendmail(sink)))
         bare = [ours.interpreter, "-I", "-S", "-c", "pass"]
         nothing = [os.devnull] * count
@@ -57,9 +58,8 @@ def measure(settings: Settings) -> Iterable[Table]:
         yield table(take_turns(settings.runs, contests), count)
 
 
-def write_messages(count: int) -> list[Path]:
+def write_messages(directory: Path, count: int) -> list[Path]:
     """Return files with messages that can be told apart."""
-    directory = Path(tempfile.mkdtemp(prefix="messages-"))
     directory.chmod(0o755)
     paths = [directory / str(number) for number in range(count)]
     for path in paths:

@@ -1,8 +1,8 @@
 """The smarthosts that everybody is measured against: Postfix's smtp-sink, and Postfix itself.
 
 Both have `host`, `port`, `tls`, `taken` and `wait`, and can be stopped and started again at the
-same port. Neither touches a disk: smtp-sink forgets what it takes, and Postfix hands each message
-on to an smtp-sink while it takes it (before-queue filter).
+same port. Neither touches a disk: smtp-sink forgets what it takes, or keeps it in memory for the
+storm, and Postfix hands each message on to an smtp-sink while it takes it (before-queue filter).
 """
 
 from __future__ import annotations
