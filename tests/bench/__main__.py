@@ -1,6 +1,7 @@
 """`python -m tests.bench [NAME...]`: measure, all or what is named.
 
-Each table is printed when it is there, and kept for `python -m tests.bench.report`.
+Each table is printed when it is there, and kept; in the end all that are kept become a page and a
+plot (see `report`).
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ def main() -> None:
         tempfile.tempdir = directory
         for name in asked.names or NAMES:
             measure(name, settings, keep=not asked.quick)
+    if not asked.quick:
+        report.write_latest()
 
 
 def measure(name: str, settings: Settings, *, keep: bool) -> None:
@@ -49,6 +52,8 @@ def measure(name: str, settings: Settings, *, keep: bool) -> None:
     progress(name)
     load, before, tables = report.load(), report.STAT.read_text(), []
     for table in importlib.import_module(f"tests.bench.bench_{name}").measure(settings):
+        if settings.scale != 1:
+            table.targets = []  # they are for the whole number of messages
         print(table.markdown(), flush=True)
         tables.append(table)
         if keep:

@@ -44,7 +44,7 @@ def measure(settings: Settings) -> Iterable[Table]:
         given = take_turns(settings.runs, contests)
         memory = figures({OURS: given.pop("memory, MiB")})
         most = 20 + 400 * count / MIB
-        target = Target("MiB, 20 and 400 octets a message", memory[0].median, most=most)
+        target = Target("MiB, 20 and 400 octets a message", memory[0].median, "at most", most)
         yield Table(f"Memory, {count} messages wait", "MiB (PSS)", memory, targets=[target])
         given |= take_turns(
             settings.runs, [("start until the first delivery", lambda: start_until_first(full))]
@@ -109,7 +109,7 @@ def seconds_table(given: dict[str, list[float]], count: int) -> Table:
     }
     rows = [Figure(f"{OURS}: {label}", given[label]) for label in limits]
     targets = [
-        Target(f"{label}, s", row.median, most=limits[label])
+        Target(f"{label}, s", row.median, "at most", limits[label])
         for label, row in zip(limits, rows, strict=True)
     ]
     return Table(f"Start and listing, {count} messages wait", "s", rows, targets=targets)
@@ -135,7 +135,8 @@ def one_message(stack: ExitStack, sink: Sink, full: Pysendmail, settings: Settin
         targets=[
             Target(
                 f"{mode}, all waiting ÷ none waiting",
-                medians[f"{mode}, all waiting"] / medians[f"{mode}, none waiting"], most=1.1,
+                medians[f"{mode}, all waiting"] / medians[f"{mode}, none waiting"],
+                "at most", 1.1,
             )
             for mode in ("-odi", "-odb")
         ],

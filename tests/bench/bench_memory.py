@@ -36,7 +36,7 @@ def measure(settings: Settings) -> Iterable[Table]:
         contests: list[Contest] = [(peer.name, resident(peer, peer.stop)) for peer in peers]
         idle = figures(take_turns(settings.runs, contests))
         ours = next(figure.median for figure in idle if figure.label == OURS)
-        target = Target("MiB", ours, most=20)
+        target = Target("MiB", ours, "at most", 20)
         yield Table("Memory, nothing waits", "MiB (PSS)", idle, targets=[target])
         for peer in peers:
             progress(f"fill the queue of {peer.name}")

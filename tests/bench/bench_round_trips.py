@@ -116,8 +116,8 @@ def measure_against(chunking: bool, road: link.Link, count: int, runs: int) -> T
         f"round trips a message ({count} of 2 KB, one connection, {ROUND_TRIP_S * 1000:.0f} ms)",
         figures,
         targets=[
-            Target("messages a round trip", 1 / ours, least=20)
+            Target("messages a round trip", 1 / ours, "at least", 20)
             if chunking
-            else Target("round trips a message", ours, most=1.15)
+            else Target("round trips a message", ours, "at most", 1.15)
         ],
     )

@@ -3,6 +3,9 @@
 Each end is a network namespace with one TUN device. Every IP packet is held for half of the round
 trip on its way, in order and at any rate, so that the kernel's own TCP meets the delay: from the
 handshake on, slow start and delayed ACKs included.
+
+The link counts round trips by what waits for what, whatever the clock says: a packet that leaves an
+end is one step further than the furthest that had come there before.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from collections import deque
 
 CLIENT, SERVER = "10.203.0.1", "10.203.0.2"
 PACKET = 64 * 1024
+ASK = b"?"
 
 # linux/if_tun.h
 TUNSETIFF = 0x400454CA
@@ -52,6 +56,15 @@ class Link:
         self.client = ["nsenter", f"--net=/proc/{int(client)}/ns/net", "--"]
         self.server = ["nsenter", f"--net=/proc/{int(server)}/ns/net", "--"]
 
+    def round_trips(self) -> int:
+        """Return how many round trips, one after the other, brought the client what it has; only
+        what left an end since this was asked last is counted.
+        """
+        assert self._bridge.stdin is not None and self._bridge.stdout is not None
+        self._bridge.stdin.write(ASK)
+        self._bridge.stdin.flush()
+        return int(self._bridge.stdout.readline())
+
     def close(self) -> None:
         """Take it away; what runs at its ends goes on without a network."""
         self._bridge.communicate()
@@ -63,7 +76,7 @@ def bridge(delay: float) -> None:
     try:
         print(*(process.pid for process, _ in ends), flush=True)
         (_, left), (_, right) = ends
-        carry({left: right, right: left}, delay)
+        carry(left, right, delay)
     finally:
         for process, _ in ends:
             process.kill()
@@ -94,23 +107,32 @@ def keep_end(own: str, other: str, descriptor: int) -> None:
     signal.pause()
 
 
-def carry(other: dict[int, int], delay: float) -> None:
-    """Carry every packet to the other end, `delay` seconds after it came."""
-    held: deque[tuple[float, int, bytes]] = deque()
+def carry(client: int, server: int, delay: float) -> None:
+    """Carry every packet to the other end, `delay` seconds after it came; tell who asks of the
+    round trips.
+    """
+    other = {client: server, server: client}
+    steps = {client: 0, server: 0}
+    held: deque[tuple[float, int, int, bytes]] = deque()
     while True:
         pause = max(0.0, held[0][0] - time.monotonic()) if held else None
         ready = select.select([0, *other], [], [], pause)[0]
         if 0 in ready:
-            return
-        for tun in ready:
+            if os.read(0, 1) != ASK:
+                return
+            print(steps[client] // 2, flush=True)
+            steps = dict.fromkeys(steps, 0)
+            held = deque((due, 0, tun, packet) for due, _, tun, packet in held)
+        for tun in other.keys() & ready:
             try:
                 while True:
                     packet = os.read(tun, PACKET)
-                    held.append((time.monotonic() + delay, other[tun], packet))
+                    held.append((time.monotonic() + delay, steps[tun] + 1, other[tun], packet))
             except BlockingIOError:
                 pass  # that was all
         while held and held[0][0] <= time.monotonic():
-            _, tun, packet = held.popleft()
+            _, step, tun, packet = held.popleft()
+            steps[tun] = max(steps[tun], step)
             try:
                 os.write(tun, packet)
             except OSError:

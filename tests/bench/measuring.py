@@ -7,6 +7,7 @@ the runs, with minimum and maximum.
 
 from __future__ import annotations
 
+import operator
 import statistics
 import sys
 import time
@@ -14,6 +15,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 OURS = "pysendmail"
 BARE = "python3 -I -S -c pass"
+BOUNDS: dict[str, Callable[[float, float], bool]] = {
+    "at most": operator.le, "below": operator.lt, "at least": operator.ge, "above": operator.gt,
+}  # fmt: skip
 PAUSE_S = 0.05  # for what the contestant before may still do in the background
 
 Contest = tuple[str, Callable[[], float]]
@@ -47,20 +51,21 @@ class Figure:
 
 
 class Target:
-    """What ours should reach: `value`, compared with the limit, `words` say of what."""
+    """What ours should reach: `words` say of what, `bound` is one of BOUNDS."""
 
-    def __init__(self, words: str, value: float, *, most: float = 0.0, least: float = 0.0) -> None:
+    def __init__(self, words: str, value: float, bound: str, limit: float) -> None:
         self.words = words
         self.value = value
-        self.most = most
-        self.least = least
+        self.bound = bound
+        self.limit = limit
 
     def markdown(self) -> str:
         """Return it with its verdict, in one line."""
-        limit = f"at most {shown(self.most)}" if self.most else f"at least {shown(self.least)}"
-        reached = self.value <= self.most if self.most else self.value >= self.least
-        verdict = "reached" if reached else "**missed**"
-        return f"- {self.words}: {limit}; measured {shown(self.value)}, {verdict}"
+        verdict = "reached" if BOUNDS[self.bound](self.value, self.limit) else "**missed**"
+        measured = shown(self.value)
+        if f"{self.value:.3g}" == f"{self.limit:.3g}":
+            measured = f"{self.value:.6g}"  # three digits do not tell them apart
+        return f"- {self.words}: {self.bound} {shown(self.limit)}; measured {measured}, {verdict}"
 
 
 class Table:

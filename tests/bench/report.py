@@ -1,7 +1,7 @@
-"""What was measured, kept by benchmark, and the page that is made of it.
+"""What was measured, kept by benchmark, and the page and the plot that are made of it.
 
-`python -m tests.bench.report` puts what .bench/results holds into docs/performance.md, and draws
-docs/performance.svg.
+`write` makes them in .bench of all that .bench/results holds. `python -m tests.bench.report` puts
+the same into docs/performance.md and docs/performance.svg, in the place of all figures there.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pathlib import Path
 
 from pysendmail import __version__
 from tests.bench import plot
-from tests.bench.measuring import Figure, Settings, Table
+from tests.bench.measuring import Figure, Settings, Table, progress
 from tests.bench.peers.peer import ROOTS
 from tests.bench.place import PYTHON
 
 REPOSITORY = Path(__file__).parents[2]
 RESULTS = REPOSITORY / ".bench/results"
+LATEST = REPOSITORY / ".bench/figures.md"
 PAGE = REPOSITORY / "docs/performance.md"
-PLOT = REPOSITORY / "docs/performance.svg"
 STAT = Path("/proc/stat")
 # What removes many files comes late: some disks are slow at making new ones for minutes after that.
 NAMES = (
@@ -59,7 +59,18 @@ def keep(name: str, tables: list[Table], settings: Settings, load: str, stolen: 
 
 
 def main() -> None:
-    """Write the page and the plot."""
+    """Put the figures into the page, and the plot beside it."""
+    replace(PAGE, write(PAGE.with_suffix(".svg")))
+
+
+def write_latest() -> None:
+    """Write figures and plot of what has been measured here, and tell where they are."""
+    LATEST.write_text(write(LATEST.with_suffix(".svg")), encoding="utf-8")
+    progress(f"all figures: {LATEST} and {LATEST.with_suffix('.svg').name}")
+
+
+def write(picture: Path) -> str:
+    """Draw the plot; return all figures in Markdown, with the plot beside them."""
     found = [RESULTS / f"{name}.json" for name in NAMES if (RESULTS / f"{name}.json").exists()]
     if not found:
         raise SystemExit(f"nothing has been measured: there is no {RESULTS}/*.json")
@@ -79,8 +90,8 @@ def main() -> None:
             tables.append(table)
         last = kept
     taken = f"Last taken {last['when']} on {last['machine']}. {'; '.join(last['versions'])}."
-    replace(PAGE, "\n".join([taken, "", f"![all figures]({PLOT.name})", "", *parts]))
-    PLOT.write_text(plot.svg(tables), encoding="utf-8")
+    picture.write_text(plot.svg(tables), encoding="utf-8")
+    return "\n".join([taken, "", f"![all figures]({picture.name})", "", *parts])
 
 
 def replace(page: Path, text: str) -> None:

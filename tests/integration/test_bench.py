@@ -9,11 +9,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.bench import smarthosts
+from tests.bench import link, smarthosts
 from tests.bench.certificate import Certificate
 from tests.bench.place import Place
 from tests.helpers.installed import REPOSITORY
@@ -65,3 +66,35 @@ def test_the_smarthost_with_tls_takes_mail_after_a_login(
         assert smarthost.taken == 1
     finally:
         smarthost.close()
+
+
+SERVER = """
+import socket
+server = socket.create_server(("", 0))
+print(server.getsockname()[1], flush=True)
+connection, _ = server.accept()
+connection.sendall(b"greeting")
+while octets := connection.recv(1):
+    connection.sendall(octets)
+"""
+CLIENT = """
+import socket, sys
+client = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+client.recv(64)
+for _ in range(3):
+    client.sendall(b"x")
+    client.recv(64)
+"""
+
+
+def test_the_link_counts_round_trips_one_after_the_other() -> None:
+    if reason := link.why_not():
+        pytest.skip(reason)
+    with closing(link.Link(0.01)) as road:
+        command = [*road.server, "python3", "-c", SERVER]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout is not None
+            port = server.stdout.readline().strip()
+            road.round_trips()
+            subprocess.run([*road.client, "python3", "-c", CLIENT, link.SERVER, port], check=True)
+            assert road.round_trips() == 5, "TCP, greeting, three answers"
