@@ -110,24 +110,18 @@ def parse_first_line(line: bytes) -> FirstLine:
     return FirstLine(head_end, head_end + size, sealed, checksum)
 
 
-def parse_head(first_line: FirstLine, head: bytes) -> Entry:
-    """Return the entry as it was when it entered."""
+def parse_entry(first_line: FirstLine, head: bytes, journal: bytes = b"") -> tuple[Entry, int]:
+    """Return the entry as head and journal tell, and the length of the journal that counts.
+
+    Everything after that length is a torn record: to be cut off before the next one is written.
+    """
     first_line.check(head)
-    facts = _parse_json(head)
-    facts.pop(_MESSAGE_SUM, None)
     try:
-        envelope = _parse_envelope(facts)
-        return Entry(
-            facts.pop("queue_id"),
-            envelope,
-            arrived=_number(facts.pop("arrived")),
-            uid=_whole(facts.pop("uid")),
-            size=first_line.message_end - first_line.head_end,
-            **_parse_change(facts, envelope, envelope.recipients, {}),
-            extra=facts,
-        )
+        facts = _parse_head(head)
+        end = _parse_journal(journal, facts)
+        return Entry(**facts, size=first_line.message_end - first_line.head_end), end
     except _MALFORMED as error:
-        raise BrokenEntry(f"the head is malformed: {error!r}") from error
+        raise BrokenEntry(f"head or journal is malformed: {error!r}") from error
 
 
 def check_message(head: bytes, chunks: Iterable[bytes]) -> None:
@@ -143,29 +137,6 @@ def format_record(old: Entry, new: Entry) -> bytes:
     """Return the journal record that turns `old` into `new`."""
     record = _format_json(format_change(old, new))
     return b"%08x %s" % (crc32(record), record)
-
-
-def parse_journal(entry: Entry, journal: bytes) -> tuple[Entry, int]:
-    """Apply the records; return the entry as it is now and the length of the journal that counts.
-
-    Everything after that length is a torn record: to be cut off before the next one is written.
-    """
-    end = 0
-    facts: dict[str, Any] = {}
-    while (line_end := journal.find(b"\n", end) + 1) > 0:
-        checksum, _, record = journal[end:line_end].partition(b" ")
-        if checksum != b"%08x" % crc32(record):
-            break
-        if not facts:
-            facts = {"pending": entry.pending, "reasons": entry.reasons, "extra": entry.extra}
-        try:
-            change = _parse_json(record)
-            facts |= _parse_change(change, entry.envelope, facts["pending"], facts["reasons"])
-        except _MALFORMED as error:
-            raise BrokenEntry(f"a record is malformed: {error!r}") from error
-        facts["extra"] = {**facts["extra"], **change}
-        end = line_end
-    return (entry.changed(**facts) if facts else entry), end
 
 
 def format_change(old: Entry | None, new: Entry) -> dict[str, Any]:
@@ -191,23 +162,54 @@ def format_change(old: Entry | None, new: Entry) -> dict[str, Any]:
     return change
 
 
-def _parse_change(
-    change: dict[str, Any],
-    envelope: Envelope,
-    pending: tuple[Recipient, ...],
-    reasons: dict[bytes, Outcome],
-) -> dict[str, Any]:
-    """Take what head or record say out of `change`; return it as arguments for an Entry."""
-    facts = {name: read(change.pop(name)) for name, read in _READERS.items() if name in change}
-    places = change.pop("crossed_off", ())
-    news = change.pop("reasons", ())
-    if places or news:
-        gone = {_recipient_at(place, envelope).address for place in places}
-        facts["pending"] = tuple(one for one in pending if one.address not in gone)
-        waiting = {one.address for one in facts["pending"]}
-        known = {**reasons, **{outcome.recipient: outcome for outcome in _parse_outcomes(news)}}
-        facts["reasons"] = {who: reason for who, reason in known.items() if who in waiting}
+def _parse_head(head: bytes) -> dict[str, Any]:
+    """Return the arguments for an Entry as it was when it entered, but for its size."""
+    said = _parse_json(head)
+    said.pop(_MESSAGE_SUM, None)
+    envelope = _parse_envelope(said)
+    facts = {
+        "queue_id": said.pop("queue_id"),
+        "envelope": envelope,
+        "arrived": _number(said.pop("arrived")),
+        "uid": _whole(said.pop("uid")),
+        "pending": envelope.recipients,
+        "reasons": {},
+        "extra": {},
+    }
+    _apply(said, facts)
     return facts
+
+
+def _parse_journal(journal: bytes, facts: dict[str, Any]) -> int:
+    """Apply the records to the arguments for an Entry; return the length of those that count."""
+    end = 0
+    while (line_end := journal.find(b"\n", end) + 1) > 0:
+        checksum, _, record = journal[end:line_end].partition(b" ")
+        if checksum != b"%08x" % crc32(record):
+            break
+        _apply(_parse_json(record), facts)
+        end = line_end
+    return end
+
+
+def _apply(said: dict[str, Any], facts: dict[str, Any]) -> None:
+    """Let the arguments for an Entry be what head or record say."""
+    for name, read in _READERS.items():
+        if name in said:
+            facts[name] = read(said.pop(name))
+    places = said.pop("crossed_off", ())
+    news = said.pop("reasons", ())
+    if places:
+        gone = {_recipient_at(place, facts["envelope"]).address for place in places}
+        facts["pending"] = tuple(one for one in facts["pending"] if one.address not in gone)
+    if places or news:
+        waiting = {one.address for one in facts["pending"]}
+        latest = {outcome.recipient: outcome for outcome in _parse_outcomes(news)}
+        known = {**facts["reasons"], **latest}
+        facts["reasons"] = {who: reason for who, reason in known.items() if who in waiting}
+    if said:
+        _format_json(said)  # ValueError for what could not be written again: NaN, 1e999
+        facts["extra"].update(said)
 
 
 def _recipient_at(place: object, envelope: Envelope) -> Recipient:
@@ -301,15 +303,7 @@ def _parse_json(text: bytes) -> dict[str, Any]:
     return facts
 
 
-def _finite(number: str) -> float:
-    """Read a number; `NaN`, `Infinity` and 1e999 are none that could be written again."""
-    value = float(number)
-    if not math.isfinite(value):
-        raise ValueError(f"{number} is no number")
-    return value
-
-
-_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+_DECODER = json.JSONDecoder()
 
 
 def _text(octets: bytes) -> str:

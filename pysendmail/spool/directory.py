@@ -165,13 +165,15 @@ class DirectorySpool:
 
     def entries(self) -> Iterator[Entry]:
         """Yield the entries, in no order. Broken ones are left to `sweep`."""
-        for queue_id in fetched_ahead(self.ids(), self._store.layout.queue):
+        for file in fetched_ahead(self._store.open_all(self.ids())):
             try:
-                entry = self.find(queue_id)
+                with as_spool_error(f"read {file.queue_id}"):
+                    entry = file.read()
             except BrokenEntry:
                 continue
-            if entry is not None:
-                yield entry
+            finally:
+                file.close()
+            yield entry
 
     def ids(self) -> Iterator[str]:
         """Yield the ids of all entries."""

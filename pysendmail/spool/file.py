@@ -44,7 +44,7 @@ MODE_ENTERING = 0o1600
 # One read takes in first line, head, small message and journal of nearly every entry.
 _FIRST_READ = 8192
 # So many files are on their way from the disk when the queue is read.
-_FILES_AHEAD = 32
+_FILES_AHEAD = 16
 # Small chunks of a message are written together.
 _WRITE_TOGETHER = 256 * 1024
 # ext4 knows times up to the year 2446; this is 2242.
@@ -94,6 +94,13 @@ class EntryFile:
         self.entry, self._journal_end = entry, offset
         self.note_time(entry.next_attempt)
 
+    def fetch(self) -> None:
+        """Have the disk fetch what `read` will read, and do not wait for it."""
+        try:
+            os.posix_fadvise(self._fd, 0, _FIRST_READ, os.POSIX_FADV_WILLNEED)
+        except OSError:
+            pass  # a FIFO has nothing to be fetched
+
     def read(self) -> Entry:
         """Read the entry as it is now. Raises OSError, or BrokenEntry when it is none.
 
@@ -117,7 +124,7 @@ class EntryFile:
             raise TornEntry("shorter than its message")
         head = self._part(start, codec.FIRST_LINE_LENGTH, first_line.head_end)
         journal = self._part(start, first_line.message_end, size)
-        entry, length = codec.parse_journal(codec.parse_head(first_line, head), journal)
+        entry, length = codec.parse_entry(first_line, head, journal)
         if entry.queue_id != self.queue_id:
             raise BrokenEntry(f"it is entry {entry.queue_id}")
         self.entry, self._first_line, self._start = entry, first_line, start
@@ -265,13 +272,25 @@ def open_entry(
     """
     flags = (os.O_RDWR if writable else os.O_RDONLY) | SAFE
     try:
-        return EntryFile(os.open(queue_id, flags, dir_fd=directory), queue_id, disk)
+        return EntryFile(_open_unnoted(queue_id, flags, directory), queue_id, disk)
     except FileNotFoundError:
         return None
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
             raise BrokenEntry("not a regular file") from error
         raise
+
+
+def _open_unnoted(name: str, flags: int, directory: int) -> int:
+    """Open a file; that it is read changes nothing on the disk.
+
+    Each read would be noted there, since mtimes that are still to come are later than any atime
+    (mount(8): relatime).
+    """
+    try:
+        return os.open(name, flags | os.O_NOATIME, dir_fd=directory)
+    except PermissionError:
+        return os.open(name, flags, dir_fd=directory)  # somebody else's, perhaps
 
 
 def close_together(files: Iterable[EntryFile]) -> None:
@@ -304,32 +323,23 @@ def names_in(directory: int) -> Iterator[str]:
         os.close(fd)
 
 
-def fetched_ahead(names: Iterable[str], directory: int) -> Iterator[str]:
-    """Yield the names; meanwhile the disk fetches the beginning of the files that come next.
+def fetched_ahead(files: Iterable[EntryFile]) -> Iterator[EntryFile]:
+    """Yield the files, which who gets them closes; meanwhile the disk fetches those that come next.
 
-    A disk that is asked for one file after the other takes its whole time for each. Of what cannot
-    be opened nothing is said: who opens it next finds out.
+    A disk that is asked for one file after the other takes its whole time for each.
     """
-    coming: deque[str] = deque()
-    for name in names:
-        _fetch(name, directory)
-        coming.append(name)
-        if len(coming) > _FILES_AHEAD:
+    coming: deque[EntryFile] = deque()
+    try:
+        for file in files:
+            file.fetch()
+            coming.append(file)
+            if len(coming) > _FILES_AHEAD:
+                yield coming.popleft()
+        while coming:
             yield coming.popleft()
-    yield from coming
-
-
-def _fetch(name: str, directory: int) -> None:
-    try:
-        fd = os.open(name, os.O_RDONLY | SAFE, dir_fd=directory)
-    except OSError:
-        return
-    try:
-        os.posix_fadvise(fd, 0, _FIRST_READ, os.POSIX_FADV_WILLNEED)
-    except OSError:
-        pass  # a FIFO has nothing to be fetched
     finally:
-        os.close(fd)
+        for file in coming:
+            file.close()
 
 
 def hinted_time(queue_id: str, directory: int) -> float | None:

@@ -11,7 +11,13 @@ from collections import deque
 from pysendmail.spool.bell import Bell
 from pysendmail.spool.entering import move_into_queue, remove_torn, write_incoming
 from pysendmail.spool.entry import Entry, check_queue_id
-from pysendmail.spool.errors import AlreadyEntered, HalfEntered, SpoolError, as_spool_error
+from pysendmail.spool.errors import (
+    AlreadyEntered,
+    BrokenEntry,
+    HalfEntered,
+    SpoolError,
+    as_spool_error,
+)
 from pysendmail.spool.file import close_together, hinted_time, open_entry
 from pysendmail.spool.index import HELD, Index
 from pysendmail.spool.layout import Layout
@@ -19,7 +25,7 @@ from pysendmail.spool.sync import SharedSync
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pysendmail.message.message import Message
     from pysendmail.spool.contract import Notice
@@ -163,6 +169,17 @@ class Store:
                     raise
                 file.close()
             return None
+
+    def open_all(self, queue_ids: Iterable[str]) -> Iterator[EntryFile]:
+        """Open these entries one by one, to be read; what is gone, or no file, is passed over."""
+        with as_spool_error("open the entries"):
+            for queue_id in queue_ids:
+                try:
+                    file = open_entry(queue_id, self.layout.queue, self.disk)
+                except BrokenEntry:
+                    continue
+                if file is not None:
+                    yield file
 
     def read(self, queue_id: str) -> EntryFile | None:
         """Open and read an entry without locking it; None when it is gone. Raises BrokenEntry."""

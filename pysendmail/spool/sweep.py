@@ -19,7 +19,7 @@ from pysendmail.spool.layout import exists
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pysendmail.spool.entry import Entry
     from pysendmail.spool.file import EntryFile
@@ -59,9 +59,9 @@ def sweep(layout: Layout, now: float, look: Callable[[Entry], None]) -> list[Fin
     """
     findings: list[Finding] = []
     for name in names_in(layout.incoming):
-        _note(findings, name, lambda name: _look_at_half_entered(name, layout))
-    for name in fetched_ahead(names_in(layout.queue), layout.queue):
-        _note(findings, name, lambda name: _look_at_entry(name, layout, look))
+        _note(findings, name, _look_at_half_entered, name, layout)
+    for file in fetched_ahead(_open_all(findings, layout)):
+        _note(findings, file.queue_id, _look_at_entry, file, layout, look)
     if findings:
         # A file put aside: first durable where it is now, then gone where it was.
         layout.disk.sync(layout.broken)
@@ -71,13 +71,11 @@ def sweep(layout: Layout, now: float, look: Callable[[Entry], None]) -> list[Fin
 
 
 def _note(
-    findings: list[Finding],
-    name: str,
-    look_at: Callable[[str], Finding | None],
+    findings: list[Finding], name: str, look_at: Callable[..., Finding | None], *at: object
 ) -> None:
     """Look at one file and note what is to be told; trouble with it is something to be told."""
     try:
-        finding = look_at(name)
+        finding = look_at(*at)
     except EntryBusy:
         return  # somebody works on it, so it is well looked after
     except OSError as error:
@@ -100,14 +98,30 @@ def _half_entered(name: str) -> Finding:
     return Finding("half-entered", name, "its entering never ended; removed")
 
 
-def _look_at_entry(name: str, layout: Layout, look: Callable[[Entry], None]) -> Finding | None:
-    file: EntryFile | None = None
+def _open_all(findings: list[Finding], layout: Layout) -> Iterator[EntryFile]:
+    """Yield what is in queue/, open, but for what no entry can be."""
+    for name in names_in(layout.queue):
+        opened: list[EntryFile] = []
+        _note(findings, name, _open, name, layout, opened)
+        yield from opened
+
+
+def _open(name: str, layout: Layout, opened: list[EntryFile]) -> Finding | None:
     try:
         if not is_queue_id(name):
             raise BrokenEntry("not a queue id")
-        file = open_entry(name, layout.queue, layout.disk, writable=True)
-        if file is None:
-            return None
+        if file := open_entry(name, layout.queue, layout.disk, writable=True):
+            opened.append(file)
+        return None
+    except BrokenEntry as error:
+        return _put_aside(name, layout.queue, layout, error)
+
+
+def _look_at_entry(
+    file: EntryFile, layout: Layout, look: Callable[[Entry], None]
+) -> Finding | None:
+    name = file.queue_id
+    try:
         entry = file.read()
         if file.marked or hinted_time(name, layout.queue) != hint_of(entry):
             _set_hint_right(file)
@@ -116,14 +130,12 @@ def _look_at_entry(name: str, layout: Layout, look: Callable[[Entry], None]) -> 
     except HalfEntered:
         return _half_entered(name) if remove_torn(name, layout) else None
     except BrokenEntry as error:
-        if file is not None:
-            file.lock()
-            if not file.is_in(layout.queue):
-                return None  # the name is gone, or another's by now
+        file.lock()
+        if not file.is_in(layout.queue):
+            return None  # the name is gone, or another's by now
         return _put_aside(name, layout.queue, layout, error)
     finally:
-        if file is not None:
-            file.close()
+        file.close()
 
 
 def _set_hint_right(file: EntryFile) -> None:

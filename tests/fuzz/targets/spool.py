@@ -25,41 +25,40 @@ def entry(octets: bytes) -> None:
     if octets[:1] > b"\x0f":
         start = sealed(head + b"\n")
         journal = b"".join(record_of(record) for record in records)
-    first = read_start(start)
-    if first is None:
+    try:
+        first, _ = read(start)
+    except BrokenEntry:
         return
     assert first.size == SIZE or octets[:1] <= b"\x0f"
-    assert read_start(codec.format_start(first, 0)) == first
-    check_journal(first, journal)
+    start = codec.format_start(first, 0)
+    assert read(start) == (first, 0)
+    check_journal(start, first, journal)
 
 
-def read_start(start: bytes) -> Entry | None:
-    try:
-        line = codec.parse_first_line(start[: codec.FIRST_LINE_LENGTH])
-        return codec.parse_head(line, start[codec.FIRST_LINE_LENGTH : line.head_end])
-    except BrokenEntry:
-        return None
+def read(start: bytes, journal: bytes = b"") -> tuple[Entry, int]:
+    line = codec.parse_first_line(start[: codec.FIRST_LINE_LENGTH])
+    return codec.parse_entry(line, start[codec.FIRST_LINE_LENGTH : line.head_end], journal)
 
 
-def check_journal(first: Entry, journal: bytes) -> None:
+def check_journal(start: bytes, first: Entry, journal: bytes) -> None:
     """Each record counts that was written to its end, whatever is torn behind it."""
     try:
-        last, end = codec.parse_journal(first, journal)
+        last, end = read(start, journal)
     except BrokenEntry:
         return
     assert journal[:end] == journal
-    assert codec.parse_journal(first, journal + journal[: len(journal) // 2])[1] >= end
-    assert codec.parse_journal(first, journal + b"01234567 {")[1] == end
-    assert codec.parse_journal(first, journal[:-1])[1] < max(end, 1)
+    assert read(start, journal + journal[: len(journal) // 2])[1] >= end
+    assert read(start, journal + b"01234567 {")[1] == end
+    assert read(start, journal[:-1])[1] < max(end, 1)
     assert set(last.pending) <= set(first.pending)
     assert last.reasons.keys() <= {recipient.address for recipient in last.pending} | (
         first.reasons.keys()
     )
     record = codec.format_record(first, last)
-    again, length = codec.parse_journal(first, record)
+    again, length = read(start, record)
     assert length == len(record)
     assert again.changed(extra=last.extra) == last
-    assert read_start(codec.format_start(last, 0)) is not None or not last.pending
+    assert not last.pending or read(codec.format_start(last, 0))
 
 
 def sealed(head: bytes) -> bytes:

@@ -89,16 +89,21 @@ def histories(draw):
 
 
 def parse(start: bytes) -> Entry:
+    return parse_all(start, b"")[0]
+
+
+def parse_all(start: bytes, journal: bytes) -> tuple[Entry, int]:
     first_line = codec.parse_first_line(start[: codec.FIRST_LINE_LENGTH])
-    return codec.parse_head(first_line, start[codec.FIRST_LINE_LENGTH : first_line.head_end])
+    head = start[codec.FIRST_LINE_LENGTH : first_line.head_end]
+    return codec.parse_entry(first_line, head, journal)
 
 
 @given(histories())
 def test_entry_and_its_journal_come_back(history):
-    read = parse(codec.format_start(history[0], SUM))
-    assert read == history[0]
+    start = codec.format_start(history[0], SUM)
+    assert parse(start) == history[0]
     journal = b"".join(codec.format_record(old, new) for old, new in itertools.pairwise(history))
-    assert codec.parse_journal(read, journal) == (history[-1], len(journal))
+    assert parse_all(start, journal) == (history[-1], len(journal))
 
 
 @given(histories())
@@ -116,8 +121,7 @@ def test_foreign_octets_are_broken_and_nothing_else(data):
 @given(st.binary(max_size=200))
 def test_foreign_journal_is_no_journal(data):
     entry = sample()
-    found, length = codec.parse_journal(entry, data)
-    assert (found, length) == (entry, 0)
+    assert parse_all(codec.format_start(entry, SUM), data) == (entry, 0)
 
 
 @given(st.data())
@@ -238,19 +242,20 @@ def test_newer_version_is_named():
 
 
 def test_keys_of_newer_versions_are_kept():
-    entry = parse(head_saying(priority=7))
-    assert entry.extra == {"priority": 7}
+    start = head_saying(priority=7)
+    assert parse(start).extra == {"priority": 7}
     record = b'{"attempts":1,"routes":["a"]}\n'
-    entry, _ = codec.parse_journal(entry, b"%08x %s" % (binascii.crc32(record), record))
+    entry, _ = parse_all(start, b"%08x %s" % (binascii.crc32(record), record))
     assert entry.attempts == 1
     assert entry.extra == {"priority": 7, "routes": ["a"]}
     assert parse(codec.format_start(entry, SUM)).extra == entry.extra
 
 
 def test_record_with_a_right_sum_and_wrong_facts_is_broken():
+    start = codec.format_start(sample(), SUM)
     record = b'{"crossed_off":[9]}\n'
     with pytest.raises(BrokenEntry):
-        codec.parse_journal(sample(), b"%08x %s" % (binascii.crc32(record), record))
+        parse_all(start, b"%08x %s" % (binascii.crc32(record), record))
 
 
 def test_record_says_only_what_changed():

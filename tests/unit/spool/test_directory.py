@@ -826,7 +826,7 @@ def test_whole_content_of_an_entering_is_made_durable_before_it_is_an_entry(plac
 def test_entry_of_an_older_version_is_one_whatever_its_mode(place):
     path = leave_entering(place)
     line = codec.parse_first_line(path.read_bytes()[: codec.FIRST_LINE_LENGTH])
-    entry = codec.parse_head(line, path.read_bytes()[codec.FIRST_LINE_LENGTH : line.head_end])
+    entry, _ = codec.parse_entry(line, path.read_bytes()[codec.FIRST_LINE_LENGTH : line.head_end])
     head = codec.format_start(entry, 7).partition(b"\n")[2].replace(b'"message_sum":7,', b"")
     first = b"pysendmail-entry 1 %08x %012x" % (len(head), len(TEXT))
     path.write_bytes(b"%s %08x\n%s%s" % (first, crc32(first + head), head, TEXT))
@@ -972,3 +972,37 @@ def test_steps_are_named_and_come_in_order(place):
     spool.close()
     assert steps[:5] == list(DURABLE_STEPS[:5])
     assert set(steps) == set(DURABLE_STEPS)
+
+
+def test_no_reading_of_the_queue_is_noted_on_the_disk(spool, place):
+    enter(spool, next_attempt=2**33)
+    path = place / "queue" / FIRST
+    os.utime(path, ns=(1, path.stat().st_mtime_ns))
+    assert spool.find(FIRST) is not None
+    assert [entry.queue_id for entry in spool.entries()] == [FIRST]
+    assert spool.sweep(5000.0) == []
+    assert octets(spool.open_message(FIRST)) == TEXT
+    assert path.stat().st_atime_ns == 1
+
+
+def test_entry_that_only_its_owner_may_open_unnoted_is_read(spool, monkeypatch):
+    enter(spool)
+    real = os.open
+
+    def opened(name, flags, *args, **options):
+        if flags & os.O_NOATIME:
+            raise PermissionError(errno.EPERM, "not the owner")
+        return real(name, flags, *args, **options)
+
+    monkeypatch.setattr(os, "open", opened)
+    assert [entry.queue_id for entry in spool.entries()] == [FIRST]
+
+
+def test_listing_that_is_broken_off_leaves_nothing_open(spool):
+    for queue_id in (FIRST, SECOND, THIRD):
+        enter(spool, queue_id)
+    before = len(os.listdir("/proc/self/fd"))
+    entries = spool.entries()
+    next(entries)
+    entries.close()
+    assert len(os.listdir("/proc/self/fd")) == before
