@@ -110,7 +110,7 @@ def parse_first_line(line: bytes) -> FirstLine:
     return FirstLine(head_end, head_end + size, sealed, checksum)
 
 
-def parse_entry(first_line: FirstLine, head: bytes, journal: bytes = b"") -> tuple[Entry, int]:
+def parse_entry(first_line: FirstLine, head: bytes, journal: bytes) -> tuple[Entry, int]:
     """Return the entry as head and journal tell, and the length of the journal that counts.
 
     Everything after that length is a torn record: to be cut off before the next one is written.
@@ -193,7 +193,7 @@ def _parse_journal(journal: bytes, facts: dict[str, Any]) -> int:
 
 
 def _apply(said: dict[str, Any], facts: dict[str, Any]) -> None:
-    """Let the arguments for an Entry be what head or record say."""
+    """Take what head or record say into the arguments for an Entry; nothing is left of `said`."""
     for name, read in _READERS.items():
         if name in said:
             facts[name] = read(said.pop(name))
@@ -208,7 +208,7 @@ def _apply(said: dict[str, Any], facts: dict[str, Any]) -> None:
         known = {**facts["reasons"], **latest}
         facts["reasons"] = {who: reason for who, reason in known.items() if who in waiting}
     if said:
-        _format_json(said)  # ValueError for what could not be written again: NaN, 1e999
+        _format_json(said)  # or it could not be written again: 1e999, or nested very deep
         facts["extra"].update(said)
 
 
@@ -303,7 +303,11 @@ def _parse_json(text: bytes) -> dict[str, Any]:
     return facts
 
 
-_DECODER = json.JSONDecoder()
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number")  # NaN, Infinity
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number)
 
 
 def _text(octets: bytes) -> str:
@@ -337,6 +341,7 @@ _MALFORMED = (
     ValueError,
     AttributeError,
     OverflowError,
+    RecursionError,
     BadQueueId,
 )
 

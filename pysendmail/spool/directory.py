@@ -173,7 +173,8 @@ class DirectorySpool:
                 continue
             finally:
                 file.close()
-            yield entry
+            if not file.gone:
+                yield entry
 
     def ids(self) -> Iterator[str]:
         """Yield the ids of all entries."""

@@ -25,7 +25,13 @@ from pysendmail.message.message import MessageAtRest
 from pysendmail.message.slices import FileSlice, Octets
 from pysendmail.spool import codec
 from pysendmail.spool.disk import SAFE
-from pysendmail.spool.errors import BrokenEntry, EntryBusy, HalfEntered, TornEntry
+from pysendmail.spool.errors import (
+    BrokenEntry,
+    EntryBusy,
+    HalfEntered,
+    SpoolError,
+    TornEntry,
+)
 from pysendmail.spool.index import HELD
 
 TYPE_CHECKING = False
@@ -54,7 +60,7 @@ _LATEST_HINT_S = 2**33
 class EntryFile:
     """An open entry file. `entry` and `message()` as last read; `close` unlocks.
 
-    `marked`: when it was read it was not known to be durable.
+    `marked`: when it was read it was not known to be durable; `gone`: it had been removed.
     """
 
     __slots__ = (
@@ -65,6 +71,7 @@ class EntryFile:
         "_locked",
         "_start",
         "entry",
+        "gone",
         "marked",
         "queue_id",
     )
@@ -75,7 +82,7 @@ class EntryFile:
         self._disk = disk
         self.queue_id = queue_id
         self._locked = False
-        self.marked = False
+        self.marked = self.gone = False
         self.entry: Entry
         self._first_line: codec.FirstLine
         self._journal_end = 0
@@ -110,6 +117,7 @@ class EntryFile:
         if not stat.S_ISREG(status.st_mode):
             raise BrokenEntry("not a regular file")
         self.marked = bool(status.st_mode & stat.S_ISVTX)
+        self.gone = not status.st_nlink
         try:
             return self._read(status.st_size)
         except TornEntry as error:
@@ -282,10 +290,10 @@ def open_entry(
 
 
 def _open_unnoted(name: str, flags: int, directory: int) -> int:
-    """Open a file; that it is read changes nothing on the disk.
+    """Open a file or directory; that it is read changes nothing on the disk.
 
-    Each read would be noted there, since mtimes that are still to come are later than any atime
-    (mount(8): relatime).
+    Each reading of an entry would be noted there, since mtimes that are still to come are later
+    than any atime (mount(8): relatime).
     """
     try:
         return os.open(name, flags | os.O_NOATIME, dir_fd=directory)
@@ -312,7 +320,7 @@ def names_in(directory: int) -> Iterator[str]:
     Raises OSError, also when the directory was removed while open: it would look empty.
     """
     # A descriptor of its own: the read position belongs to the open directory.
-    fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
+    fd = _open_unnoted(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, directory)
     try:
         if os.fstat(fd).st_nlink == 0:
             raise FileNotFoundError(errno.ENOENT, "the directory was removed")
@@ -326,7 +334,8 @@ def names_in(directory: int) -> Iterator[str]:
 def fetched_ahead(files: Iterable[EntryFile]) -> Iterator[EntryFile]:
     """Yield the files, which who gets them closes; meanwhile the disk fetches those that come next.
 
-    A disk that is asked for one file after the other takes its whole time for each.
+    A disk that is asked for one file after the other takes its whole time for each. Trouble that
+    `files` raises comes after those that it had given.
     """
     coming: deque[EntryFile] = deque()
     try:
@@ -335,8 +344,11 @@ def fetched_ahead(files: Iterable[EntryFile]) -> Iterator[EntryFile]:
             coming.append(file)
             if len(coming) > _FILES_AHEAD:
                 yield coming.popleft()
-        while coming:
-            yield coming.popleft()
+    except (OSError, SpoolError):
+        yield from coming
+        raise
+    else:
+        yield from coming
     finally:
         for file in coming:
             file.close()

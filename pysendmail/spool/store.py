@@ -175,7 +175,7 @@ class Store:
         with as_spool_error("open the entries"):
             for queue_id in queue_ids:
                 try:
-                    file = open_entry(queue_id, self.layout.queue, self.disk)
+                    file = open_entry(check_queue_id(queue_id), self.layout.queue, self.disk)
                 except BrokenEntry:
                     continue
                 if file is not None:

@@ -20,10 +20,13 @@ from pysendmail.spool.layout import exists
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import ParamSpec
 
     from pysendmail.spool.entry import Entry
     from pysendmail.spool.file import EntryFile
     from pysendmail.spool.layout import Layout
+
+    Facts = ParamSpec("Facts")
 
 # How long a queue id stays taken. Doors that lost their answer try again within minutes; a drop
 # file may lie until the daemon is back.
@@ -60,7 +63,7 @@ def sweep(layout: Layout, now: float, look: Callable[[Entry], None]) -> list[Fin
     findings: list[Finding] = []
     for name in names_in(layout.incoming):
         _note(findings, name, _look_at_half_entered, name, layout)
-    for file in fetched_ahead(_open_all(findings, layout)):
+    for file in fetched_ahead(_open_entries(layout, findings)):
         _note(findings, file.queue_id, _look_at_entry, file, layout, look)
     if findings:
         # A file put aside: first durable where it is now, then gone where it was.
@@ -71,11 +74,15 @@ def sweep(layout: Layout, now: float, look: Callable[[Entry], None]) -> list[Fin
 
 
 def _note(
-    findings: list[Finding], name: str, look_at: Callable[..., Finding | None], *at: object
+    findings: list[Finding],
+    name: str,
+    look_at: Callable[Facts, Finding | None],
+    *at: Facts.args,
+    **by: Facts.kwargs,
 ) -> None:
     """Look at one file and note what is to be told; trouble with it is something to be told."""
     try:
-        finding = look_at(*at)
+        finding = look_at(*at, **by)
     except EntryBusy:
         return  # somebody works on it, so it is well looked after
     except OSError as error:
@@ -98,23 +105,24 @@ def _half_entered(name: str) -> Finding:
     return Finding("half-entered", name, "its entering never ended; removed")
 
 
-def _open_all(findings: list[Finding], layout: Layout) -> Iterator[EntryFile]:
-    """Yield what is in queue/, open, but for what no entry can be."""
+def _open_entries(layout: Layout, findings: list[Finding]) -> Iterator[EntryFile]:
+    """Open the files in queue/; what can be none is put aside, and that noted."""
     for name in names_in(layout.queue):
-        opened: list[EntryFile] = []
-        _note(findings, name, _open, name, layout, opened)
-        yield from opened
+        try:
+            file = _open_entry(name, layout)
+        except BrokenEntry as error:
+            _note(findings, name, _put_aside, name, layout.queue, layout, error)
+        except OSError as error:
+            findings.append(Finding("unreadable", name, str(error)))
+        else:
+            if file is not None:
+                yield file
 
 
-def _open(name: str, layout: Layout, opened: list[EntryFile]) -> Finding | None:
-    try:
-        if not is_queue_id(name):
-            raise BrokenEntry("not a queue id")
-        if file := open_entry(name, layout.queue, layout.disk, writable=True):
-            opened.append(file)
-        return None
-    except BrokenEntry as error:
-        return _put_aside(name, layout.queue, layout, error)
+def _open_entry(name: str, layout: Layout) -> EntryFile | None:
+    if not is_queue_id(name):
+        raise BrokenEntry("not a queue id")
+    return open_entry(name, layout.queue, layout.disk, writable=True)
 
 
 def _look_at_entry(
@@ -123,6 +131,8 @@ def _look_at_entry(
     name = file.queue_id
     try:
         entry = file.read()
+        if file.gone:
+            return None
         if file.marked or hinted_time(name, layout.queue) != hint_of(entry):
             _set_hint_right(file)
         look(entry)

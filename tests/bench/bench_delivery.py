@@ -58,7 +58,7 @@ def measure(settings: Settings) -> Iterable[Table]:
             stack.enter_context(closing(far))
             trips: list[int] = []
             given = contest(far, road.client, settings.runs, counted(road, trips))
-            yield far_table(given, chunking, trips)
+            yield far_table(given, chunking, trips[-settings.runs :])
 
 
 Given = dict[str, list[float]]
@@ -181,7 +181,10 @@ def far_table(given: Given, chunking: bool, trips: list[int]) -> Table:
         return found
 
     kind = "CHUNKING" if chunking else "PIPELINING alone"
-    return table(given, f"STARTTLS and AUTH, 50 ms, {kind}", targets)
+    made = table(given, f"STARTTLS and AUTH, 50 ms, {kind}", targets)
+    direct = next(figure for figure in made.figures if figure.label == DIRECT)
+    direct.note = f"{min(trips)} to {max(trips)} round trips"
+    return made
 
 
 def others(made: Table) -> list[str]:

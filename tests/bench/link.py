@@ -4,8 +4,10 @@ Each end is a network namespace with one TUN device. Every IP packet is held for
 trip on its way, in order and at any rate, so that the kernel's own TCP meets the delay: from the
 handshake on, slow start and delayed ACKs included.
 
-The link counts round trips by what waits for what, whatever the clock says: a packet that leaves an
-end is one step further than the furthest that had come there before.
+The link also counts. Round trips by what waits for what, whatever the clock says: a packet that
+leaves an end is one step further than the furthest that had come there before, and two steps are a
+round trip; of all connections, so with more than one it may be too many. And connections: a port of
+the client's has one from its SYN to its FIN or RST (RFC 9293, section 3.1).
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from collections import deque
 
 CLIENT, SERVER = "10.203.0.1", "10.203.0.2"
 PACKET = 64 * 1024
-ASK = b"?"
+ASK_ROUND_TRIPS, ASK_CONNECTIONS = b"r", b"c"
+FIN, SYN, RST = 0x01, 0x02, 0x04
 
 # linux/if_tun.h
 TUNSETIFF = 0x400454CA
@@ -60,8 +63,15 @@ class Link:
         """Return how many round trips, one after the other, brought the client what it has; only
         what left an end since this was asked last is counted.
         """
+        return self._ask(ASK_ROUND_TRIPS)
+
+    def connections(self) -> int:
+        """Return how many were open at the same time, at the most, since this was asked last."""
+        return self._ask(ASK_CONNECTIONS)
+
+    def _ask(self, question: bytes) -> int:
         assert self._bridge.stdin is not None and self._bridge.stdout is not None
-        self._bridge.stdin.write(ASK)
+        self._bridge.stdin.write(question)
         self._bridge.stdin.flush()
         return int(self._bridge.stdout.readline())
 
@@ -108,26 +118,40 @@ def keep_end(own: str, other: str, descriptor: int) -> None:
 
 
 def carry(client: int, server: int, delay: float) -> None:
-    """Carry every packet to the other end, `delay` seconds after it came; tell who asks of the
-    round trips.
+    """Carry every packet to the other end, `delay` seconds after it came; tell who asks what was
+    counted.
     """
     other = {client: server, server: client}
     steps = {client: 0, server: 0}
+    connected: set[bytes] = set()  # the client's ports
+    most = 0
     held: deque[tuple[float, int, int, bytes]] = deque()
     while True:
         pause = max(0.0, held[0][0] - time.monotonic()) if held else None
         ready = select.select([0, *other], [], [], pause)[0]
         if 0 in ready:
-            if os.read(0, 1) != ASK:
+            question = os.read(0, 1)
+            if question == ASK_ROUND_TRIPS:
+                print(steps[client] // 2, flush=True)
+                steps = dict.fromkeys(steps, 0)
+                held = deque((due, 0, tun, packet) for due, _, tun, packet in held)
+            elif question == ASK_CONNECTIONS:
+                print(most, flush=True)
+                most = len(connected)
+            else:
                 return
-            print(steps[client] // 2, flush=True)
-            steps = dict.fromkeys(steps, 0)
-            held = deque((due, 0, tun, packet) for due, _, tun, packet in held)
         for tun in other.keys() & ready:
             try:
                 while True:
                     packet = os.read(tun, PACKET)
-                    held.append((time.monotonic() + delay, steps[tun] + 1, other[tun], packet))
+                    port, flags = segment_of(packet)
+                    step = steps[tun] + 1 if port else 0
+                    held.append((time.monotonic() + delay, step, other[tun], packet))
+                    if tun == client and flags & SYN:
+                        connected.add(port)
+                        most = max(most, len(connected))
+                    elif tun == client and flags & (FIN | RST):
+                        connected.discard(port)
             except BlockingIOError:
                 pass  # that was all
         while held and held[0][0] <= time.monotonic():
@@ -137,6 +161,14 @@ def carry(client: int, server: int, delay: float) -> None:
                 os.write(tun, packet)
             except OSError:
                 pass  # IP may lose a packet: its sender sends it again
+
+
+def segment_of(packet: bytes) -> tuple[bytes, int]:
+    """Return the source port and the flags of a TCP segment in IPv4, else b"" and 0."""
+    if packet[0] >> 4 != 4 or packet[9] != socket.IPPROTO_TCP:
+        return b"", 0
+    begin = (packet[0] & 0x0F) * 4
+    return packet[begin : begin + 2], packet[begin + 13]
 
 
 if __name__ == "__main__":

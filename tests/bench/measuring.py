@@ -62,10 +62,10 @@ class Target:
     def markdown(self) -> str:
         """Return it with its verdict, in one line."""
         verdict = "reached" if BOUNDS[self.bound](self.value, self.limit) else "**missed**"
-        measured = shown(self.value)
-        if f"{self.value:.3g}" == f"{self.limit:.3g}":
-            measured = f"{self.value:.6g}"  # three digits do not tell them apart
-        return f"- {self.words}: {self.bound} {shown(self.limit)}; measured {measured}, {verdict}"
+        limit, measured = shown(self.limit), shown(self.value)
+        if f"{self.limit:.3g}" == f"{self.value:.3g}":  # three digits do not tell them apart
+            limit, measured = f"{self.limit:.6g}", f"{self.value:.6g}"
+        return f"- {self.words}: {self.bound} {limit}; measured {measured}, {verdict}"
 
 
 class Table:

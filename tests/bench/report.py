@@ -74,7 +74,7 @@ def write(picture: Path) -> str:
     found = [RESULTS / f"{name}.json" for name in NAMES if (RESULTS / f"{name}.json").exists()]
     if not found:
         raise SystemExit(f"nothing has been measured: there is no {RESULTS}/*.json")
-    parts, tables = [], []
+    parts, tables, last = [], [], {"when": ""}
     for path in found:
         kept = json.loads(path.read_text(encoding="utf-8"))
         begin = f"{kept['when']}, {kept['of']}, {kept['runs']} runs, scale {kept['scale']:g}"
@@ -88,7 +88,7 @@ def write(picture: Path) -> str:
             table.targets = facts["targets"]
             parts.append(table.markdown())
             tables.append(table)
-        last = kept
+        last = max(last, kept, key=lambda facts: str(facts["when"]))
     taken = f"Last taken {last['when']} on {last['machine']}. {'; '.join(last['versions'])}."
     picture.write_text(plot.svg(tables), encoding="utf-8")
     return "\n".join([taken, "", f"![all figures]({picture.name})", "", *parts])

@@ -1,9 +1,8 @@
 """The smarthosts that everybody is measured against: Postfix's smtp-sink, and Postfix itself.
 
-Both have `host`, `port`, `tls`, `taken`, `wait` and `connections`, and can be stopped and started
-again at the same port. Neither touches a disk: smtp-sink forgets what it takes, or keeps it in
-memory for the storm, and Postfix hands each message on to an smtp-sink while it takes it
-(before-queue filter).
+Both have `host`, `port`, `tls`, `taken` and `wait`, and can be stopped and started again at the
+same port. Neither touches a disk: smtp-sink forgets what it takes, or keeps it in memory for the
+storm, and Postfix hands each message on to an smtp-sink while it takes it (before-queue filter).
 """
 
 from __future__ import annotations
@@ -108,10 +107,6 @@ class Sink:
             reached = min(count, self.taken)
             return reached, next(moment for moment, number in self._counts if number >= reached)
 
-    def connections(self) -> int:
-        """Return how many connections are open now."""
-        return count_connections(self.network, self.port)
-
     def close(self) -> None:
         """End it, and give the port back."""
         self.stop()
@@ -188,10 +183,6 @@ class Smarthost:
         """See `Sink.see`."""
         return self._sink.see(count, seconds)
 
-    def connections(self) -> int:
-        """See `Sink.connections`."""
-        return count_connections(self.network, self.port)
-
     def start(self) -> None:
         """Start, when it does not run; count from nothing."""
         self._sink.start()
@@ -222,13 +213,6 @@ class Smarthost:
             input=PASSWORD.encode(), env={"PATH": SEARCH_PATH}, check=True,
         )  # fmt: skip
         shutil.chown(database, "postfix")
-
-
-def count_connections(network: Sequence[str], port: int) -> int:
-    """Return how many connections a server has at this port in that network (ss(8))."""
-    asked = ["ss", "--no-header", "--tcp", "--numeric", "state", "established", f"sport = :{port}"]
-    done = subprocess.run([*network, *asked], stdout=subprocess.PIPE, check=True)
-    return len(done.stdout.splitlines())
 
 
 def wait_listening(network: Sequence[str], host: str, port: int) -> None:

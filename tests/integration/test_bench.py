@@ -87,14 +87,16 @@ for _ in range(3):
 """
 
 
-def test_the_link_counts_round_trips_one_after_the_other() -> None:
+def test_the_link_counts_round_trips_and_connections() -> None:
     if reason := link.why_not():
         pytest.skip(reason)
-    with closing(link.Link(0.01)) as road:
+    with closing(link.Link(0.05)) as road:
         command = [*road.server, "python3", "-c", SERVER]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
             port = server.stdout.readline().strip()
             road.round_trips()
+            road.connections()
             subprocess.run([*road.client, "python3", "-c", CLIENT, link.SERVER, port], check=True)
             assert road.round_trips() == 5, "TCP, greeting, three answers"
+            assert road.connections() == 1

@@ -30,12 +30,12 @@ def test_who_was_not_measured_has_no_row() -> None:
 @pytest.mark.parametrize(
     ("target", "verdict"),
     [
-        (Target("x", 1.3, "at most", 1.3), "at most 1.30; measured 1.3, reached"),
+        (Target("x", 1.3, "at most", 1.3), "at most 1.3; measured 1.3, reached"),
         (Target("x", 1.31, "at most", 1.3), "at most 1.30; measured 1.31, **missed**"),
-        (Target("x", 1, "below", 1), "below 1.00; measured 1, **missed**"),
-        (Target("x", 4, "at least", 4), "at least 4.00; measured 4, reached"),
+        (Target("x", 1, "below", 1), "below 1; measured 1, **missed**"),
+        (Target("x", 4, "at least", 4), "at least 4; measured 4, reached"),
         (Target("x", 3.9, "at least", 4), "at least 4.00; measured 3.90, **missed**"),
-        (Target("x", 0.9998, "above", 1), "above 1.00; measured 0.9998, **missed**"),
+        (Target("x", 0.9998, "above", 1), "above 1; measured 0.9998, **missed**"),
     ],
 )
 def test_a_target_tells_whether_it_is_reached(target: Target, verdict: str) -> None:

@@ -251,6 +251,18 @@ def test_keys_of_newer_versions_are_kept():
     assert parse(codec.format_start(entry, SUM)).extra == entry.extra
 
 
+@pytest.mark.parametrize("depth", [1, *range(900, 1000, 3), 100_000])
+def test_what_could_not_be_written_again_is_broken(depth):
+    head = head_saying(later=1).partition(b"\n")[2]
+    start = sealed(head.replace(b'"later": 1', b'"later": ' + b"[" * depth + b"]" * depth))
+    try:
+        entry = parse(start)
+    except BrokenEntry:
+        assert depth > 1
+    else:
+        codec.format_start(entry, SUM)
+
+
 def test_record_with_a_right_sum_and_wrong_facts_is_broken():
     start = codec.format_start(sample(), SUM)
     record = b'{"crossed_off":[9]}\n'

@@ -826,7 +826,8 @@ def test_whole_content_of_an_entering_is_made_durable_before_it_is_an_entry(plac
 def test_entry_of_an_older_version_is_one_whatever_its_mode(place):
     path = leave_entering(place)
     line = codec.parse_first_line(path.read_bytes()[: codec.FIRST_LINE_LENGTH])
-    entry, _ = codec.parse_entry(line, path.read_bytes()[codec.FIRST_LINE_LENGTH : line.head_end])
+    head = path.read_bytes()[codec.FIRST_LINE_LENGTH : line.head_end]
+    entry, _ = codec.parse_entry(line, head, b"")
     head = codec.format_start(entry, 7).partition(b"\n")[2].replace(b'"message_sum":7,', b"")
     first = b"pysendmail-entry 1 %08x %012x" % (len(head), len(TEXT))
     path.write_bytes(b"%s %08x\n%s%s" % (first, crc32(first + head), head, TEXT))
@@ -974,15 +975,19 @@ def test_steps_are_named_and_come_in_order(place):
     assert set(steps) == set(DURABLE_STEPS)
 
 
+MANY = [f"{number:014X}" for number in range(40)]  # more than are opened ahead
+
+
 def test_no_reading_of_the_queue_is_noted_on_the_disk(spool, place):
     enter(spool, next_attempt=2**33)
-    path = place / "queue" / FIRST
-    os.utime(path, ns=(1, path.stat().st_mtime_ns))
+    queue = place / "queue"
+    for path in (queue / FIRST, queue):
+        os.utime(path, ns=(1, path.stat().st_mtime_ns))
     assert spool.find(FIRST) is not None
     assert [entry.queue_id for entry in spool.entries()] == [FIRST]
     assert spool.sweep(5000.0) == []
     assert octets(spool.open_message(FIRST)) == TEXT
-    assert path.stat().st_atime_ns == 1
+    assert [path.stat().st_atime_ns for path in (queue / FIRST, queue)] == [1, 1]
 
 
 def test_entry_that_only_its_owner_may_open_unnoted_is_read(spool, monkeypatch):
@@ -998,11 +1003,56 @@ def test_entry_that_only_its_owner_may_open_unnoted_is_read(spool, monkeypatch):
     assert [entry.queue_id for entry in spool.entries()] == [FIRST]
 
 
-def test_listing_that_is_broken_off_leaves_nothing_open(spool):
-    for queue_id in (FIRST, SECOND, THIRD):
+def test_entries_removed_while_others_are_read_are_not_shown(spool):
+    for queue_id in MANY:
+        enter(spool, queue_id)
+
+    def remove_others(entry):
+        for queue_id in set(MANY) - {entry.queue_id}:
+            spool.change(queue_id, "remove")
+
+    shown = []
+    for entry in spool.entries():
+        shown.append(entry.queue_id)
+        remove_others(entry)
+    assert len(shown) == 1
+
+    for queue_id in MANY:
+        if queue_id != shown[0]:
+            enter(spool, queue_id)
+    seen = []
+    spool.sweep(5000.0, lambda entry: (seen.append(entry.queue_id), remove_others(entry)))
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("count", [3, len(MANY)])
+def test_reading_that_is_broken_off_leaves_nothing_open(spool, count):
+    for queue_id in MANY[:count]:
         enter(spool, queue_id)
     before = len(os.listdir("/proc/self/fd"))
     entries = spool.entries()
     next(entries)
     entries.close()
+    with pytest.raises(ZeroDivisionError):
+        spool.sweep(5000.0, lambda _: 1 / 0)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_entry_that_cannot_be_opened_hides_none_before_it(spool, monkeypatch):
+    for queue_id in MANY:
+        enter(spool, queue_id)
+    real, opened = os.open, []
+
+    def open_some(name, flags, *args, **options):
+        if name in MANY:
+            opened.append(name)
+            if len(opened) == 30:
+                raise OSError(errno.EIO, "the disk")
+        return real(name, flags, *args, **options)
+
+    monkeypatch.setattr(os, "open", open_some)
+    before, shown = len(os.listdir("/proc/self/fd")), []
+    with pytest.raises(SpoolError, match="the disk"):
+        shown.extend(entry.queue_id for entry in spool.entries())
+    assert shown == opened[:29]
     assert len(os.listdir("/proc/self/fd")) == before
