@@ -99,7 +99,7 @@ def parse_first_line(line: bytes) -> FirstLine:
     if words[1].isdigit() and words[1] != b"%d" % VERSION:
         raise BrokenEntry(f"entry format {words[1]!r}, this program knows {VERSION}")
     try:
-        head_length, size, checksum = (int(word, 16) for word in words[2:])
+        head_length, size, checksum = [int(word, 16) for word in words[2:]]
     except ValueError:
         raise TornEntry("the first line is torn") from None
     sealed = _FIRST_LINE % (_MAGIC, VERSION, head_length, size)
@@ -201,7 +201,7 @@ def _apply(said: dict[str, Any], facts: dict[str, Any]) -> None:
     news = said.pop("reasons", ())
     if places:
         gone = {_recipient_at(place, facts["envelope"]).address for place in places}
-        facts["pending"] = tuple(one for one in facts["pending"] if one.address not in gone)
+        facts["pending"] = tuple([one for one in facts["pending"] if one.address not in gone])
     if places or news:
         waiting = {one.address for one in facts["pending"]}
         latest = {outcome.recipient: outcome for outcome in _parse_outcomes(news)}
@@ -237,7 +237,7 @@ def _parse_envelope(facts: dict[str, Any]) -> Envelope:
     """Take the envelope's keys out of `facts`."""
     return Envelope(
         _octets(facts.pop("sender")),
-        tuple(_parse_recipient(recipient) for recipient in facts.pop("recipients")),
+        [_parse_recipient(recipient) for recipient in facts.pop("recipients")],
         ret=_octets(facts.pop("ret", "")),
         envid=_octets(facts.pop("envid", "")),
         eight_bit=bool(facts.pop("eight_bit", False)),
@@ -259,7 +259,7 @@ def _format_recipient(recipient: Recipient) -> dict[str, Any]:
 def _parse_recipient(facts: dict[str, Any]) -> Recipient:
     return Recipient(
         _octets(facts["address"]),
-        notify=tuple(_octets(word) for word in facts.get("notify", ())),
+        notify=[_octets(word) for word in facts.get("notify", ())],
         orcpt=_octets(facts.get("orcpt", "")),
     )
 

@@ -167,10 +167,12 @@ class DirectorySpool:
         """Yield the entries, in no order. Broken ones are left to `sweep`."""
         for file in fetched_ahead(self._store.open_all(self.ids())):
             try:
-                with as_spool_error(f"read {file.queue_id}"):
-                    entry = file.read()
+                entry = file.read()
             except BrokenEntry:
                 continue
+            except OSError:
+                with as_spool_error(f"read {file.queue_id}"):
+                    raise
             finally:
                 file.close()
             if not file.gone:

@@ -171,11 +171,14 @@ class Store:
             return None
 
     def open_all(self, queue_ids: Iterable[str]) -> Iterator[EntryFile]:
-        """Open these entries one by one, to be read; what is gone, or no file, is passed over."""
+        """Open these entries one by one, to be read; what is gone, or no file, is passed over.
+
+        Names from elsewhere than the directory itself are to be checked before.
+        """
         with as_spool_error("open the entries"):
             for queue_id in queue_ids:
                 try:
-                    file = open_entry(check_queue_id(queue_id), self.layout.queue, self.disk)
+                    file = open_entry(queue_id, self.layout.queue, self.disk)
                 except BrokenEntry:
                     continue
                 if file is not None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 OUTPUT, ERROR, EXIT = b"o", b"e", b"x"
 
+_TO_BLANKS = bytes.maketrans(b"\0\n\r", b"   ")
+
 GRACE_S = 15.0  # how much longer than `wait` a caller waits for the answer to his submission
 SILENCE_S = 60.0  # how long a question about the queue may stay without another byte of its answer
 
@@ -39,5 +41,4 @@ def format_answer(answer: Answer) -> bytes:
 
 def format_record(letter: bytes, value: bytes) -> bytes:
     """Return the bytes of one record of an answer; NUL and line ends in it become blanks."""
-    line = value.replace(b"\0", b" ").replace(b"\n", b" ").replace(b"\r", b" ")
-    return letter + line + b"\0"
+    return letter + value.translate(_TO_BLANKS) + b"\0"
