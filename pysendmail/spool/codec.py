@@ -193,7 +193,7 @@ def _parse_journal(journal: bytes, facts: dict[str, Any]) -> int:
 
 
 def _apply(said: dict[str, Any], facts: dict[str, Any]) -> None:
-    """Take what head or record say into the arguments for an Entry; nothing is left of `said`."""
+    """Take what head or record say into the arguments for an Entry; the rest is `extra`."""
     for name, read in _READERS.items():
         if name in said:
             facts[name] = read(said.pop(name))

@@ -25,13 +25,7 @@ from pysendmail.message.message import MessageAtRest
 from pysendmail.message.slices import FileSlice, Octets
 from pysendmail.spool import codec
 from pysendmail.spool.disk import SAFE
-from pysendmail.spool.errors import (
-    BrokenEntry,
-    EntryBusy,
-    HalfEntered,
-    SpoolError,
-    TornEntry,
-)
+from pysendmail.spool.errors import BrokenEntry, EntryBusy, HalfEntered, SpoolError, TornEntry
 from pysendmail.spool.index import HELD
 
 TYPE_CHECKING = False
