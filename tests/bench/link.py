@@ -7,7 +7,7 @@ handshake on, slow start and delayed ACKs included.
 The link also counts. Round trips by what waits for what, whatever the clock says: a packet that
 leaves an end is one step further than the furthest that had come there before, and two steps are a
 round trip; of all connections, so with more than one it may be too many. And connections: a port of
-the client's has one from its SYN to its FIN or RST (RFC 9293, section 3.1).
+the client's has one from its SYN to its FIN, or to anybody's RST (RFC 9293, section 3.1).
 """
 
 from __future__ import annotations
@@ -144,14 +144,16 @@ def carry(client: int, server: int, delay: float) -> None:
             try:
                 while True:
                     packet = os.read(tun, PACKET)
-                    port, flags = segment_of(packet)
-                    step = steps[tun] + 1 if port else 0
+                    source, destination, flags = segment_of(packet)
+                    step = steps[tun] + 1 if source else 0
                     held.append((time.monotonic() + delay, step, other[tun], packet))
-                    if tun == client and flags & SYN:
-                        connected.add(port)
+                    if tun == server and flags & RST:
+                        connected.discard(destination)
+                    elif tun == client and flags & SYN:
+                        connected.add(source)
                         most = max(most, len(connected))
                     elif tun == client and flags & (FIN | RST):
-                        connected.discard(port)
+                        connected.discard(source)
             except BlockingIOError:
                 pass  # that was all
         while held and held[0][0] <= time.monotonic():
@@ -163,12 +165,12 @@ def carry(client: int, server: int, delay: float) -> None:
                 pass  # IP may lose a packet: its sender sends it again
 
 
-def segment_of(packet: bytes) -> tuple[bytes, int]:
-    """Return the source port and the flags of a TCP segment in IPv4, else b"" and 0."""
+def segment_of(packet: bytes) -> tuple[bytes, bytes, int]:
+    """Return both ports, source first, and the flags of a TCP segment in IPv4; else nothing."""
     if packet[0] >> 4 != 4 or packet[9] != socket.IPPROTO_TCP:
-        return b"", 0
+        return b"", b"", 0
     begin = (packet[0] & 0x0F) * 4
-    return packet[begin : begin + 2], packet[begin + 13]
+    return packet[begin : begin + 2], packet[begin + 2 : begin + 4], packet[begin + 13]
 
 
 if __name__ == "__main__":
