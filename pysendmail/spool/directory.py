@@ -170,7 +170,7 @@ class DirectorySpool:
                 entry = file.read()
             except BrokenEntry:
                 continue
-            except OSError:
+            except OSError:  # entered for those alone, since a queue may be long
                 with as_spool_error(f"read {file.queue_id}"):
                     raise
             finally:

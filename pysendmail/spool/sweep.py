@@ -10,6 +10,7 @@ never keeps the others from being looked at.
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from pysendmail.message.queue_id import is_queue_id
 from pysendmail.spool.entering import remove_half_entered, remove_torn
@@ -20,13 +21,10 @@ from pysendmail.spool.layout import exists
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import ParamSpec
 
     from pysendmail.spool.entry import Entry
     from pysendmail.spool.file import EntryFile
     from pysendmail.spool.layout import Layout
-
-    Facts = ParamSpec("Facts")
 
 # How long a queue id stays taken. Doors that lost their answer try again within minutes; a drop
 # file may lie until the daemon is back.
@@ -62,9 +60,9 @@ def sweep(layout: Layout, now: float, look: Callable[[Entry], None]) -> list[Fin
     """
     findings: list[Finding] = []
     for name in names_in(layout.incoming):
-        _note(findings, name, _look_at_half_entered, name, layout)
+        _note(findings, name, partial(_look_at_half_entered, name, layout))
     for file in fetched_ahead(_open_entries(layout, findings)):
-        _note(findings, file.queue_id, _look_at_entry, file, layout, look)
+        _note(findings, file.queue_id, partial(_look_at_entry, file, layout, look))
     if findings:
         # A file put aside: first durable where it is now, then gone where it was.
         layout.disk.sync(layout.broken)
@@ -73,16 +71,10 @@ def sweep(layout: Layout, now: float, look: Callable[[Entry], None]) -> list[Fin
     return findings
 
 
-def _note(
-    findings: list[Finding],
-    name: str,
-    look_at: Callable[Facts, Finding | None],
-    *at: Facts.args,
-    **by: Facts.kwargs,
-) -> None:
+def _note(findings: list[Finding], name: str, look: Callable[[], Finding | None]) -> None:
     """Look at one file and note what is to be told; trouble with it is something to be told."""
     try:
-        finding = look_at(*at, **by)
+        finding = look()
     except EntryBusy:
         return  # somebody works on it, so it is well looked after
     except OSError as error:
@@ -111,7 +103,7 @@ def _open_entries(layout: Layout, findings: list[Finding]) -> Iterator[EntryFile
         try:
             file = _open_entry(name, layout)
         except BrokenEntry as error:
-            _note(findings, name, _put_aside, name, layout.queue, layout, error)
+            _note(findings, name, partial(_put_aside, name, layout.queue, layout, error))
         except OSError as error:
             findings.append(Finding("unreadable", name, str(error)))
         else:

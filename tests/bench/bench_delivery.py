@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 
 from tests.bench import link
 from tests.bench.certificate import Certificate
@@ -57,7 +58,7 @@ def measure(settings: Settings) -> Iterable[Table]:
             far = Smarthost(link.SERVER, road.server, tls=certificate, chunking=chunking)
             stack.enter_context(closing(far))
             trips: list[int] = []
-            given = contest(far, road.client, settings.runs, counted(road, trips))
+            given = contest(far, road.client, settings.runs, partial(counted, road, trips))
             yield far_table(given, chunking, trips[-settings.runs :])
 
 
@@ -65,19 +66,16 @@ Given = dict[str, list[float]]
 Timing = Callable[[], float]
 
 
-def counted(road: link.Link, trips: list[int]) -> Callable[[Timing], Timing]:
-    """Return what makes a timing put the link's round trips into `trips` too."""
+def counted(road: link.Link, trips: list[int], timing: Timing) -> Timing:
+    """Return a timing that puts the link's round trips into `trips` too."""
 
-    def counting(timing: Timing) -> Timing:
-        def timed() -> float:
-            road.round_trips()  # that were before
-            seconds = timing()
-            trips.append(road.round_trips())
-            return seconds
+    def timed() -> float:
+        road.round_trips()  # that were before
+        seconds = timing()
+        trips.append(road.round_trips())
+        return seconds
 
-        return timed
-
-    return counting
+    return timed
 
 
 def contest(

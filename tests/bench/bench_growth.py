@@ -151,8 +151,7 @@ def have_all_deferred(full: Pysendmail, count: int) -> None:
     assert isinstance(sink, Sink)
     progress("have all deferred")
     full.refill()
-    sink.stop()
-    sink.start(*REFUSE_ALL)
+    sink.restart(*REFUSE_ALL)
     full.configure(retry_first="1d", retry_longest="1d")
     full.start()
     for command in full.flush():
@@ -164,5 +163,4 @@ def have_all_deferred(full: Pysendmail, count: int) -> None:
 
     wait_until(all_deferred, seconds=LONG_S, what="all to be deferred", evidence=full.log)
     assert full.status()["waiting"] == count, full.status()
-    sink.stop()
-    sink.start()
+    sink.restart()

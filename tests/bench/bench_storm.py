@@ -70,8 +70,7 @@ def write_messages(directory: Path, count: int) -> list[Path]:
 @contextmanager
 def keeping(sink: Sink, kept: Path) -> Iterator[None]:
     """Have the smarthost write each message to a file in `kept`, which is empty afterwards."""
-    sink.stop()
-    sink.start("-d", f"{kept}/message.")
+    sink.restart("-d", f"{kept}/message.")
     try:
         yield
     finally:

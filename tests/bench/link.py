@@ -147,13 +147,11 @@ def carry(client: int, server: int, delay: float) -> None:
                     source, destination, flags = segment_of(packet)
                     step = steps[tun] + 1 if source else 0
                     held.append((time.monotonic() + delay, step, other[tun], packet))
-                    if tun == server and flags & RST:
-                        connected.discard(destination)
-                    elif tun == client and flags & SYN:
+                    if tun == client and flags & SYN:
                         connected.add(source)
                         most = max(most, len(connected))
-                    elif tun == client and flags & (FIN | RST):
-                        connected.discard(source)
+                    elif (tun == client and flags & FIN) or flags & RST:
+                        connected.discard(source if tun == client else destination)
             except BlockingIOError:
                 pass  # that was all
         while held and held[0][0] <= time.monotonic():

@@ -83,6 +83,11 @@ class Sink:
             self._process.wait()
             self._process = None
 
+    def restart(self, *options: str) -> None:
+        """End it and start it with these options; it counts from nothing."""
+        self.stop()
+        self.start(*options)
+
     @property
     def taken(self) -> int:
         """The number of messages since it was started."""
