@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,9 +11,22 @@ import pytest
 import trustme
 from hypothesis import HealthCheck, settings
 
+from tests.helpers.installed import REPOSITORY
+
 # A busy machine is no fault of an example.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+def pytest_sessionstart() -> None:
+    """End where nobody but root gets to the checkout: root's tests run programs as other users."""
+    closed = [path for path in REPOSITORY.parents if not path.stat().st_mode & 0o001]
+    if os.geteuid() == 0 and closed:
+        pytest.exit(
+            f"only root gets to {REPOSITORY} (see the mode of {closed[0]}), and as root the tests "
+            "run programs as other users, too: have the checkout elsewhere",
+            returncode=pytest.ExitCode.USAGE_ERROR,
+        )
 
 
 @pytest.fixture(scope="session", autouse=True)

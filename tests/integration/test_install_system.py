@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +54,23 @@ stat -c '%n %a %U:%G' . drop queue
         ". 711 pysendmail:pysendmail",
         "drop 3733 pysendmail:pysendmail",
         "queue 700 pysendmail:pysendmail",
+    ]
+
+
+def test_libraries_that_only_root_gets_to_are_refused(script: Script) -> None:
+    refuse = f"""
+mkdir -m 700 /closed
+mkdir /closed/libraries
+mount --bind {sysconfig.get_path("purelib")} /closed/libraries
+install DEPENDENCIES=/closed/libraries 2>&1 | grep -v '\\*\\*\\*'
+find /usr/sbin/sendmail /usr/lib/pysendmail* 2>/dev/null || echo nothing
+install DEPENDENCIES=/closed/libraries SERVICE_USER=root | grep -o 'is installed'
+"""
+    assert told(script(BEGIN + refuse)) == [
+        "make install: only root can read /closed/libraries (see the mode of /closed), and the "
+        "daemon is another user: name other DEPENDENCIES",
+        "nothing",
+        "is installed",
     ]
 
 

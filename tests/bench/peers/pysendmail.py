@@ -20,6 +20,7 @@ from tests.helpers.waiting import ReservedPort, wait_until
 
 STUB = "/usr/sbin/sendmail"
 PASSWORD_FILE = "/etc/pysendmail/password"
+LIBRARIES = "/opt/libraries"  # of the virtual environment, which may be where only root gets to
 OLD_S = 60.0
 
 
@@ -43,10 +44,11 @@ class Pysendmail(Peer):
             self.spool: queue,
             tempfile.gettempdir(): Path(tempfile.gettempdir()),
             str(REPOSITORY): REPOSITORY,
+            LIBRARIES: Path(sysconfig.get_path("purelib")),
         }
         place = Place(root=root, mounts=mounts, network=network)
-        dependencies = f"DEPENDENCIES={sysconfig.get_path('purelib')}"
-        place.run("make", "--silent", "-C", str(REPOSITORY), "install", "DIVERT=yes", dependencies)
+        install = ["make", "--silent", "-C", str(REPOSITORY), "install", "DIVERT=yes"]
+        place.run(*install, f"DEPENDENCIES={LIBRARIES}")
         return place
 
     def configure(self, **changes: str) -> None:
