@@ -11,6 +11,7 @@ import pytest
 import trustme
 from hypothesis import HealthCheck, settings
 
+from etc.installer.files import closed_to_others
 from tests.helpers.installed import REPOSITORY
 
 # A busy machine is no fault of an example.
@@ -20,10 +21,9 @@ settings.load_profile("patient")
 
 def pytest_sessionstart() -> None:
     """End where nobody but root gets to the checkout: root's tests run programs as other users."""
-    closed = [path for path in REPOSITORY.parents if not path.stat().st_mode & 0o001]
-    if os.geteuid() == 0 and closed:
+    if os.geteuid() == 0 and (closed := closed_to_others(str(REPOSITORY))):
         pytest.exit(
-            f"only root gets to {REPOSITORY} (see the mode of {closed[0]}), and as root the tests "
+            f"only root gets to {REPOSITORY} (see the mode of {closed}), and as root the tests "
             "run programs as other users, too: have the checkout elsewhere",
             returncode=pytest.ExitCode.USAGE_ERROR,
         )

@@ -86,3 +86,11 @@ def read_text(name: str) -> str:
     """Return a document of the checkout."""
     with open(name, encoding="utf-8") as file:
         return file.read()
+
+
+def closed_to_others(path: str) -> str:
+    """Return what on the way to `path`, or itself, is closed to others, '' when nothing is."""
+    path = os.path.realpath(path)
+    while path != "/" and os.stat(path).st_mode & 0o001:
+        path = os.path.dirname(path)
+    return "" if path == "/" else path

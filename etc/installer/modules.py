@@ -13,6 +13,7 @@ from py_compile import PycInvalidationMode
 from etc.installer.account import service_user
 from etc.installer.bundles import CONTENTS, lay_bundles
 from etc.installer.dependencies import fetch_dependencies, find_dependencies, run
+from etc.installer.files import closed_to_others
 from etc.installer.places import Places, Trouble
 
 # -I: neither the environment nor the current directory says what is imported; -S: `site` would cost
@@ -75,21 +76,20 @@ def check_interpreter(python: str, places: Places) -> None:
     """Refuse a Python that no first line of a program can name; warn of one for root alone."""
     if len(os.fsencode(python)) > INTERPRETER_LIMIT or any(map(str.isspace, python)):
         raise Trouble(f"the first line of a program cannot hold {python!r}: name another PYTHON")
-    if closed := closed_to_others(python, places):
+    if places.is_for_this_machine and places.is_system and (closed := closed_to_others(python)):
         sys.stderr.write(f"warning: only root can run {python} (see the mode of {closed})\n")
 
 
-def closed_to_others(path: str, places: Places) -> str:
-    """Return what on the way to `path` others may not enter, '' when they get there.
-
-    Asked of what the whole system is to use; who has a PREFIX of their own knows who else may.
-    """
-    if not (places.is_for_this_machine and places.is_system):
-        return ""
-    path = os.path.realpath(path)
-    while path != "/" and os.stat(path).st_mode & 0o001:
-        path = os.path.dirname(path)
-    return "" if path == "/" else path
+def check_libraries(directories: list[str], places: Places) -> None:
+    """Refuse, for the whole system, libraries that the daemon's user does not get to."""
+    if not (places.is_for_this_machine and places.is_system) or service_user(places) == "root":
+        return
+    for directory in directories:
+        if closed := closed_to_others(directory):
+            raise Trouble(
+                f"only root can read {directory} (see the mode of {closed}), and the daemon is "
+                "another user: name other DEPENDENCIES"
+            )
 
 
 def lay_modules(places: Places, fresh: str, python: str, given: str, extras: list[str]) -> None:
@@ -103,16 +103,11 @@ def lay_modules(places: Places, fresh: str, python: str, given: str, extras: lis
         copy_function=shutil.copyfile,
     )
     dependencies = find_dependencies(python, given, extras)
-    for directory in dependencies or ():
-        closed = closed_to_others(directory, places)
-        if closed and service_user(places) != "root":
-            raise Trouble(
-                f"only root can read {directory} (see the mode of {closed}), and the daemon is "
-                "another user: name other DEPENDENCIES"
-            )
     if dependencies is None:
         fetch_dependencies(python, f"{fresh}/vendor", extras)
         dependencies = [f"{places.private}/vendor"]
+    else:
+        check_libraries(dependencies, places)
     with open(f"{fresh}/pysendmail/_paths.py", "w", encoding="utf-8") as file:
         file.write(places.paths_module(dependencies))
     compile_modules(fresh, places.private)

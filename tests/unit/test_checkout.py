@@ -17,6 +17,7 @@ def test_checkout_that_only_root_gets_to_is_told_in_one_line(tmp_path: Path) -> 
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     tests = closed / "checkout/tests"
+    shutil.copytree(REPOSITORY / "etc", tests.parent / "etc")
     shutil.copytree(REPOSITORY / "tests/helpers", tests / "helpers")
     shutil.copy(REPOSITORY / "tests/conftest.py", tests)
     (tests / "test_nothing.py").write_text("def test_nothing():\n    pass\n")
